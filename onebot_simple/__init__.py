@@ -1,0 +1,1 @@
+"""onebot_simple"""

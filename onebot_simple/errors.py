@@ -1,0 +1,98 @@
+"""所有会抛出的错误，每一个都说清楚发生了什么、该检查什么。
+
+Every error that is raised; each says what happened and what to check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OneBotError(Exception):
+    """本库所有错误的父类。
+
+    The parent of every error of this library.
+    """
+
+
+class NetworkError(OneBotError):
+    """没有连上，或者等待的时候断线了。
+
+    No connection, or the connection was lost while waiting.
+    """
+
+
+class ApiTimeout(NetworkError, TimeoutError):
+    """在规定时间里没有等到回答；动作仍有可能已经执行。
+
+    No answer in time; the action may still have been carried out.
+    """
+
+
+class AuthenticationError(OneBotError):
+    """access_token 或 secret 不对。
+
+    The access_token or the secret is wrong.
+    """
+
+
+class ApiNotAvailable(OneBotError):
+    """没有可以调用 API 的对象：没有机器人连接、连接了好几个、或 EventServer 没有 api=。
+
+    Nothing to call: no bot is connected, several are and none was named, or EventServer has no api=.
+    """
+
+
+class WaitTimeout(OneBotError, TimeoutError):
+    """ask() 或 wait_for() 没有等到。
+
+    ask() or wait_for() waited in vain.
+    """
+
+
+class ActionFailed(OneBotError):
+    """OneBot 回答了 ``"status": "failed"``。
+
+    OneBot answered ``"status": "failed"``.
+
+    Attributes: ``action`` (str), ``retcode`` (int), ``message`` (str, OneBot's own words),
+    ``response`` (dict, the whole answer).
+    """
+
+    def __init__(self, action: str, response: dict[str, Any]) -> None:
+        super().__init__(action, response)
+        self.action = action
+        self.response = response
+        self.retcode = response.get("retcode")
+        self.message = str(
+            response.get("message") or response.get("wording") or response.get("msg") or ""
+        )
+
+    def __str__(self) -> str:
+        said = f": {self.message}" if self.message else ""
+        return f"{self.action} failed with retcode {self.retcode}{said}. {self._advice()}"
+
+    def _advice(self) -> str:
+        if self.retcode in (1200, 200) and "timeout" in self.message.lower():
+            return "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。"
+        if self.retcode in (100, 400, 1400):
+            return "参数不对：检查每个参数的名字和类型。"
+        return "OneBot 没有完成这个动作：检查参数、机器人的权限，以及 OneBot 自己的日志。"
+
+
+class ActionNotFound(ActionFailed):
+    """对方的 OneBot 实现不认识这个动作。
+
+    The OneBot implementation does not know this action.
+    """
+
+    def _advice(self) -> str:
+        return "对方不认识这个动作：检查名字有没有拼错，或者换一个支持它的 OneBot 实现。"
+
+
+def failure(action: str, response: dict[str, Any]) -> ActionFailed:
+    """The exception that a failed response stands for."""
+    unknown = response.get("retcode") in (404, 1404) or str(
+        response.get("message") or ""
+    ).lower().startswith("不支持的api")  # NapCat over HTTP says it only in words, with retcode 200
+    return (ActionNotFound if unknown else ActionFailed)(action, response)
