@@ -1,1 +1,59 @@
-"""onebot_simple"""
+"""同步、极简的 OneBot 11（QQ 机器人）库：四种连接方式，普通的 dict，没有 async。
+
+A synchronous, minimal library for OneBot 11 (QQ) bots: four transports, plain dicts, no async.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import segment
+from .errors import (
+    ActionFailed,
+    ActionNotFound,
+    ApiNotAvailable,
+    ApiTimeout,
+    AuthenticationError,
+    NetworkError,
+    OneBotError,
+    WaitTimeout,
+)
+
+if TYPE_CHECKING:
+    from .event_server import EventServer
+    from .http_client import HttpClient
+    from .ws_client import WsClient
+    from .ws_server import WsServer
+
+__all__ = [
+    "ActionFailed",
+    "ActionNotFound",
+    "ApiNotAvailable",
+    "ApiTimeout",
+    "AuthenticationError",
+    "EventServer",
+    "HttpClient",
+    "NetworkError",
+    "OneBotError",
+    "WaitTimeout",
+    "WsClient",
+    "WsServer",
+    "segment",
+]
+
+_MODULES = {
+    "EventServer": "event_server",
+    "HttpClient": "http_client",
+    "WsClient": "ws_client",
+    "WsServer": "ws_server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a class when it is asked for: a WebSocket bot need not wait for Flask."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -39,7 +39,7 @@ class AuthenticationError(OneBotError):
 class ApiNotAvailable(OneBotError):
     """没有可以调用 API 的对象：没有机器人连接、连接了好几个、或 EventServer 没有 api=。
 
-    Nothing to call: no bot is connected, several are and none was named, or EventServer has no api=.
+    Nothing to call: no bot is connected, several are and none was named, or there is no api=.
     """
 
 

@@ -1,0 +1,16 @@
+# 第 2 课：用 HTTP 接收事件。OneBot 把每个事件推送给这个 Flask 服务器。
+# Lesson 2: receive events over HTTP. OneBot pushes each event to this Flask server.
+# NapCat: 网络配置 → 新建 HTTP 客户端，地址 http://127.0.0.1:8080/。
+import os
+
+from onebot_simple import EventServer
+
+server = EventServer(port=int(os.getenv("ONEBOT_PORT", "8080")), secret=os.getenv("ONEBOT_TOKEN"))
+
+
+@server.on("message", "notice", "request", "meta_event")
+def show(event):
+    print(event, flush=True)
+
+
+server.run()

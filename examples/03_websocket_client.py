@@ -1,0 +1,22 @@
+# 第 3 课：连接 OneBot 的 WebSocket。一条连接，既能调用动作，又能收到事件。
+# Lesson 3: connect to OneBot's WebSocket. One connection for both: actions out, events in.
+# NapCat: 网络配置 → 新建 WebSocket 服务器，端口 3001。把 30001 换成你的群号 / put your own group.
+import os
+
+from onebot_simple import WsClient
+
+bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
+
+
+@bot.on_connect
+def greet(self_id):
+    response = bot.request("send_group_msg", {"group_id": 30001, "message": "你好，大家！"})
+    print("response:", response, flush=True)
+
+
+@bot.on("message", "notice", "request", "meta_event")
+def show(event):
+    print("event:", event, flush=True)
+
+
+bot.run()

@@ -1,0 +1,165 @@
+"""检查用户给的地址等，并把连不上的原因说清楚。
+
+Checks addresses and the like, and says in plain words why a connection cannot be made.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import NetworkError
+
+WEBUI_PORT = 6099
+NAPCAT_PORTS = {3000: "HTTP", 3001: "WebSocket"}
+
+
+def check_url(url: str, scheme: str) -> SplitResult:
+    """The parts of a URL that is fit to be dialled; `scheme` is "http" or "ws".
+
+    ValueError says what is wrong with it.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"the address must be a str, not {url!r}. 地址要写成字符串。")
+    other = {"http": "ws", "ws": "http"}[scheme]
+    said = f'"{without_secrets(url)}"'
+    if "<" in url or ">" in url:
+        raise ValueError(
+            f"{said} still holds a placeholder. "
+            f"请把 <host>:<port> 换成真的地址，例如 {scheme}://127.0.0.1:{_usual_port(scheme)}。"
+        )
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{said} is not an address: {error}. 地址写错了，检查端口号。") from error
+    if parts.scheme in (other, other + "s"):
+        raise ValueError(
+            f"{said} begins with {parts.scheme}://, {scheme}:// or {scheme}s:// is needed here. "
+            "HttpClient 用 http://，WsClient 用 ws://，端口也不同（NapCat 默认 3000 和 3001）。"
+        )
+    if parts.scheme not in (scheme, scheme + "s") or not parts.hostname or port == 0:
+        raise ValueError(
+            f"{said} is not a {scheme}:// address with a host. "
+            f"地址要像 {scheme}://127.0.0.1:{_usual_port(scheme)} 这样写。"
+        )
+    return parts
+
+
+def _usual_port(scheme: str) -> int:
+    return 3000 if scheme == "http" else 3001
+
+
+def check_token(token: str | None) -> str | None:
+    """The token, if a header can carry it."""
+    if token is None:
+        return None
+    if not isinstance(token, str):
+        raise TypeError("access_token must be a str. access_token 要写成字符串。")
+    if not token.isascii() or not token.isprintable() or token != token.strip():
+        raise ValueError(
+            "access_token may hold ASCII letters, digits and signs only. "
+            "access_token 里不能有中文、换行，首尾不能有空格：是不是复制多了？"
+        )
+    return token
+
+
+def check_seconds(value: float, name: str) -> float:
+    """The value, if it is a time that one can wait."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}. 单位是秒。")
+    return value
+
+
+def check_ca_file(path: str | None) -> str | None:
+    """The path, if a file with certificates is there."""
+    if path is None:
+        return None
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, TypeError) as error:
+        raise ValueError(
+            f"ca_file {path!r} cannot be used: {error}. 证书文件打不开：检查路径，格式要是 PEM。"
+        ) from error
+    return path
+
+
+def without_secrets(url: str) -> str:
+    """The URL as it may be shown: without query, password and fragment."""
+    address = url.split("?")[0].split("#")[0]
+    scheme, separator, rest = address.partition("://")
+    return scheme + separator + rest.rpartition("@")[2] if separator else address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is meant by `host`."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def cannot_connect(url: str, error: BaseException) -> NetworkError:
+    """The error to raise when dialling `url` failed with `error`."""
+    reason, advice = _reason(error)
+    parts = urlsplit(url)
+    if parts.port == WEBUI_PORT:
+        advice = (
+            "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。"
+        )
+    if parts.scheme in ("wss", "https") and isinstance(error, (ssl.SSLError, ConnectionError)):
+        advice += "如果对方没有开 TLS，就用 ws:// 或 http://。"
+    return NetworkError(f"cannot connect to {without_secrets(url)}: {reason}. 连不上：{advice}")
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused", (
+            "NapCat 启动了吗？网络配置里的这个服务器启用了吗？地址和端口对吗？"
+            "NapCat 在 Docker 里时，端口映射了吗？"
+        )
+    if isinstance(error, socket.gaierror):
+        return "the host name does not resolve", "检查主机名有没有写错，网络和 DNS 正常吗？"
+    if isinstance(error, TimeoutError):
+        return "no answer in time", "检查地址和端口，以及防火墙、安全组有没有放行。"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted ({error.verify_message})", (
+            "自签名证书不被信任：用 ca_file= 指定签发它的证书，或者换成受信任的证书。"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error})", "对方可能没有开 TLS，或者端口不对。"
+    if isinstance(error, ConnectionError):
+        return "the connection was closed at once", "端口对吗？这个端口上可能是别的程序。"
+    return str(error) or type(error).__name__, "检查地址、端口和网络。"
+
+
+def listen(host: str, port: int, backlog: int) -> socket.socket:
+    """A listening socket, or the NetworkError that says why there is none."""
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise ValueError(f"port must be a number from 0 to 65535, not {port!r}. 端口要写成数字。")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> NetworkError:
+    hint = f"{port} 是 NapCat 自己的默认端口，请换一个。" if port in NAPCAT_PORTS else ""
+    if error.errno == errno.EADDRINUSE:
+        reason = "the port is already in use"
+        advice = (
+            f"端口被占用：{hint}关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口。"
+        )
+    elif error.errno == errno.EACCES:
+        reason = "not allowed"
+        advice = "没有权限用这个端口：换一个 1024 以上的端口。"
+    else:
+        reason = error.strerror or str(error)
+        advice = "这台机器上没有这个地址：host 用 127.0.0.1（只给本机）或 0.0.0.0（给别的机器）。"
+    return NetworkError(f"cannot listen on {host}:{port}: {reason}. {advice}")

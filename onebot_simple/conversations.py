@@ -1,0 +1,336 @@
+"""谁先来谁先被处理：每个聊天里一次一件事，不同的聊天同时进行。
+
+Turns: one job at a time within a conversation, different conversations side by side.
+
+A conversation is any hashable key. It stands in ``_lines`` exactly while somebody has its turn;
+its line holds the jobs, and the waiters on their way back, that come next.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from threading import TIMEOUT_MAX, Condition, Lock, Thread, current_thread, local, main_thread
+from typing import Any
+
+log = logging.getLogger("onebot_simple")
+
+IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
+SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
+QUEUE_WARNING = 1000
+
+Task = tuple[Callable[..., object], tuple[Any, ...]]
+
+
+class Stopped(Exception):
+    """The wait ended because the conversations are being closed."""
+
+
+class Waiter:
+    """One wait for one event; made by `Conversations.waiter`, registered until it ends."""
+
+    def __init__(
+        self, owner: Conversations, wants: Callable[[Any], bool], key: Hashable, turn_of: Hashable
+    ) -> None:
+        self.wants = wants
+        self.key = key
+        self.turn_of = turn_of  # the conversation that steps aside meanwhile, or None
+        self.aside = False
+        self.event: Any = None
+        self.error: Exception | None = None
+        self.stopped = False
+        self.go = Lock()  # held until the wait has ended and the turn has come back
+        self.go.acquire()
+        self._owner = owner
+
+    def __enter__(self) -> Waiter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._owner._forget(self)
+
+    def wait(self, seconds: float) -> Any:
+        """The event; TimeoutError when it does not come in time, Stopped at the end of the bot."""
+        if self._owner._step_aside(self) and not _acquire(self.go, seconds):
+            self._owner._give_up(self)
+            _acquire(self.go, None)
+        if self.error is not None:
+            raise self.error
+        if self.event is None:
+            raise Stopped if self.stopped else TimeoutError
+        return self.event
+
+
+class _Worker(Thread):
+    """A thread that does what it is handed, and ends when that has been nothing for a while."""
+
+    def __init__(self, owner: Conversations, key: Hashable, task: Task) -> None:
+        super().__init__(name="onebot_simple handler", daemon=True)
+        self.key: Hashable = key
+        self.task: Task | None = task
+        self.handed = Lock()  # released to hand over `key` and `task`
+        self.handed.acquire()
+        self._owner = owner
+
+    def hand(self, key: Hashable, task: Task | None) -> None:
+        self.key, self.task = key, task
+        self.handed.release()
+
+    def run(self) -> None:
+        self._owner._own.worker = self
+        while self.task is not None:
+            self._do(*self.task)
+            self.task = None  # an idle thread keeps no event alive
+            self.task = self._owner._next_task(self)
+
+    def _do(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        try:
+            function(*arguments)
+        except BaseException:  # a turn must be passed on whatever the job did
+            log.exception("a job failed. 处理时出错，机器人继续运行。")
+
+
+class Conversations:
+    """Hands jobs to threads: in order within a conversation, at once across conversations."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # guards everything below
+        self._quiet = Condition(self._lock)  # notified when a turn has ended
+        self._lines: dict[Hashable, deque[Task | Waiter]] = {}
+        self._idle: list[_Worker] = []
+        self._workers: set[_Worker] = set()
+        self._waiters: dict[Hashable, list[Waiter]] = {}
+        self._stranded: deque[Hashable] = deque()  # their turn is theirs, but no thread could start
+        self._queued = 0
+        self._warn_at = QUEUE_WARNING
+        self._closed = False
+        self._own = local()  # .worker: the worker that this thread is
+
+    @property
+    def queued(self) -> int:
+        """How many jobs wait for their turn."""
+        return self._queued
+
+    def put(self, key: Hashable, function: Callable[..., object], *arguments: Any) -> bool:
+        """Let ``function(*arguments)`` run when its turn in the conversation ``key`` comes.
+
+        False after the end.
+        """
+        warning = 0
+        with self._lock:
+            if self._closed:
+                return False
+            line = self._lines.get(key)
+            if line is None:
+                self._lines[key] = deque()
+                self._start(key, (function, arguments))
+            else:
+                line.append((function, arguments))
+                self._queued += 1
+                if self._queued >= self._warn_at:
+                    warning = self._queued
+                    self._warn_at *= 2
+        if warning:
+            log.warning(
+                "%d events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？",
+                warning,
+            )
+        return True
+
+    def inside(self) -> bool:
+        """Whether this thread is one of those that run the jobs."""
+        return getattr(self._own, "worker", None) is not None
+
+    # -- waiting ----------------------------------------------------------------------------
+
+    def waiter(self, wants: Callable[[Any], bool], key: Hashable = None) -> Waiter:
+        """Register a wait for an event that `wants` accepts, among those offered under `key`.
+
+        To be used as ``with conversations.waiter(...) as waiter: waiter.wait(60)``.
+        """
+        worker = getattr(self._own, "worker", None)
+        waiter = Waiter(self, wants, key, worker.key if worker else None)
+        with self._lock:
+            self._waiters.setdefault(key, []).append(waiter)
+        return waiter
+
+    def offer(self, event: Any, key: Hashable) -> bool:
+        """Give the event to the first who waits for it; False when nobody does."""
+        if not self._waiters:
+            return False
+        with self._lock:
+            candidates = [*self._waiters.get(key, ()), *self._waiters.get(None, ())]
+        for waiter in candidates:
+            try:
+                if waiter.wants(event) and self._finish(waiter, event):
+                    return True
+            except Exception as error:  # it belongs to the code that wrote `wants`
+                self._finish(waiter, None, error)
+        return False
+
+    def _finish(self, waiter: Waiter, event: Any, error: Exception | None = None) -> bool:
+        with self._lock:
+            if not self._unregister(waiter):
+                return False  # somebody else was faster, or the time was over
+            waiter.event = event
+            waiter.error = error
+            self._bring_back(waiter)
+            return True
+
+    def _step_aside(self, waiter: Waiter) -> bool:
+        """Pass the turn on while waiting; False when there is nothing to wait for any more."""
+        with self._lock:
+            if waiter not in self._waiters.get(waiter.key, ()):
+                return False
+            waiter.aside = True
+            if waiter.turn_of is not None:
+                task = self._pass_turn(waiter.turn_of)
+                if task:
+                    self._start(waiter.turn_of, task)
+            return True
+
+    def _give_up(self, waiter: Waiter) -> None:
+        with self._lock:
+            if self._unregister(waiter):
+                self._bring_back(waiter)
+
+    def _forget(self, waiter: Waiter) -> None:
+        with self._lock:
+            self._unregister(waiter)
+
+    def _unregister(self, waiter: Waiter) -> bool:
+        waiting = self._waiters.get(waiter.key, [])
+        if waiter not in waiting:
+            return False
+        waiting.remove(waiter)
+        if not waiting:
+            del self._waiters[waiter.key]
+        return True
+
+    def _bring_back(self, waiter: Waiter) -> None:
+        """Let a waiter go on as soon as it has its turn again, before anything that came later."""
+        if not waiter.aside:
+            return
+        if waiter.turn_of is None:
+            waiter.go.release()
+        elif waiter.turn_of in self._lines:
+            self._lines[waiter.turn_of].appendleft(waiter)
+        else:
+            self._lines[waiter.turn_of] = deque()
+            waiter.go.release()
+
+    # -- turns and threads --------------------------------------------------------------------
+
+    def _start(self, key: Hashable, task: Task) -> None:
+        if self._idle:
+            self._idle.pop().hand(key, task)
+            return
+        worker = _Worker(self, key, task)
+        try:
+            worker.start()
+        except RuntimeError as error:  # the system gives no more threads
+            log.error("%s: waiting for a thread to be free. 线程太多，先排队等一等。", error)
+            self._lines[key].appendleft(task)
+            self._queued += 1
+            self._stranded.append(key)
+        else:
+            self._workers.add(worker)
+
+    def _pass_turn(self, key: Hashable) -> Task | None:
+        """The next job of the conversation; None when a waiter took the turn or nobody is left."""
+        line = self._lines.get(key)
+        if not line:
+            self._lines.pop(key, None)
+            self._quiet.notify_all()
+            return None
+        following = line.popleft()
+        if isinstance(following, Waiter):
+            following.go.release()
+            return None
+        self._queued -= 1
+        if self._queued == 0:
+            self._warn_at = QUEUE_WARNING
+        return following
+
+    def _next_task(self, worker: _Worker) -> Task | None:
+        """What the worker is to do next, after a wait perhaps; None when it is to end."""
+        with self._lock:
+            task = self._pass_turn(worker.key)
+            if task is None and self._stranded:
+                worker.key = self._stranded.popleft()
+                task = self._pass_turn(worker.key)
+            if task is not None:
+                return task
+            if self._closed:
+                self._workers.discard(worker)
+                return None
+            self._idle.append(worker)
+        if not worker.handed.acquire(timeout=IDLE_SECONDS):
+            with self._lock:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    self._workers.discard(worker)
+                    return None
+            worker.handed.acquire()  # it was handed something at the last moment
+        return worker.task
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def drain(self, seconds: float) -> None:
+        """End every wait with Stopped, then let what is queued run for at most `seconds`."""
+        with self._lock:
+            for waiter in [waiter for waiting in self._waiters.values() for waiter in waiting]:
+                self._unregister(waiter)
+                waiter.stopped = True
+                self._bring_back(waiter)
+            mine = getattr(self._own, "worker", None)
+            own_turn = 1 if mine and mine.key in self._lines else 0
+            self._quiet.wait_for(lambda: len(self._lines) <= own_turn, seconds)
+
+    def end(self, seconds: float) -> int:
+        """Drain once more, drop what is still queued, end the threads; how many were dropped."""
+        deadline = time.monotonic() + seconds
+        self.drain(seconds / 2)
+        with self._lock:
+            self._closed = True
+            dropped = self._drop_lines()
+            workers = self._workers - {current_thread()}
+            while self._idle:
+                worker = self._idle.pop()
+                self._workers.discard(worker)
+                worker.hand(None, None)
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        stuck = sum(worker.is_alive() for worker in workers)
+        if stuck:
+            log.warning("%d handlers are still running. 有处理函数还没结束：它卡在哪里了？", stuck)
+        return dropped
+
+    def open(self) -> None:
+        """Take jobs again after the end."""
+        with self._lock:
+            self._closed = False
+
+    def _drop_lines(self) -> int:
+        dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING
+        for line in self._lines.values():
+            for waiter in line:
+                if isinstance(waiter, Waiter):
+                    waiter.go.release()
+            line.clear()
+        self._stranded.clear()
+        return dropped
+
+
+def _acquire(lock: Lock, seconds: float | None) -> bool:
+    if current_thread() is not main_thread():
+        return lock.acquire(timeout=-1 if seconds is None else min(max(seconds, 0), TIMEOUT_MAX))
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = SLICE_SECONDS if deadline is None else deadline - time.monotonic()
+        if lock.acquire(timeout=min(SLICE_SECONDS, max(left, 0))):
+            return True
+        if left <= 0:
+            return False

@@ -1,0 +1,338 @@
+"""HTTP POST：OneBot 把事件推送给我们的 Flask 服务器。
+
+HTTP POST: OneBot pushes its events to our Flask server.
+"""
+
+from __future__ import annotations
+
+import hmac
+import io
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from socket import SHUT_RDWR, socket
+from threading import Lock, Thread, current_thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
+
+from .actions import Actions, from_json, to_json
+from .addresses import check_token, is_loopback, listen
+from .bot import Bot
+from .errors import ApiNotAvailable
+
+log = logging.getLogger("onebot_simple")
+
+MAX_BODY = 64 * 1024 * 1024
+DISCARDED = 4 * MAX_BODY  # so much is read of a body that is too large, to be heard saying so
+PIECE = 64 * 1024
+BACKLOG = 128
+IDLE_SECONDS = 60  # a connection on which nothing arrives for so long is closed
+ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
+
+
+class EventServer(Bot):
+    """接收 OneBot 推送的事件（NapCat 里叫“HTTP 客户端”）的机器人，本身是一个 Flask 应用。
+
+    A bot to which OneBot pushes events; ``server.app`` is its Flask application.
+
+    host, port: where to listen; port 0 picks a free one. path: of the URL. secret: what OneBot
+    signs its events with (NapCat: token). api: an HttpClient to call actions with; without it
+    the answers of handlers go back in the HTTP response, and nothing else can be called.
+    Source: OneBot 11 standard, communication, HTTP POST.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        path: str = "/",
+        secret: str | None = None,
+        api: Actions | None = None,
+        command_prefix: str = "/",
+    ) -> None:
+        super().__init__(command_prefix=command_prefix)
+        if not path.startswith("/"):
+            raise ValueError(f'path must begin with "/", not {path!r}. 路径要以 / 开头。')
+        if api is not None and not isinstance(api, Actions):
+            raise TypeError(
+                f"api must be an HttpClient, not {api!r}. "
+                '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))。'
+            )
+        self.host, self.port, self.path, self.api = host, port, path, api
+        self._secret = (check_token(secret) or "").encode()
+        self._local_only = False
+        self._server: _Server | None = None
+        self._acceptor: Thread | None = None
+        self.app = Flask(__name__, static_folder=None)
+        self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+        self.app.add_url_rule(
+            path, "receive", self._receive, methods=["POST"], strict_slashes=False
+        )
+        self.app.register_error_handler(HTTPException, _explain)
+
+    @property
+    def url(self) -> str:
+        """OneBot 里要填的地址。
+
+        The address to fill in in OneBot.
+        """
+        return f"http://{self.host}:{self.port}{self.path}"
+
+    def request(
+        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """用 ``api`` 调用一个动作，原样返回整个回答。
+
+        Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
+        """
+        return self._counted(lambda: self._api_for(action).request(action, params, timeout=timeout))
+
+    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        return self._api_for(action)._stream(action, params)
+
+    def _api_for(self, action: str) -> Actions:
+        if self.api is None:
+            raise ApiNotAvailable(
+                f"cannot call {action}: this EventServer has no api=. "
+                '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了；'
+                "不写 api 时，只能用处理函数的返回值来回答。"
+            )
+        return self.api
+
+    # -- one event ----------------------------------------------------------------------------
+
+    def _receive(self) -> Response:
+        """The view: POST an event, get nothing or a quick operation."""
+        body = self._checked_body()
+        try:
+            event = from_json(body)
+        except ValueError as error:
+            self._complain("a body that is not a JSON object", error)
+            return _text(400, f"the body is not a JSON object: {error}. 内容不是 JSON 对象。")
+        if not isinstance(event.get("post_type"), str):
+            self.handle(event)
+            return _text(400, "an event needs a post_type. 事件必须有 post_type。")
+        operation = None
+        if self.api is None:
+            operation = self._answer_to(event)
+        else:
+            self.handle(event)
+        if not operation:
+            return Response(status=204)  # NapCat takes any other text for a broken answer
+        return Response(to_json("answer", operation), mimetype="application/json")
+
+    def _answer_to(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self.handle(event, answer=answers.put)
+        try:
+            return answers.get(timeout=ANSWER_SECONDS)
+        except Empty:
+            log.warning(
+                "no handler answered within %d s, the HTTP answer is empty. "
+                "处理太慢，回答没法随 HTTP 返回了：给 EventServer 加上 api=。",
+                ANSWER_SECONDS,
+            )
+            return None
+
+    def _checked_body(self) -> bytes:
+        """The raw body of a request that may come in; any other is answered by an HTTP error."""
+        if self._local_only and not _names_loopback(request.headers.get("Host", "localhost")):
+            _refuse(403, "the Host must be 127.0.0.1 or localhost. 只接受本机的地址。")
+        if not request.is_json:
+            _refuse(415, "events come as application/json. Content-Type 要是 application/json。")
+        body = request.get_data(cache=False)
+        if self._secret:
+            given = request.headers.get("X-Signature", "")
+            wanted = "sha1=" + hmac.new(self._secret, body, "sha1").hexdigest()
+            if not given:
+                self._complain("an event without signature", request.remote_addr)
+                _refuse(401, "X-Signature is missing. 缺少签名：OneBot 那边也要填同样的 secret。")
+            if not hmac.compare_digest(given.encode(), wanted.encode()):
+                self._complain("an event with a wrong signature", request.remote_addr)
+                _refuse(403, "X-Signature is wrong. 签名不对：两边的 secret（token）要一样。")
+        return body
+
+    # -- the server ---------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        sock = listen(self.host, self.port, BACKLOG)
+        self.port = sock.getsockname()[1]
+        self._local_only = is_loopback(self.host)
+        if not self._local_only and not self._secret:
+            log.warning(
+                "%s is open to the network without a secret. 任何人都能伪造事件：请设置 secret。",
+                self.url,
+            )
+        with sock:
+            self._server = _Server(
+                self.host, self.port, self.app, handler=_Requests, fd=sock.fileno()
+            )
+        self._acceptor = Thread(
+            target=self._server.serve_forever,
+            args=(0.05,),
+            name="onebot_simple server",
+            daemon=True,
+        )
+        self._acceptor.start()
+        log.info("listening on %s. 等待 OneBot 推送事件。", self.url)
+
+    def _close(self) -> None:
+        server, acceptor = self._server, self._acceptor
+        if server is not None and acceptor is not None:
+            server.shutdown()
+            server.server_close()
+            server.hang_up(1)
+            acceptor.join(1)
+        self._server = self._acceptor = None
+        self._local_only = False
+
+
+def _names_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    return False
+
+
+def _text(status: int, text: str) -> Response:
+    return Response(text + "\n", status=status, mimetype="text/plain")
+
+
+def _refuse(status: int, text: str) -> None:
+    raise HTTPException(response=_text(status, text))
+
+
+def _explain(error: HTTPException) -> Response:
+    """What a person who opens the address in a browser should read."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    words = {
+        404: "OneBot posts its events to another path. 路径不对：检查 NapCat 里填的地址。",
+        405: "OneBot posts its events here, there is nothing to GET. "
+        "这个地址是给 OneBot 推送（POST）事件用的，在浏览器里打开说明服务器已经在运行了。",
+        413: "too large, 64 MiB is the limit. 内容太大，最多 64 MiB。",
+    }
+    answer = _text(error.code or 500, words.get(error.code or 500, str(error)))
+    if error.code == 405:
+        answer.headers["Allow"] = "POST"
+    return answer
+
+
+class _Requests(WSGIRequestHandler):
+    """One connection: HTTP/1.1 with keep-alive, each body read whole before it is looked at."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def handle_expect_100(self) -> bool:
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def run_wsgi(self) -> None:
+        try:
+            environ = self.make_environ()
+            body = self._body(environ)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+            return
+        except (ValueError, OSError):  # a length or a chunk that is none, an unusable target
+            self.send_error(400)
+            return
+        if len(body) > MAX_BODY:
+            self.close_connection = True
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        self._respond(*run_wsgi_app(self.server.app, environ, buffered=True))
+
+    def _body(self, environ: dict[str, Any]) -> bytes:
+        """The whole body; of one that is too large a little more than what is allowed."""
+        length = environ.get("CONTENT_LENGTH", "")
+        encoding = environ.pop("HTTP_TRANSFER_ENCODING", "").strip().lower()
+        if encoding not in ("", "chunked") or (encoding and length):
+            raise ValueError("two lengths, or none")
+        if length and not (length.isascii() and length.isdecimal()):
+            raise ValueError("not a length")
+        source, left = environ["wsgi.input"], float("inf") if encoding else int(length or 0)
+        pieces, size = [], 0
+        while left and (piece := source.read(int(min(left, PIECE)))):
+            left -= len(piece)
+            size += len(piece)
+            if size <= MAX_BODY + PIECE:
+                pieces.append(piece)
+            elif size > DISCARDED:
+                break
+        if left and not encoding and size <= MAX_BODY:
+            raise ConnectionError("the body was cut off")
+        return b"".join(pieces)
+
+    def _respond(self, pieces: Iterable[bytes], status: str, headers: Headers) -> None:
+        code, _, phrase = status.partition(" ")
+        self.send_response(int(code), phrase)
+        for name, value in headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.writelines(pieces)
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        pass  # an event is logged when it is handled
+
+    def log_error(self, format: str, *args: Any) -> None:
+        log.debug("%s: " + format, self.client_address[0], *args)
+
+
+class _Server(ThreadedWSGIServer):
+    """werkzeug's server with a thread per connection, which knows its connections."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lock = Lock()  # guards the connections
+        self._connections: dict[Thread, socket] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        thread = Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            name="onebot_simple connection",
+            daemon=True,
+        )
+        with self._lock:
+            self._connections[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._connections.pop(current_thread(), None)
+
+    def hang_up(self, seconds: float) -> None:
+        """End all connections, waiting for their threads at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            connections = dict(self._connections)
+        for connection in connections.values():
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
+        for thread in connections:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("a connection from %s failed", client_address, exc_info=True)

@@ -1,0 +1,2214 @@
+"""NapCat 和 go-cqhttp 在标准之外的动作，每个动作一个方法。
+
+The actions of NapCat and go-cqhttp beyond the standard, a method each.
+
+A method is named as its action, without a leading dot or underscore; a parameter that is None is
+not sent. Where a picture or a file is wanted, a pathlib.Path or bytes is read here and sent along.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+from .segment import Message
+
+Id = int | str
+Source = str | bytes | PathLike[str]
+
+
+class ExtendedActions(ABC):
+    """标准之外的动作；HttpClient 和每一种机器人都有。
+
+    The actions beyond the standard; HttpClient and every kind of bot have them.
+    """
+
+    @abstractmethod
+    def call_action(self, action: str, /, **params: Any) -> Any:
+        """按名字调用一个动作。
+
+        Calls an action by its name.
+        """
+
+    @abstractmethod
+    def stream_action(self, action: str, /, **params: Any) -> Iterator[dict[str, Any]]:
+        """按名字调用一个流式动作。
+
+        Calls a streaming action by its name.
+        """
+
+    # -- 消息 / messages ----------
+
+    def mark_all_as_read(self) -> Any:
+        """把所有聊天标为已读。
+
+        Marks every chat as read.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("_mark_all_as_read")
+
+    def get_group_msg_history(
+        self,
+        group_id: Id,
+        message_seq: str | None = None,
+        count: int | None = None,
+        reverse_order: bool | None = None,
+        disable_get_url: bool | None = None,
+        parse_mult_msg: bool | None = None,
+        quick_reply: bool | None = None,
+        reverseOrder: bool | None = None,
+    ) -> Any:
+        """群聊的历史消息。
+
+        Earlier messages of a group.
+
+        Returns {"messages"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "get_group_msg_history",
+            group_id=group_id,
+            message_seq=message_seq,
+            count=count,
+            reverse_order=reverse_order,
+            disable_get_url=disable_get_url,
+            parse_mult_msg=parse_mult_msg,
+            quick_reply=quick_reply,
+            reverseOrder=reverseOrder,
+        )
+
+    def get_friend_msg_history(
+        self,
+        user_id: Id,
+        message_seq: str | None = None,
+        count: int | None = None,
+        reverse_order: bool | None = None,
+        disable_get_url: bool | None = None,
+        parse_mult_msg: bool | None = None,
+        quick_reply: bool | None = None,
+        reverseOrder: bool | None = None,
+    ) -> Any:
+        """私聊的历史消息。
+
+        Earlier messages of a private chat.
+
+        Returns {"messages"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "get_friend_msg_history",
+            user_id=user_id,
+            message_seq=message_seq,
+            count=count,
+            reverse_order=reverse_order,
+            disable_get_url=disable_get_url,
+            parse_mult_msg=parse_mult_msg,
+            quick_reply=quick_reply,
+            reverseOrder=reverseOrder,
+        )
+
+    def mark_msg_as_read(
+        self, user_id: Id | None = None, group_id: Id | None = None, message_id: str | None = None
+    ) -> Any:
+        """把一条消息或一个聊天标为已读。
+
+        Marks a message or a chat as read.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "mark_msg_as_read", user_id=user_id, group_id=group_id, message_id=message_id
+        )
+
+    def mark_group_msg_as_read(
+        self, user_id: Id | None = None, group_id: Id | None = None, message_id: str | None = None
+    ) -> Any:
+        """把一个群标为已读。
+
+        Marks the chat of a group as read.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "mark_group_msg_as_read", user_id=user_id, group_id=group_id, message_id=message_id
+        )
+
+    def mark_private_msg_as_read(
+        self, user_id: Id | None = None, group_id: Id | None = None, message_id: str | None = None
+    ) -> Any:
+        """把一个私聊标为已读。
+
+        Marks a private chat as read.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "mark_private_msg_as_read", user_id=user_id, group_id=group_id, message_id=message_id
+        )
+
+    def send_forward_msg(
+        self,
+        messages: list[dict[str, Any]],
+        message_type: str | None = None,
+        user_id: Id | None = None,
+        group_id: Id | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
+        timeout: int | None = None,
+    ) -> Any:
+        """发合并转发，给人或给群。
+
+        Sends a merged forward to a user or a group.
+
+        Returns {"message_id", "res_id", "forward_id"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "send_forward_msg",
+            messages=messages,
+            message_type=message_type,
+            user_id=user_id,
+            group_id=group_id,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
+            timeout=timeout,
+        )
+
+    def send_group_forward_msg(
+        self,
+        messages: list[dict[str, Any]],
+        group_id: Id,
+        message_type: str | None = None,
+        user_id: Id | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
+        timeout: int | None = None,
+    ) -> Any:
+        """向群发合并转发。
+
+        Sends a merged forward to a group.
+
+        Returns {"message_id", "res_id", "forward_id"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "send_group_forward_msg",
+            messages=messages,
+            group_id=group_id,
+            message_type=message_type,
+            user_id=user_id,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
+            timeout=timeout,
+        )
+
+    def send_private_forward_msg(
+        self,
+        messages: list[dict[str, Any]],
+        user_id: Id,
+        message_type: str | None = None,
+        group_id: Id | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
+        timeout: int | None = None,
+    ) -> Any:
+        """向一个人发合并转发。
+
+        Sends a merged forward to a user.
+
+        Returns {"message_id", "res_id", "forward_id"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "send_private_forward_msg",
+            messages=messages,
+            user_id=user_id,
+            message_type=message_type,
+            group_id=group_id,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
+            timeout=timeout,
+        )
+
+    def fetch_emoji_like(
+        self,
+        message_id: Id,
+        emojiId: Id,
+        emojiType: Id,
+        count: Id | None = None,
+        cookie: str | None = None,
+    ) -> Any:
+        """谁用某个表情回应了一条消息。
+
+        Who reacted to a message with an emoji.
+
+        Returns {"emojiLikesList", "cookie", "isLastPage", "isFirstPage", "result", "errMsg"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "fetch_emoji_like",
+            message_id=message_id,
+            emojiId=emojiId,
+            emojiType=emojiType,
+            count=count,
+            cookie=cookie,
+        )
+
+    def get_emoji_likes(
+        self,
+        message_id: str,
+        emoji_id: str,
+        group_id: Id | None = None,
+        emoji_type: str | None = None,
+        count: int | None = None,
+    ) -> Any:
+        """一条消息的表情回应。
+
+        The reactions to a message.
+
+        Returns {"emoji_like_list"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "get_emoji_likes",
+            message_id=message_id,
+            emoji_id=emoji_id,
+            group_id=group_id,
+            emoji_type=emoji_type,
+            count=count,
+        )
+
+    def set_msg_emoji_like(self, message_id: Id, emoji_id: Id, set: bool | None = None) -> Any:
+        """用表情回应一条消息，或者取消。
+
+        Reacts to a message with an emoji, or takes that back.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_msg_emoji_like", message_id=message_id, emoji_id=emoji_id, set=set
+        )
+
+    def fetch_ptt_text(self, message_id: Id) -> Any:
+        """语音转文字。
+
+        The words of a voice message.
+
+        Returns {"text"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("fetch_ptt_text", message_id=message_id)
+
+    def get_recent_contact(self, count: Id | None = None) -> Any:
+        """最近的聊天。
+
+        The latest chats.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_recent_contact", count=count)
+
+    def forward_friend_single_msg(
+        self, message_id: Id, group_id: Id | None = None, user_id: Id | None = None
+    ) -> Any:
+        """把一条消息转发给一个人。
+
+        Forwards a message to a user.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "forward_friend_single_msg", message_id=message_id, group_id=group_id, user_id=user_id
+        )
+
+    def forward_group_single_msg(
+        self, message_id: Id, group_id: Id | None = None, user_id: Id | None = None
+    ) -> Any:
+        """把一条消息转发到群。
+
+        Forwards a message to a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "forward_group_single_msg", message_id=message_id, group_id=group_id, user_id=user_id
+        )
+
+    # -- 群 / groups ----------
+
+    def del_group_notice(self, group_id: Id, notice_id: str) -> Any:
+        """删除一条群公告。
+
+        Deletes an announcement of a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("_del_group_notice", group_id=group_id, notice_id=notice_id)
+
+    def get_group_notice(self, group_id: Id) -> Any:
+        """群公告列表。
+
+        The announcements of a group.
+
+        Returns a list.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("_get_group_notice", group_id=group_id)
+
+    def send_group_notice(
+        self,
+        group_id: Id,
+        content: str,
+        image: Source | None = None,
+        pinned: Id | None = None,
+        type: Id | None = None,
+        confirm_required: Id | None = None,
+        is_show_edit_card: Id | None = None,
+        tip_window_type: Id | None = None,
+    ) -> Any:
+        """发一条群公告。
+
+        Posts an announcement in a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "_send_group_notice",
+            group_id=group_id,
+            content=content,
+            image=image,
+            pinned=pinned,
+            type=type,
+            confirm_required=confirm_required,
+            is_show_edit_card=is_show_edit_card,
+            tip_window_type=tip_window_type,
+        )
+
+    def delete_essence_msg(
+        self,
+        message_id: Id | None = None,
+        msg_seq: str | None = None,
+        msg_random: str | None = None,
+        group_id: Id | None = None,
+    ) -> Any:
+        """取消一条精华消息。
+
+        Takes a message out of the highlights of a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "delete_essence_msg",
+            message_id=message_id,
+            msg_seq=msg_seq,
+            msg_random=msg_random,
+            group_id=group_id,
+        )
+
+    def set_essence_msg(self, message_id: Id) -> Any:
+        """把一条消息设为精华。
+
+        Puts a message into the highlights of a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("set_essence_msg", message_id=message_id)
+
+    def get_essence_msg_list(self, group_id: Id) -> Any:
+        """精华消息列表。
+
+        The highlights of a group.
+
+        Returns a list.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_essence_msg_list", group_id=group_id)
+
+    def get_group_at_all_remain(self, group_id: Id) -> Any:
+        """还能 @全体成员 几次。
+
+        How often everybody may still be called with @.
+
+        Returns {"can_at_all", "remain_at_all_count_for_group", "remain_at_all_count_for_uin"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_group_at_all_remain", group_id=group_id)
+
+    def get_group_system_msg(self, count: Id | None = None) -> Any:
+        """还没处理的加群请求和邀请。
+
+        Requests and invitations that wait for an answer.
+
+        Returns {"invited_requests", "InvitedRequest", "join_requests"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_group_system_msg", count=count)
+
+    def send_group_sign(self, group_id: Id) -> Any:
+        """在群里打卡。
+
+        Checks in to a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("send_group_sign", group_id=group_id)
+
+    def set_group_sign(self, group_id: Id) -> Any:
+        """在群里打卡（同 send_group_sign）。
+
+        Checks in to a group, as send_group_sign does.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_group_sign", group_id=group_id)
+
+    def set_group_portrait(self, file: Source, group_id: Id, cache: str | None = None) -> Any:
+        """换群头像。
+
+        Changes the picture of a group.
+
+        Returns {"result", "errMsg"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("set_group_portrait", file=file, group_id=group_id, cache=cache)
+
+    def set_group_todo(
+        self, group_id: Id, message_id: str | None = None, message_seq: str | None = None
+    ) -> Any:
+        """把一条消息设为群待办。
+
+        Makes a message a to-do of the group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_todo", group_id=group_id, message_id=message_id, message_seq=message_seq
+        )
+
+    def complete_group_todo(
+        self, group_id: Id, message_id: str | None = None, message_seq: str | None = None
+    ) -> Any:
+        """完成一个群待办。
+
+        Completes a to-do of the group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "complete_group_todo", group_id=group_id, message_id=message_id, message_seq=message_seq
+        )
+
+    def cancel_group_todo(
+        self, group_id: Id, message_id: str | None = None, message_seq: str | None = None
+    ) -> Any:
+        """取消一个群待办。
+
+        Withdraws a to-do of the group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "cancel_group_todo", group_id=group_id, message_id=message_id, message_seq=message_seq
+        )
+
+    def get_group_detail_info(self, group_id: Id) -> Any:
+        """一个群的详细资料。
+
+        Detailed data of a group.
+
+        Returns {"group_id", "group_name", "member_count", "max_member_count", ...}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_detail_info", group_id=group_id)
+
+    def get_group_info_ex(self, group_id: Id) -> Any:
+        """一个群的更多资料。
+
+        Further data of a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_info_ex", group_id=group_id)
+
+    def set_group_kick_members(
+        self, group_id: Id, user_id: list[str], reject_add_request: bool | None = None
+    ) -> Any:
+        """一次踢出好几个人。
+
+        Removes several members at once.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_kick_members",
+            group_id=group_id,
+            user_id=user_id,
+            reject_add_request=reject_add_request,
+        )
+
+    def set_group_add_option(
+        self,
+        group_id: Id,
+        add_type: int,
+        group_question: str | None = None,
+        group_answer: str | None = None,
+    ) -> Any:
+        """设置怎样加群。
+
+        Sets how people may join a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_add_option",
+            group_id=group_id,
+            add_type=add_type,
+            group_question=group_question,
+            group_answer=group_answer,
+        )
+
+    def set_group_robot_add_option(
+        self,
+        group_id: Id,
+        robot_member_switch: int | None = None,
+        robot_member_examine: int | None = None,
+    ) -> Any:
+        """设置怎样往群里加机器人。
+
+        Sets how bots may be added to a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_robot_add_option",
+            group_id=group_id,
+            robot_member_switch=robot_member_switch,
+            robot_member_examine=robot_member_examine,
+        )
+
+    def set_group_search(
+        self,
+        group_id: Id,
+        no_code_finger_open: int | None = None,
+        no_finger_open: int | None = None,
+    ) -> Any:
+        """设置群能不能被搜到。
+
+        Sets whether a group can be found.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_search",
+            group_id=group_id,
+            no_code_finger_open=no_code_finger_open,
+            no_finger_open=no_finger_open,
+        )
+
+    def set_group_remark(self, group_id: Id, remark: str) -> Any:
+        """给群写一个只有自己看到的备注。
+
+        Sets a private note for a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_group_remark", group_id=group_id, remark=remark)
+
+    def set_group_member_invite_policy(self, group_id: Id, policy: str) -> Any:
+        """设置群成员能不能邀请别人。
+
+        Sets whether members may invite others.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_group_member_invite_policy", group_id=group_id, policy=policy)
+
+    def set_group_member_permissions(
+        self,
+        group_id: Id,
+        allow_member_upload_album: bool | None = None,
+        allow_member_temporary_session: bool | None = None,
+        allow_member_create_group: bool | None = None,
+    ) -> Any:
+        """设置群成员可以做什么。
+
+        Sets what members may do.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_member_permissions",
+            group_id=group_id,
+            allow_member_upload_album=allow_member_upload_album,
+            allow_member_temporary_session=allow_member_temporary_session,
+            allow_member_create_group=allow_member_create_group,
+        )
+
+    def set_group_new_member_history_visibility(self, group_id: Id, visible: bool) -> Any:
+        """设置新人能不能看到以前的消息。
+
+        Sets whether newcomers see earlier messages.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_new_member_history_visibility", group_id=group_id, visible=visible
+        )
+
+    def get_group_shut_list(self, group_id: Id) -> Any:
+        """群里被禁言的人。
+
+        The muted members of a group.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_shut_list", group_id=group_id)
+
+    def get_group_ignored_notifies(self) -> Any:
+        """被忽略的群通知。
+
+        The group notices that were ignored.
+
+        Returns {"invited_requests", "InvitedRequest", "join_requests"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_ignored_notifies")
+
+    def get_group_ignore_add_request(self) -> Any:
+        """被过滤的加群请求。
+
+        The requests to join that were filtered.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_ignore_add_request")
+
+    def get_group_signed_list(self, group_id: Id) -> Any:
+        """今天谁打卡了。
+
+        Who checked in to the group today.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_group_signed_list", group_id=group_id)
+
+    def group_poke(
+        self, user_id: Id, group_id: Id | None = None, target_id: Id | None = None
+    ) -> Any:
+        """在群里戳一个人。
+
+        Pokes a member of a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "group_poke", user_id=user_id, group_id=group_id, target_id=target_id
+        )
+
+    def send_group_ai_record(self, character: str, group_id: Id, text: str) -> Any:
+        """向群发 AI 语音。
+
+        Sends a text to a group in an AI voice.
+
+        Returns {"message_id"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_group_ai_record", character=character, group_id=group_id, text=text
+        )
+
+    # -- 好友 / friends ----------
+
+    def delete_friend(
+        self,
+        friend_id: Id | None = None,
+        user_id: Id | None = None,
+        temp_block: bool | None = None,
+        temp_both_del: bool | None = None,
+    ) -> Any:
+        """删除一个好友。
+
+        Removes a friend.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "delete_friend",
+            friend_id=friend_id,
+            user_id=user_id,
+            temp_block=temp_block,
+            temp_both_del=temp_both_del,
+        )
+
+    def delete_unidirectional_friend(self, user_id: Id) -> Any:
+        """删除一个单向好友。
+
+        Removes a one-way friend.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("delete_unidirectional_friend", user_id=user_id)
+
+    def get_unidirectional_friend_list(self) -> Any:
+        """单向好友列表。
+
+        The one-way friends.
+
+        Returns a list.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_unidirectional_friend_list")
+
+    def set_doubt_friends_add_request(self, flag: str, approve: bool | None = None) -> Any:
+        """处理一个被过滤的好友请求。
+
+        Answers a friend request that was filtered.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_doubt_friends_add_request", flag=flag, approve=approve)
+
+    def get_doubt_friends_add_request(self, count: int | None = None) -> Any:
+        """被过滤的好友请求。
+
+        The friend requests that were filtered.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_doubt_friends_add_request", count=count)
+
+    def set_friend_remark(self, user_id: Id, remark: str) -> Any:
+        """给好友写备注。
+
+        Sets a private note for a friend.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_friend_remark", user_id=user_id, remark=remark)
+
+    def get_friends_with_category(self) -> Any:
+        """按分组列出好友。
+
+        The friends, by category.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_friends_with_category")
+
+    def set_input_status(self, user_id: Id, event_type: int) -> Any:
+        """对一个人显示“正在输入”。
+
+        Shows a user that the bot is typing.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_input_status", user_id=user_id, event_type=event_type)
+
+    def nc_get_user_status(self, user_id: Id) -> Any:
+        """一个人的在线状态。
+
+        The online status of a user.
+
+        Returns {"status", "ext_status"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("nc_get_user_status", user_id=user_id)
+
+    def friend_poke(
+        self, user_id: Id, group_id: Id | None = None, target_id: Id | None = None
+    ) -> Any:
+        """在私聊里戳一个人。
+
+        Pokes a friend.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "friend_poke", user_id=user_id, group_id=group_id, target_id=target_id
+        )
+
+    # -- 文件 / files ----------
+
+    def create_group_file_folder(
+        self,
+        group_id: Id,
+        folder_name: str | None = None,
+        name: str | None = None,
+        parent_id: str | None = None,
+    ) -> Any:
+        """在群文件里新建文件夹。
+
+        Creates a folder in the files of a group.
+
+        Returns {"result", "groupItem"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "create_group_file_folder",
+            group_id=group_id,
+            folder_name=folder_name,
+            name=name,
+            parent_id=parent_id,
+        )
+
+    def delete_group_file(self, group_id: Id, file_id: str, busid: int | None = None) -> Any:
+        """删除一个群文件。
+
+        Deletes a file of a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "delete_group_file", group_id=group_id, file_id=file_id, busid=busid
+        )
+
+    def delete_group_folder(
+        self, group_id: Id, folder_id: str | None = None, folder: str | None = None
+    ) -> Any:
+        """删除一个群文件夹。
+
+        Deletes a folder of a group.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "delete_group_folder", group_id=group_id, folder_id=folder_id, folder=folder
+        )
+
+    def download_file(
+        self,
+        url: str | None = None,
+        base64: str | None = None,
+        name: str | None = None,
+        headers: str | list[str] | None = None,
+        thread_count: int | None = None,
+    ) -> Any:
+        """让 OneBot 下载一个文件。
+
+        Lets OneBot download a file.
+
+        Returns {"file"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "download_file",
+            url=url,
+            base64=base64,
+            name=name,
+            headers=headers,
+            thread_count=thread_count,
+        )
+
+    def get_group_file_system_info(self, group_id: Id) -> Any:
+        """群文件的数量和空间。
+
+        Number and space of the files of a group.
+
+        Returns {"file_count", "limit_count", "used_space", "total_space"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_group_file_system_info", group_id=group_id)
+
+    def get_group_file_url(self, group_id: Id, file_id: str, busid: int | None = None) -> Any:
+        """一个群文件的下载链接。
+
+        The download link of a group file.
+
+        Returns {"url"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "get_group_file_url", group_id=group_id, file_id=file_id, busid=busid
+        )
+
+    def get_group_files_by_folder(
+        self,
+        group_id: Id,
+        folder_id: str | None = None,
+        folder: str | None = None,
+        file_count: Id | None = None,
+    ) -> Any:
+        """群文件夹里的文件。
+
+        The files in a folder of a group.
+
+        Returns {"files", "folders"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "get_group_files_by_folder",
+            group_id=group_id,
+            folder_id=folder_id,
+            folder=folder,
+            file_count=file_count,
+        )
+
+    def get_group_root_files(self, group_id: Id, file_count: Id | None = None) -> Any:
+        """群文件的根目录。
+
+        The files and folders at the top of a group.
+
+        Returns {"files", "folders"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_group_root_files", group_id=group_id, file_count=file_count)
+
+    def upload_group_file(
+        self,
+        group_id: Id,
+        file: Source,
+        name: str,
+        folder: str | None = None,
+        folder_id: str | None = None,
+        upload_file: bool | None = None,
+    ) -> Any:
+        """上传一个群文件。
+
+        Uploads a file to a group.
+
+        Returns {"file_id"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "upload_group_file",
+            group_id=group_id,
+            file=file,
+            name=name,
+            folder=folder,
+            folder_id=folder_id,
+            upload_file=upload_file,
+        )
+
+    def upload_private_file(
+        self, user_id: Id, file: Source, name: str, upload_file: bool | None = None
+    ) -> Any:
+        """给一个人发文件。
+
+        Sends a file to a user.
+
+        Returns {"file_id"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "upload_private_file", user_id=user_id, file=file, name=name, upload_file=upload_file
+        )
+
+    def get_file(self, file: str | None = None, file_id: str | None = None) -> Any:
+        """取一个收到的文件。
+
+        Fetches a file that was received.
+
+        Returns {"file", "url", "file_size", "file_name", "base64"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_file", file=file, file_id=file_id)
+
+    def move_group_file(
+        self,
+        group_id: Id,
+        file_id: str,
+        current_parent_directory: str,
+        target_parent_directory: str,
+    ) -> Any:
+        """移动一个群文件。
+
+        Moves a file of a group.
+
+        Returns {"ok"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "move_group_file",
+            group_id=group_id,
+            file_id=file_id,
+            current_parent_directory=current_parent_directory,
+            target_parent_directory=target_parent_directory,
+        )
+
+    def rename_group_file(
+        self, group_id: Id, file_id: str, current_parent_directory: str, new_name: str
+    ) -> Any:
+        """给群文件改名。
+
+        Renames a file of a group.
+
+        Returns {"ok"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "rename_group_file",
+            group_id=group_id,
+            file_id=file_id,
+            current_parent_directory=current_parent_directory,
+            new_name=new_name,
+        )
+
+    def trans_group_file(self, group_id: Id, file_id: str) -> Any:
+        """转存一个群文件，让它不过期。
+
+        Stores a file of a group for good.
+
+        Returns {"ok"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("trans_group_file", group_id=group_id, file_id=file_id)
+
+    def get_private_file_url(self, file_id: str) -> Any:
+        """一个私聊文件的下载链接。
+
+        The download link of a private file.
+
+        Returns {"url"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_private_file_url", file_id=file_id)
+
+    # -- 流式传输 / streams ----------
+
+    def clean_stream_temp_file(self) -> Any:
+        """清理流式传输的临时文件。
+
+        Deletes the temporary files of streams.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("clean_stream_temp_file")
+
+    def download_file_stream(
+        self, file: str | None = None, file_id: str | None = None, chunk_size: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """分块下载一个文件。
+
+        Downloads a file in pieces.
+
+        Yields the frames' data: file_info, file_chunk (base64) ..., file_complete.
+
+        来源 Source: NapCat。
+        """
+        return self.stream_action(
+            "download_file_stream", file=file, file_id=file_id, chunk_size=chunk_size
+        )
+
+    def download_file_record_stream(
+        self,
+        file: str | None = None,
+        file_id: str | None = None,
+        chunk_size: int | None = None,
+        out_format: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """分块下载一段语音，可以转换格式。
+
+        Downloads a voice message in pieces, converted if wanted.
+
+        Yields the frames' data: file_info, file_chunk (base64) ..., file_complete.
+
+        来源 Source: NapCat。
+        """
+        return self.stream_action(
+            "download_file_record_stream",
+            file=file,
+            file_id=file_id,
+            chunk_size=chunk_size,
+            out_format=out_format,
+        )
+
+    def download_file_image_stream(
+        self, file: str | None = None, file_id: str | None = None, chunk_size: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """分块下载一张图片。
+
+        Downloads a picture in pieces.
+
+        Yields the frames' data: file_info, file_chunk (base64) ..., file_complete.
+
+        来源 Source: NapCat。
+        """
+        return self.stream_action(
+            "download_file_image_stream", file=file, file_id=file_id, chunk_size=chunk_size
+        )
+
+    def upload_file_stream(
+        self,
+        stream_id: str,
+        chunk_data: str | None = None,
+        chunk_index: int | None = None,
+        total_chunks: int | None = None,
+        file_size: int | None = None,
+        expected_sha256: str | None = None,
+        is_complete: bool | None = None,
+        filename: str | None = None,
+        reset: bool | None = None,
+        verify_only: bool | None = None,
+        file_retention: int | None = None,
+    ) -> Any:
+        """上传一个文件的一块。
+
+        Uploads one piece of a file.
+
+        Returns {"type", "stream_id", "status", "received_chunks", ...}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "upload_file_stream",
+            stream_id=stream_id,
+            chunk_data=chunk_data,
+            chunk_index=chunk_index,
+            total_chunks=total_chunks,
+            file_size=file_size,
+            expected_sha256=expected_sha256,
+            is_complete=is_complete,
+            filename=filename,
+            reset=reset,
+            verify_only=verify_only,
+            file_retention=file_retention,
+        )
+
+    def test_download_stream(self, error: bool | None = None) -> Iterator[dict[str, Any]]:
+        """试一试流式动作：给出十帧。
+
+        Tries streaming out: ten frames.
+
+        Yields the frames' data: file_info, file_chunk (base64) ..., file_complete.
+
+        来源 Source: NapCat。
+        """
+        return self.stream_action("test_download_stream", error=error)
+
+    # -- 群相册 / group albums ----------
+
+    def del_group_album_media(self, group_id: Id, album_id: str, lloc: str) -> Any:
+        """删除群相册里的一项。
+
+        Deletes an item of a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "del_group_album_media", group_id=group_id, album_id=album_id, lloc=lloc
+        )
+
+    def set_group_album_media_like(
+        self, group_id: Id, album_id: str, batch_id: str, lloc: str | None = None
+    ) -> Any:
+        """给群相册里的一项点赞。
+
+        Likes an item of a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_group_album_media_like",
+            group_id=group_id,
+            album_id=album_id,
+            batch_id=batch_id,
+            lloc=lloc,
+        )
+
+    def cancel_group_album_media_like(
+        self, group_id: Id, album_id: str, batch_id: str, lloc: str | None = None
+    ) -> Any:
+        """取消对群相册里一项的赞。
+
+        Takes back the like of an item of a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "cancel_group_album_media_like",
+            group_id=group_id,
+            album_id=album_id,
+            batch_id=batch_id,
+            lloc=lloc,
+        )
+
+    def do_group_album_comment(self, group_id: Id, album_id: str, lloc: str, content: str) -> Any:
+        """评论群相册里的一项。
+
+        Comments on an item of a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "do_group_album_comment",
+            group_id=group_id,
+            album_id=album_id,
+            lloc=lloc,
+            content=content,
+        )
+
+    def get_group_album_media_list(
+        self, group_id: Id, album_id: str, attach_info: str | None = None
+    ) -> Any:
+        """一个群相册里有什么。
+
+        The items of a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "get_group_album_media_list",
+            group_id=group_id,
+            album_id=album_id,
+            attach_info=attach_info,
+        )
+
+    def get_qun_album_list(self, group_id: Id, attach_info: str | None = None) -> Any:
+        """群相册列表。
+
+        The albums of a group.
+
+        Returns {"album_list", "attach_info", "has_more"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_qun_album_list", group_id=group_id, attach_info=attach_info)
+
+    def upload_image_to_qun_album(
+        self, group_id: Id, album_id: str, album_name: str, file: Source
+    ) -> Any:
+        """向群相册上传一张图片。
+
+        Uploads a picture to a group album.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "upload_image_to_qun_album",
+            group_id=group_id,
+            album_id=album_id,
+            album_name=album_name,
+            file=file,
+        )
+
+    # -- 闪传 / flash transfers ----------
+
+    def create_flash_task(
+        self, files: str | list[str], name: str | None = None, thumb_path: str | None = None
+    ) -> Any:
+        """新建一次闪传。
+
+        Begins a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("create_flash_task", files=files, name=name, thumb_path=thumb_path)
+
+    def send_flash_msg(
+        self, fileset_id: str, user_id: Id | None = None, group_id: Id | None = None
+    ) -> Any:
+        """把闪传发给人或群。
+
+        Sends a flash transfer to a user or a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_flash_msg", fileset_id=fileset_id, user_id=user_id, group_id=group_id
+        )
+
+    def get_flash_file_list(self, fileset_id: str) -> Any:
+        """闪传里有哪些文件。
+
+        The files of a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_flash_file_list", fileset_id=fileset_id)
+
+    def get_flash_file_url(
+        self, fileset_id: str, file_name: str | None = None, file_index: int | None = None
+    ) -> Any:
+        """闪传里一个文件的链接。
+
+        The link of a file of a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "get_flash_file_url", fileset_id=fileset_id, file_name=file_name, file_index=file_index
+        )
+
+    def get_share_link(self, fileset_id: str) -> Any:
+        """闪传的分享链接。
+
+        The share link of a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_share_link", fileset_id=fileset_id)
+
+    def get_fileset_info(self, fileset_id: str) -> Any:
+        """闪传的资料。
+
+        The data of a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_fileset_info", fileset_id=fileset_id)
+
+    def get_fileset_id(self, share_code: str) -> Any:
+        """分享码对应的闪传编号。
+
+        The id of the flash transfer that a share code stands for.
+
+        Returns {"fileset_id"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_fileset_id", share_code=share_code)
+
+    def download_fileset(self, fileset_id: str) -> Any:
+        """下载一次闪传。
+
+        Downloads a flash transfer.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("download_fileset", fileset_id=fileset_id)
+
+    # -- 在线文件 / online files ----------
+
+    def get_online_file_msg(self, user_id: Id) -> Any:
+        """等待接收的在线文件。
+
+        The online files that wait to be received.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_online_file_msg", user_id=user_id)
+
+    def send_online_file(self, user_id: Id, file_path: str, file_name: str | None = None) -> Any:
+        """给一个人直接传文件。
+
+        Sends a file to a user directly.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_online_file", user_id=user_id, file_path=file_path, file_name=file_name
+        )
+
+    def send_online_folder(
+        self, user_id: Id, folder_path: str, folder_name: str | None = None
+    ) -> Any:
+        """给一个人直接传文件夹。
+
+        Sends a folder to a user directly.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_online_folder", user_id=user_id, folder_path=folder_path, folder_name=folder_name
+        )
+
+    def receive_online_file(self, user_id: Id, msg_id: str, element_id: str) -> Any:
+        """接收一个在线文件。
+
+        Accepts an online file.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "receive_online_file", user_id=user_id, msg_id=msg_id, element_id=element_id
+        )
+
+    def refuse_online_file(self, user_id: Id, msg_id: str, element_id: str) -> Any:
+        """拒绝一个在线文件。
+
+        Declines an online file.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "refuse_online_file", user_id=user_id, msg_id=msg_id, element_id=element_id
+        )
+
+    def cancel_online_file(self, user_id: Id, msg_id: str) -> Any:
+        """取消发送在线文件。
+
+        Cancels an online file.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("cancel_online_file", user_id=user_id, msg_id=msg_id)
+
+    # -- 账号 / the account ----------
+
+    def get_model_show(self, model: str | None = None) -> Any:
+        """可以显示的机型。
+
+        The phone models that can be shown.
+
+        Returns a list.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("_get_model_show", model=model)
+
+    def set_model_show(self, model: str, model_show: str) -> Any:
+        """设置显示的机型。
+
+        Sets the phone model that is shown.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("_set_model_show", model=model, model_show=model_show)
+
+    def get_online_clients(self, no_cache: bool | None = None) -> Any:
+        """账号还登录在哪些设备上。
+
+        The other devices on which the account is logged in.
+
+        Returns a list.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_online_clients", no_cache=no_cache)
+
+    def qidian_get_account_info(self) -> Any:
+        """企点账号的资料。
+
+        The data of a Qidian account.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("qidian_get_account_info")
+
+    def set_qq_profile(
+        self,
+        nickname: str,
+        personal_note: str | None = None,
+        sex: Id | None = None,
+        company: str | None = None,
+        email: str | None = None,
+        college: str | None = None,
+    ) -> Any:
+        """修改机器人自己的资料。
+
+        Edits the bot's own profile.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action(
+            "set_qq_profile",
+            nickname=nickname,
+            personal_note=personal_note,
+            sex=sex,
+            company=company,
+            email=email,
+            college=college,
+        )
+
+    def get_rkey(self) -> Any:
+        """下载媒体文件用的密钥。
+
+        The keys with which media are downloaded.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_rkey")
+
+    def nc_get_rkey(self) -> Any:
+        """下载媒体文件用的密钥（旧名字）。
+
+        The keys with which media are downloaded; an older name.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("nc_get_rkey")
+
+    def get_rkey_server(self) -> Any:
+        """给密钥服务器用的数据。
+
+        What a shared key server needs.
+
+        Returns {"private_rkey", "group_rkey", "expired_time", "name"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_rkey_server")
+
+    def get_clientkey(self) -> Any:
+        """登录网页用的 clientkey（不要给别人看）。
+
+        The account's client key; keep it to yourself.
+
+        Returns {"clientkey"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_clientkey")
+
+    def get_robot_uin_range(self) -> Any:
+        """官方机器人的号码范围。
+
+        The ranges of numbers that official bots have.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_robot_uin_range")
+
+    def create_collection(self, rawData: str, brief: str) -> Any:
+        """新建一条收藏。
+
+        Adds something to the favourites.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("create_collection", rawData=rawData, brief=brief)
+
+    def get_collection_list(self, category: str, count: str | None = None) -> Any:
+        """收藏列表。
+
+        The favourites.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_collection_list", category=category, count=count)
+
+    def set_self_longnick(self, longNick: str) -> Any:
+        """设置个性签名。
+
+        Sets the bot's signature line.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_self_longnick", longNick=longNick)
+
+    def set_qq_avatar(self, file: Source) -> Any:
+        """换机器人的头像。
+
+        Changes the bot's picture.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("set_qq_avatar", file=file)
+
+    def set_online_status(self, status: Id, ext_status: Id, battery_status: Id) -> Any:
+        """设置在线状态。
+
+        Sets the online status.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_online_status", status=status, ext_status=ext_status, battery_status=battery_status
+        )
+
+    def set_diy_online_status(
+        self, face_id: Id, face_type: Id | None = None, wording: str | None = None
+    ) -> Any:
+        """设置自定义在线状态。
+
+        Sets an online status of one's own.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_diy_online_status", face_id=face_id, face_type=face_type, wording=wording
+        )
+
+    def get_profile_like(
+        self, user_id: Id | None = None, start: Id | None = None, count: Id | None = None
+    ) -> Any:
+        """谁给名片点了赞。
+
+        Who liked a profile.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_profile_like", user_id=user_id, start=start, count=count)
+
+    def fetch_custom_face(self, count: Id | None = None) -> Any:
+        """收藏的表情。
+
+        The favourite stickers.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("fetch_custom_face", count=count)
+
+    def fetch_custom_face_detail(self, count: Id | None = None) -> Any:
+        """收藏的表情，带详细资料。
+
+        The favourite stickers with their data.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("fetch_custom_face_detail", count=count)
+
+    def add_custom_face(
+        self,
+        file: Source,
+        emoji_id: Id | None = None,
+        package_id: Id | None = None,
+        file_name: str | None = None,
+        file_size: Id | None = None,
+        md5: str | None = None,
+        is_mark_face: bool | None = None,
+        is_origin: bool | None = None,
+    ) -> Any:
+        """收藏一个表情。
+
+        Adds a favourite sticker.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "add_custom_face",
+            file=file,
+            emoji_id=emoji_id,
+            package_id=package_id,
+            file_name=file_name,
+            file_size=file_size,
+            md5=md5,
+            is_mark_face=is_mark_face,
+            is_origin=is_origin,
+        )
+
+    def delete_custom_face(
+        self,
+        res_id: str | list[str] | None = None,
+        id: str | list[str] | None = None,
+        ids: list[str] | None = None,
+        md5: str | list[str] | None = None,
+    ) -> Any:
+        """删除收藏的表情。
+
+        Deletes favourite stickers.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("delete_custom_face", res_id=res_id, id=id, ids=ids, md5=md5)
+
+    def set_custom_face_desc(self, emoji_id: Id, res_id: str, md5: str, desc: str) -> Any:
+        """给收藏的表情写说明。
+
+        Describes a favourite sticker.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "set_custom_face_desc", emoji_id=emoji_id, res_id=res_id, md5=md5, desc=desc
+        )
+
+    # -- 频道 / guilds ----------
+
+    def create_guild_role(
+        self,
+        guild_id: int,
+        name: str,
+        color: int,
+        initial_users: Any,
+        independent: bool | None = None,
+    ) -> Any:
+        """频道：新建身份组。
+
+        Guild: creates a role.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action(
+            "create_guild_role",
+            guild_id=guild_id,
+            name=name,
+            color=color,
+            initial_users=initial_users,
+            independent=independent,
+        )
+
+    def delete_guild_role(self, guild_id: int, role_id: int) -> Any:
+        """频道：删除身份组。
+
+        Guild: deletes a role.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("delete_guild_role", guild_id=guild_id, role_id=role_id)
+
+    def update_guild_role(
+        self, guild_id: int, role_id: int, name: str, color: int, indepedent: bool | None = None
+    ) -> Any:
+        """频道：修改身份组。
+
+        Guild: edits a role.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action(
+            "update_guild_role",
+            guild_id=guild_id,
+            role_id=role_id,
+            name=name,
+            color=color,
+            indepedent=indepedent,
+        )
+
+    def set_guild_member_role(
+        self, guild_id: int, role_id: int, users: Any, set: bool | None = None
+    ) -> Any:
+        """频道：给成员加上或去掉身份组。
+
+        Guild: gives a role to members or takes it away.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action(
+            "set_guild_member_role", guild_id=guild_id, role_id=role_id, users=users, set=set
+        )
+
+    def get_guild_roles(self, guild_id: int) -> Any:
+        """频道：身份组列表。
+
+        Guild: the roles.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_roles", guild_id=guild_id)
+
+    def get_guild_list(self) -> Any:
+        """频道：加入了哪些频道。
+
+        Guild: the guilds that were joined.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_guild_list")
+
+    def get_guild_channel_list(self, guild_id: int, no_cache: bool | None = None) -> Any:
+        """频道：子频道列表。
+
+        Guild: the channels.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_channel_list", guild_id=guild_id, no_cache=no_cache)
+
+    def get_guild_member_list(self, guild_id: int, next_token: str | None = None) -> Any:
+        """频道：成员列表，一页一页。
+
+        Guild: the members, page by page.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_member_list", guild_id=guild_id, next_token=next_token)
+
+    def get_guild_member_profile(self, guild_id: int, user_id: Id) -> Any:
+        """频道：一个成员的资料。
+
+        Guild: the profile of a member.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_member_profile", guild_id=guild_id, user_id=user_id)
+
+    def get_guild_meta_by_guest(self, guild_id: int) -> Any:
+        """频道：公开的资料。
+
+        Guild: what guests may know.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_meta_by_guest", guild_id=guild_id)
+
+    def get_guild_msg(self, message_id: str, no_cache: bool | None = None) -> Any:
+        """频道：按编号取消息。
+
+        Guild: fetches a message by its id.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_guild_msg", message_id=message_id, no_cache=no_cache)
+
+    def get_guild_service_profile(self) -> Any:
+        """频道：机器人自己的资料。
+
+        Guild: the bot's own profile.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("get_guild_service_profile")
+
+    def get_topic_channel_feeds(self, guild_id: int, channel_id: int) -> Any:
+        """频道：话题子频道的帖子。
+
+        Guild: the posts of a topic channel.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_topic_channel_feeds", guild_id=guild_id, channel_id=channel_id)
+
+    def send_guild_channel_msg(
+        self, guild_id: int, channel_id: int, message: Message, auto_escape: bool | None = None
+    ) -> Any:
+        """频道：向子频道发消息。
+
+        Guild: sends a message to a channel.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action(
+            "send_guild_channel_msg",
+            guild_id=guild_id,
+            channel_id=channel_id,
+            message=message,
+            auto_escape=auto_escape,
+        )
+
+    # -- OneBot 自己 / OneBot itself ----------
+
+    def get_supported_actions(self) -> Any:
+        """对方支持的所有动作。
+
+        The names of all actions that are supported.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_supported_actions")
+
+    def get_updates(self, limit: int | None = None, timeout: int | None = None) -> Any:
+        """用长轮询取事件（go-cqhttp 的 HTTP）。
+
+        Polls for events, on go-cqhttp's HTTP server.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("get_updates", limit=limit, timeout=timeout)
+
+    def reload_event_filter(self, file: str) -> Any:
+        """重新读取事件过滤规则。
+
+        Reads the event filter again.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action("reload_event_filter", file=file)
+
+    def nc_get_packet_status(self) -> Any:
+        """NapCat 的发包后端能不能用。
+
+        Whether NapCat's packet backend works.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("nc_get_packet_status")
+
+    def bot_exit(self) -> Any:
+        """让 OneBot 退出（不会有回答）。
+
+        Ends OneBot; no answer comes.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("bot_exit")
+
+    # -- 其他 / other ----------
+
+    def get_word_slices(self, content: str) -> Any:
+        """把一句中文切成词。
+
+        Splits a Chinese text into words.
+
+        Returns a list.
+
+        来源 Source: go-cqhttp。
+        """
+        return self.call_action(".get_word_slices", content=content)
+
+    def ocr_image(self, image: Source) -> Any:
+        """识别图片里的文字。
+
+        Reads the text in a picture.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("ocr_image", image=image)
+
+    def check_url_safely(self, url: str) -> Any:
+        """查一个网址是否安全。
+
+        Asks whether a link is safe.
+
+        Returns {"level"}.
+
+        来源 Source: NapCat, go-cqhttp。
+        """
+        return self.call_action("check_url_safely", url=url)
+
+    def ArkShareGroup(self, group_id: Id) -> Any:
+        """分享群的卡片（旧名字）。
+
+        A card that shares a group; an older name.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("ArkShareGroup", group_id=group_id)
+
+    def ArkSharePeer(
+        self, user_id: Id | None = None, group_id: Id | None = None, phone_number: str | None = None
+    ) -> Any:
+        """分享联系人的卡片（旧名字）。
+
+        A card that shares a contact; an older name.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "ArkSharePeer", user_id=user_id, group_id=group_id, phone_number=phone_number
+        )
+
+    def send_group_ark_share(self, group_id: Id) -> Any:
+        """分享群的卡片。
+
+        A card that shares a group.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("send_group_ark_share", group_id=group_id)
+
+    def send_ark_share(
+        self, user_id: Id | None = None, group_id: Id | None = None, phone_number: str | None = None
+    ) -> Any:
+        """分享联系人的卡片。
+
+        A card that shares a contact.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_ark_share", user_id=user_id, group_id=group_id, phone_number=phone_number
+        )
+
+    def get_mini_app_ark(
+        self,
+        title: str,
+        desc: str,
+        picUrl: str,
+        jumpUrl: str,
+        type: str | None = None,
+        webUrl: str | None = None,
+        rawArkData: str | None = None,
+        iconUrl: str | None = None,
+        appId: str | None = None,
+        scene: str | None = None,
+        templateType: str | None = None,
+        businessType: str | None = None,
+        verType: str | None = None,
+        shareType: str | None = None,
+        versionId: str | None = None,
+        sdkId: str | None = None,
+        withShareTicket: str | None = None,
+    ) -> Any:
+        """做一张小程序卡片。
+
+        Builds the card of a mini app.
+
+        Returns {"data"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "get_mini_app_ark",
+            title=title,
+            desc=desc,
+            picUrl=picUrl,
+            jumpUrl=jumpUrl,
+            type=type,
+            webUrl=webUrl,
+            rawArkData=rawArkData,
+            iconUrl=iconUrl,
+            appId=appId,
+            scene=scene,
+            templateType=templateType,
+            businessType=businessType,
+            verType=verType,
+            shareType=shareType,
+            versionId=versionId,
+            sdkId=sdkId,
+            withShareTicket=withShareTicket,
+        )
+
+    def translate_en2zh(self, words: list[str]) -> Any:
+        """把英文单词翻译成中文。
+
+        Translates English words into Chinese.
+
+        Returns {"words"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("translate_en2zh", words=words)
+
+    def send_poke(
+        self, user_id: Id, group_id: Id | None = None, target_id: Id | None = None
+    ) -> Any:
+        """戳一个人：写了 group_id 就在群里戳。
+
+        Pokes a user; in a group when group_id is given.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_poke", user_id=user_id, group_id=group_id, target_id=target_id
+        )
+
+    def get_ai_record(self, character: str, group_id: Id, text: str) -> Any:
+        """把文字变成 AI 语音，得到链接。
+
+        Turns a text into an AI voice and returns its link.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_ai_record", character=character, group_id=group_id, text=text)
+
+    def get_ai_characters(self, group_id: Id, chat_type: Id | None = None) -> Any:
+        """AI 语音有哪些角色。
+
+        The AI voices.
+
+        Returns a list.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("get_ai_characters", group_id=group_id, chat_type=chat_type)
+
+    def send_packet(self, cmd: str, data: str, rsp: bool | None = None) -> Any:
+        """发送一个原始数据包。
+
+        Sends a raw packet.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("send_packet", cmd=cmd, data=data, rsp=rsp)
+
+    def click_inline_keyboard_button(
+        self,
+        group_id: Id,
+        bot_appid: str,
+        button_id: str | None = None,
+        callback_data: str | None = None,
+        msg_seq: str | None = None,
+    ) -> Any:
+        """按下消息里的一个按钮。
+
+        Presses a button in a message.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "click_inline_keyboard_button",
+            group_id=group_id,
+            bot_appid=bot_appid,
+            button_id=button_id,
+            callback_data=callback_data,
+            msg_seq=msg_seq,
+        )
+
+    def send_qzone_msg(
+        self,
+        content: str,
+        images: list[str] | None = None,
+        ugc_right: Id | None = None,
+        target_uins: list[Id] | None = None,
+    ) -> Any:
+        """发一条 QQ 空间动态。
+
+        Publishes a post in Qzone.
+
+        Returns {"tid"}.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action(
+            "send_qzone_msg",
+            content=content,
+            images=images,
+            ugc_right=ugc_right,
+            target_uins=target_uins,
+        )
+
+    def delete_qzone_msg(self, tid: str) -> Any:
+        """删除一条 QQ 空间动态。
+
+        Deletes a post in Qzone.
+
+        来源 Source: NapCat。
+        """
+        return self.call_action("delete_qzone_msg", tid=tid)

@@ -1,0 +1,88 @@
+"""The same bot on every transport, against hand-written peers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+
+from onebot_simple import EventServer, HttpClient, WsClient, WsServer
+
+from .peers import Api, ForwardWs, HttpApi, Json, Poster, ReverseWs, wait_until
+
+AnyBot = EventServer | WsClient | WsServer
+Transport = Literal["http_answer", "http_api", "ws_client", "ws_server"]
+TRANSPORTS: list[Transport] = ["http_answer", "http_api", "ws_client", "ws_server"]
+CALLING = [name for name in TRANSPORTS if name != "http_answer"]  # those that can call actions
+
+
+class Stage:
+    """A bot, and the OneBot at the other end. Handlers are added before `go()`."""
+
+    def __init__(self, transport: Transport, **options: Any) -> None:
+        self.transport = transport
+        self.api = Api()
+        self.closing: list[Any] = []
+        self.peer: Poster | ForwardWs | ReverseWs
+        self.bot: AnyBot = getattr(self, f"_{transport}")(**options)
+
+    def _http_answer(self, **options: Any) -> EventServer:
+        return EventServer(port=0, **options)
+
+    def _http_api(self, **options: Any) -> EventServer:
+        server = HttpApi(self.api)
+        client = HttpClient(server.url)
+        self.closing += [client, server]
+        return EventServer(port=0, api=client, **options)
+
+    def _ws_client(self, **options: Any) -> WsClient:
+        self.peer = ForwardWs(self.api)
+        self.closing.append(self.peer)
+        return WsClient(self.peer.url, **options)
+
+    def _ws_server(self, **options: Any) -> WsServer:
+        return WsServer(port=0, **options)
+
+    def go(self) -> None:
+        self.bot.start()
+        if isinstance(self.bot, EventServer):
+            self.peer = Poster(self.api, self.bot.port)
+        elif isinstance(self.bot, WsServer):
+            self.peer = ReverseWs(self.api, self.bot.url)
+            self.bot.wait_connected(5)
+            self.closing.append(self.peer)
+
+    def push(self, event: Json | str | bytes) -> None:
+        self.peer.push(event)
+
+    def close(self) -> None:
+        self.bot.stop()
+        if isinstance(getattr(self, "peer", None), Poster):
+            self.peer.close()
+        for one in self.closing:
+            one.close()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    wait_until(lambda: not (set(threading.enumerate()) - before), 4)
+
+
+@pytest.fixture(params=TRANSPORTS)
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Each of the four ways to receive events, in turn."""
+    one = Stage(request.param)
+    yield one
+    one.close()
+
+
+@pytest.fixture(params=CALLING)
+def calling_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Each of the three ways in which a bot can also call actions."""
+    one = Stage(request.param)
+    yield one
+    one.close()

@@ -1,0 +1,143 @@
+"""Ctrl+C and SIGTERM end every kind of bot within two seconds, whatever it is doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .peers import Api, ForwardWs, Poster, ReverseWs, message, wait_until
+from .test_examples import Running, free_port
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent as on POSIX")
+
+BOT = """
+import sys, time
+from onebot_simple import EventServer, WsClient, WsServer
+
+bot = {bot}
+
+@bot.on_command("ask")
+def ask(event):
+    bot.ask(event)
+
+@bot.on_command("sleep")
+def sleep(event):
+    time.sleep(0.2)
+
+@bot.on_message
+def echo(event):
+    return "echo"
+
+print("ready", flush=True)
+bot.run()
+print("ended", flush=True)
+"""
+
+
+def start(tmp_path: Path, bot: str) -> Running:
+    script = tmp_path / "bot.py"
+    script.write_text(BOT.format(bot=bot), encoding="utf-8")
+    running = Running(script)
+    running.wait_for("ready")
+    return running
+
+
+def end(running: Running, number: int) -> None:
+    began = time.monotonic()
+    running.process.send_signal(number)
+    running.process.wait(10)
+    seconds = time.monotonic() - began
+    running.end()
+    assert running.process.returncode == 0, running.output
+    assert "ended" in running.output
+    assert "Traceback" not in running.output
+    assert seconds < 2 + 0.5 * (sys.gettrace() is not None)
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@SIGNALS
+def test_while_idle(tmp_path: Path, number: int) -> None:
+    for bot in ("EventServer(port=0)", "WsServer(port=0)"):
+        running = start(tmp_path, bot)
+        running.wait_for("listening on")
+        end(running, number)
+
+
+@SIGNALS
+def test_while_waiting_to_connect_again(tmp_path: Path, number: int) -> None:
+    running = start(tmp_path, f'WsClient("ws://127.0.0.1:{free_port()}")')
+    running.wait_for("connection refused")
+    end(running, number)
+
+
+@SIGNALS
+def test_in_the_middle_of_a_handshake(tmp_path: Path, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = start(tmp_path, f'WsClient("ws://127.0.0.1:{listener.getsockname()[1]}")')
+        listener.settimeout(10)
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(10)
+            end(running, number)
+
+
+@SIGNALS
+def test_with_a_hundred_handlers_waiting(tmp_path: Path, number: int) -> None:
+    peer = ForwardWs(Api())
+    running = start(tmp_path, f'WsClient("{peer.url}")')
+    wait_until(lambda: peer.sockets, 15)
+    for user in range(1, 101):
+        peer.push(message("/ask", user_id=user))
+    running.wait_for("user_id=100")
+    end(running, number)
+    assert running.output.count("ask ended: the bot was stopped") == 100
+    peer.close()
+
+
+@SIGNALS
+def test_in_a_flood_of_events(tmp_path: Path, number: int) -> None:
+    peer = ForwardWs(Api())
+    running = start(tmp_path, f'WsClient("{peer.url}")')
+    wait_until(lambda: peer.sockets, 15)
+    for user in range(1, 201):
+        peer.push(message("/sleep", user_id=user % 3 + 1))
+    running.wait_for("user_id=3")
+    end(running, number)
+    assert "were not handled any more" in running.output
+    peer.close()
+
+
+@SIGNALS
+def test_a_server_whose_peers_are_busy(tmp_path: Path, number: int) -> None:
+    port = free_port()
+    running = start(tmp_path, f"WsServer(port={port})")
+    running.wait_for("listening on")
+    peers = [ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id) for self_id in range(1, 6)]
+    for peer in peers:
+        peer.push(message("/ask"))
+        peer.push(message("hi", user_id=5))
+        peer.api.said(seconds=10)
+    end(running, number)
+    for peer in peers:
+        peer.close()
+
+
+@SIGNALS
+def test_a_server_with_open_posts(tmp_path: Path, number: int) -> None:
+    port = free_port()
+    running = start(tmp_path, f"EventServer(port={port})")
+    running.wait_for("listening on")
+    poster = Poster(Api(), port)
+    for user in range(1, 20):
+        poster.push(message("/ask", user_id=user))
+    running.wait_for("user_id=19")
+    end(running, number)
+    poster.close()

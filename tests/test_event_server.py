@@ -1,0 +1,380 @@
+"""The HTTP side of EventServer: what comes in, what is refused, what goes back."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from onebot_simple import EventServer, HttpClient, NetworkError
+
+from .peers import Api, HttpApi, Poster, message, wait_until
+
+Answer = tuple[int, bytes]
+
+
+@pytest.fixture
+def server() -> Iterator[EventServer]:
+    with EventServer(port=0) as one:
+        one.on_message(lambda event: "hi")
+        yield one
+
+
+def post(
+    server: EventServer, body: Any, headers: dict[str, str] | None = None, path: str = "/"
+) -> Answer:
+    return Poster(Api(), server.port, path).post(body, headers)
+
+
+@contextmanager
+def raw(server: EventServer) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        yield connection
+
+
+def answer_on(connection: socket.socket) -> Answer:
+    """One HTTP answer from a connection that stays open."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(4096)
+        if not piece:
+            raise ConnectionError("closed")
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = head.lower().split(b"\r\n")
+    length = next((int(f[15:]) for f in fields if f.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(4096)
+    return int(head.split()[1]), body
+
+
+EVENT = json.dumps(message()).encode()
+
+
+def request(body: bytes, *headers: str, start: str = "POST / HTTP/1.1") -> bytes:
+    lines = [start, "Host: 127.0.0.1", "Content-Type: application/json", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def with_length(body: bytes) -> bytes:
+    return request(body, f"Content-Length: {len(body)}")
+
+
+# -- what NapCat sends ----------------------------------------------------------------------------
+
+
+def test_a_chunked_post_is_answered_with_a_quick_operation(server: EventServer) -> None:
+    status, body = post(server, message())
+    assert status == 200
+    assert json.loads(body) == {
+        "reply": [{"type": "text", "data": {"text": "hi"}}],
+        "at_sender": False,
+    }
+
+
+def test_no_answer_is_204_without_a_body(server: EventServer) -> None:
+    notice = {"post_type": "notice", "notice_type": "friend_add", "user_id": 1}
+    assert post(server, notice) == (204, b"")
+
+
+def test_with_an_api_the_answer_is_an_action_and_the_body_stays_empty() -> None:
+    api = Api()
+    http = HttpApi(api)
+    with HttpClient(http.url) as client, EventServer(port=0, api=client) as server:
+        server.on_message(lambda event: "hi")
+        assert post(server, message()) == (204, b"")
+        assert api.said() == "hi"
+    http.close()
+
+
+def test_many_events_come_over_one_connection(server: EventServer) -> None:
+    with raw(server) as connection:
+        for _ in range(50):
+            connection.sendall(with_length(EVENT))
+            assert answer_on(connection)[0] == 200
+
+
+def test_events_that_were_sent_together_are_answered_in_order(server: EventServer) -> None:
+    server.on_notice(lambda event: None)
+    notice = json.dumps({"post_type": "notice", "notice_type": "friend_add"}).encode()
+    with raw(server) as connection:
+        connection.sendall(with_length(EVENT) + with_length(notice) + with_length(EVENT))
+        connection.settimeout(5)
+        assert [answer_on_one_of_many(connection) for _ in range(3)] == [200, 204, 200]
+
+
+def answer_on_one_of_many(connection: socket.socket) -> int:
+    stream = connection.makefile("rb", 0)
+    status = int(stream.readline().split()[1])
+    length = 0
+    while (line := stream.readline().strip().lower()) != b"":
+        if line.startswith(b"content-length:"):
+            length = int(line[15:])
+    while length:
+        length -= len(stream.read(length) or b"")
+    return status
+
+
+def test_a_reply_to_a_request_is_no_quick_operation_without_an_api(
+    server: EventServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on_notice(lambda event: "welcome")
+    notice = {"post_type": "notice", "notice_type": "group_increase", "group_id": 1, "user_id": 2}
+    assert post(server, notice) == (204, b"")
+    wait_until(lambda: "needs the API" in caplog.text)
+
+
+# -- who may come in ------------------------------------------------------------------------------
+
+
+def signed(body: bytes, secret: str) -> dict[str, str]:
+    return {"x-signature": "sha1=" + hmac.new(secret.encode(), body, "sha1").hexdigest()}
+
+
+def test_a_signature_is_checked_over_the_raw_bytes() -> None:
+    with EventServer(port=0, secret="s3cret") as server:
+        body = b'{ "post_type" : "notice",\n"notice_type":"friend_add" }'
+        assert post(server, body, signed(body, "s3cret")) == (204, b"")
+        assert post(server, body, signed(body + b" ", "s3cret"))[0] == 403
+        assert post(server, body, signed(body, "wrong"))[0] == 403
+        assert post(server, body, {"x-signature": "sha1=\xe4"})[0] == 403
+        status, words = post(server, body)
+        assert status == 401
+        assert "secret" in words.decode()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "[::2]", "10.0.0.1", "@"])
+def test_a_host_that_is_not_loopback_is_refused(server: EventServer, host: str) -> None:
+    assert post(server, message(), {"Host": host})[0] == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:5", "127.9.9.9"]
+)
+def test_a_loopback_host_is_welcome(server: EventServer, host: str) -> None:
+    assert post(server, message(), {"Host": host})[0] == 200
+
+
+def test_the_application_runs_without_the_server_and_takes_any_host() -> None:
+    server = EventServer()
+    server.on_message(lambda event: "hi")
+    client = server.app.test_client()
+    answer = client.post("/", json=message(), headers={"Host": "bot.example.com"})
+    assert answer.get_json()["reply"][0]["data"]["text"] == "hi"
+    server._conversations.end(1)
+
+
+def test_listening_to_the_world_without_a_secret_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with EventServer("0.0.0.0", 0) as server:
+        assert post(server, message(), {"Host": "bot.example"})[0] == 204
+    assert "without a secret" in caplog.text
+    caplog.clear()
+    with EventServer("0.0.0.0", 0, secret="x"):
+        pass
+    assert "without a secret" not in caplog.text
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+
+def test_a_browser_is_told_that_the_server_runs(server: EventServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST"
+    assert "服务器已经在运行" in answer.read().decode()
+    connection.close()
+
+
+def test_another_path_is_not_found(server: EventServer) -> None:
+    status, words = post(server, message(), path="/elsewhere")
+    assert status == 404
+    assert "路径不对" in words.decode()
+
+
+def test_the_path_can_be_chosen() -> None:
+    with EventServer(port=0, path="/onebot/v11") as server:
+        assert post(server, message(), path="/onebot/v11")[0] == 204
+        assert post(server, message(), path="/")[0] == 404
+        assert server.url.endswith("/onebot/v11")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_what_is_not_json_by_its_type_is_415(server: EventServer, kind: str) -> None:
+    assert post(server, message(), {"content-type": kind})[0] == 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"5",
+        b'"post_type"',
+        b"\xff\xfe{}",
+        b"{}",
+        b'{"post_type": 5}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"post_type": "notice", "n": ' + b"9" * 10_000 + b"}",
+    ],
+)
+def test_what_is_no_event_is_400_and_the_server_lives_on(server: EventServer, body: bytes) -> None:
+    assert post(server, body)[0] == 400
+    assert post(server, message())[0] == 200
+
+
+def test_a_body_over_64_mib_is_413(server: EventServer) -> None:
+    limit = 64 * 1024 * 1024
+    with raw(server) as connection:
+        connection.sendall(request(b"", f"Content-Length: {limit + 1}"))
+        piece = b" " * 1024 * 1024
+        for _ in range(64):
+            connection.sendall(piece)
+        connection.sendall(b" ")
+        assert answer_on(connection)[0] == 413
+    assert post(server, message())[0] == 200
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        request(b"{}", "Content-Length: -5"),
+        request(b"{}", "Content-Length: five"),
+        request(b"{}", "Content-Length: +2"),
+        request(b"{}", "Content-Length: 2", "Transfer-Encoding: chunked"),
+        request(b"2\r\n{}", "Transfer-Encoding: gzip, chunked"),
+        request(b"zz\r\n{}\r\n", "Transfer-Encoding: chunked"),
+        request(b"-1\r\n{}\r\n", "Transfer-Encoding: chunked"),
+        request(b"2\r\n{}xx0\r\n\r\n", "Transfer-Encoding: chunked"),
+        b"nonsense\r\n\r\n",
+        request(b"", start="POST http://[bad HTTP/1.1"),
+        b"POST / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    ],
+)
+def test_broken_http_is_refused_and_its_connection_closed(server: EventServer, wire: bytes) -> None:
+    with raw(server) as connection:
+        connection.sendall(wire)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := connection.recv(4096):
+            answer += piece
+        assert answer.split(b" ", 2)[1][:1] == b"4" or b"Error code: 4" in answer
+    assert post(server, message())[0] == 200
+
+
+def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(server: EventServer) -> None:
+    handled: list[Any] = []
+    server.on("message")(lambda event: handled.append(event))
+    for wire in (
+        request(EVENT, "Content-Length: 5000"),
+        request(b"5", "Transfer-Encoding: chunked"),
+    ):
+        with raw(server) as connection:
+            connection.sendall(wire)
+    assert post(server, message())[0] == 200
+
+
+def test_expect_100_continue_is_answered(server: EventServer) -> None:
+    with raw(server) as connection:
+        connection.sendall(request(b"", f"Content-Length: {len(EVENT)}", "Expect: 100-continue"))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        connection.sendall(EVENT)
+        assert answer_on(connection)[0] == 200
+
+
+# -- the server -----------------------------------------------------------------------------------
+
+
+def test_slow_handlers_delay_nobody_else() -> None:
+    release = threading.Event()
+    with EventServer(port=0) as server:
+        server.on_command("slow")(lambda event: release.wait(20) and None)
+        server.on_message(lambda event: "quick")
+        poster = Poster(Api(), server.port)
+        for user in range(40):
+            poster.push(message("/slow", user_id=user + 1))
+        wait_until(lambda: len(server._conversations._lines) == 40)
+        status, body = post(server, message("hi", user_id=999))
+        assert b"quick" in body
+        release.set()
+        poster.close()
+
+
+def test_a_port_in_use_is_an_error_that_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(NetworkError, match=f"cannot listen on 127.0.0.1:{port}.*端口被占用"):
+            EventServer(port=port).start()
+
+
+def test_an_address_that_is_not_ours_is_an_error_that_says_so() -> None:
+    with pytest.raises(NetworkError, match="cannot listen on 203.0.113.1"):
+        EventServer("203.0.113.1", 0).start()
+
+
+def test_open_connections_end_with_the_server() -> None:
+    server = EventServer(port=0)
+    server.start()
+    with raw(server) as idle, raw(server) as half:
+        idle.sendall(with_length(json.dumps({"post_type": "notice"}).encode()))
+        assert answer_on(idle)[0] == 204
+        half.sendall(b"POST / HT")
+        server.stop()
+        assert idle.recv(10) == b""
+        assert half.recv(10) in (b"",)
+
+
+def test_wrong_arguments_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="path"):
+        EventServer(path="events")
+    with pytest.raises(TypeError, match="HttpClient"):
+        EventServer(api="http://127.0.0.1:3000")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="port"):
+        EventServer(port=70000).start()
+    with pytest.raises(ValueError, match="port"):
+        EventServer(port="8080").start()  # type: ignore[arg-type]
+
+
+def test_nothing_is_written_to_the_console(
+    server: EventServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    post(server, message())
+    post(server, b"{")
+    with raw(server) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        connection.recv(100)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    assert "development server" not in captured.err
+
+
+def test_any_bytes_on_the_wire_leave_the_application_alive(server: EventServer) -> None:
+    """Fuzz of the WSGI application with environments a server could hand over."""
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import strategies as st
+
+    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "x/y", ""]))
+    def check(body: bytes, kind: str) -> None:
+        client = server.app.test_client()
+        answer = client.post(
+            "/", input_stream=io.BytesIO(body), content_type=kind, content_length=len(body)
+        )
+        assert answer.status_code in (200, 204, 400, 415)
+
+    check()

@@ -1,0 +1,461 @@
+"""Calling OneBot's HTTP API, against servers that behave and servers that do not."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from onebot_simple import (
+    ActionFailed,
+    ActionNotFound,
+    ApiTimeout,
+    AuthenticationError,
+    HttpClient,
+    NetworkError,
+)
+
+from .peers import Api, HttpApi, failed, ok
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[HttpClient]:
+    server = HttpApi(api)
+    with HttpClient(server.url, timeout=5) as one:
+        yield one
+    server.close()
+
+
+Script = Callable[[socket.socket, int], None]
+
+
+@contextmanager
+def raw_server(script: Script) -> Iterator[str]:
+    """A server that does with each connection (numbered from 0) what `script` says."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+    threads: list[threading.Thread] = []
+    open_sockets: list[socket.socket] = []
+
+    def one(connection: socket.socket, number: int) -> None:
+        with connection, suppress(OSError):
+            script(connection, number)
+
+    def accept() -> None:
+        number = 0
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.settimeout(10)
+            open_sockets.append(connection)
+            threads.append(threading.Thread(target=one, args=(connection, number), daemon=True))
+            threads[-1].start()
+            number += 1
+
+    acceptor = threading.Thread(target=accept, daemon=True)
+    acceptor.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in open_sockets:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in [acceptor, *threads]:
+            thread.join(5)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionError
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def http(body: Any, status: str = "200 OK", *headers: str) -> bytes:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + data
+
+
+# -- what the documentation shows -----------------------------------------------------------------
+
+
+def test_request_returns_the_whole_answer_as_the_documentation_prints_it() -> None:
+    seen: list[bytes] = []
+
+    def documented(connection: socket.socket, number: int) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(http({"status": "ok", "retcode": 0, "data": {"message_id": 1234}}))
+
+    with raw_server(documented) as url, HttpClient(url) as client:
+        params = {"user_id": 123456789, "message": "你好，NapCatQQ！"}
+        answer = client.request("send_private_msg", params)
+    assert answer == {"status": "ok", "retcode": 0, "data": {"message_id": 1234}}
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /send_private_msg HTTP/1.1\r\n")
+    assert b"content-type: application/json" in head.lower()
+    assert body.isascii()  # NapCat breaks large raw UTF-8
+    assert json.loads(body) == params
+
+
+def test_action_methods_return_the_data(client: HttpClient, api: Api) -> None:
+    api.answers["get_login_info"] = lambda params: ok({"user_id": 10001, "nickname": "Bot"})
+    assert client.get_login_info() == {"user_id": 10001, "nickname": "Bot"}
+    assert client.send_private_msg(user_id=1, message="hi") == {"message_id": 1234}
+    assert api.calls[-1][1] == {"user_id": 1, "message": "hi", "auto_escape": False}
+    assert client.call_action("made_up", answer=42, nothing=None) == {"message_id": 1234}
+    assert api.calls[-1] == ("made_up", {"answer": 42})
+
+
+def test_request_does_not_raise_on_failed_but_the_methods_do(client: HttpClient, api: Api) -> None:
+    api.answers["delete_msg"] = lambda params: failed(200, "消息不存在")
+    assert client.request("delete_msg", {"message_id": 1})["status"] == "failed"
+    with pytest.raises(ActionFailed, match="delete_msg failed with retcode 200: 消息不存在"):
+        client.delete_msg(1)
+
+
+def test_an_unknown_action_of_napcat_is_action_not_found(client: HttpClient, api: Api) -> None:
+    api.answers["nope"] = lambda params: failed(200, "不支持的Api nope")
+    with pytest.raises(ActionNotFound):
+        client.call_action("nope")
+
+
+def test_data_may_be_absent(client: HttpClient, api: Api) -> None:
+    api.answers["set_restart"] = lambda params: {"status": "ok", "retcode": 0}
+    assert client.set_restart() is None
+
+
+def test_the_token_goes_into_the_header_and_a_wrong_one_is_an_error(api: Api) -> None:
+    server = HttpApi(api, token="secret-1")
+    with HttpClient(server.url, "secret-1") as client:
+        assert client.send_like(1) == {"message_id": 1234}
+    with HttpClient(server.url, "secret-2") as client:
+        with pytest.raises(AuthenticationError, match="access_token wrong") as caught:
+            client.request("send_like", {"user_id": 1})
+        assert "secret" not in str(caught.value)
+    with (
+        HttpClient(server.url) as client,
+        pytest.raises(AuthenticationError, match="access_token missing"),
+    ):
+        client.send_like(1)
+    server.close()
+
+
+def test_a_path_and_a_query_in_the_address_are_kept(api: Api) -> None:
+    server = HttpApi(api)
+    with HttpClient(server.url + "/bots/one/?access_token=t") as client:
+        client.request("get_status")
+    assert api.calls[0][0] == "bots/one/get_status/?access_token=t".replace("status/", "status")
+    server.close()
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request", "406 Not Acceptable"])
+def test_an_http_error_of_the_standard_becomes_a_failed_answer(status: str) -> None:
+    def refuse(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(http(b"no such thing", status))
+
+    with raw_server(refuse) as url, HttpClient(url) as client:
+        answer = client.request("nope")
+    assert answer["status"] == "failed"
+    assert answer["retcode"] == int(status[:3])
+    assert answer["message"] == "no such thing"
+
+
+# -- threads --------------------------------------------------------------------------------------
+
+
+def test_sixteen_threads_get_their_own_answers(client: HttpClient, api: Api) -> None:
+    api.answers["get_msg"] = lambda params: ok({"message_id": params["message_id"]})
+    wrong: list[Any] = []
+
+    def call(number: int) -> None:
+        for step in range(25):
+            wanted = number * 1000 + step
+            if client.get_msg(wanted) != {"message_id": wanted}:
+                wrong.append(wanted)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not wrong
+    assert len(api.calls) == 400
+
+
+# -- connections that break -----------------------------------------------------------------------
+
+
+def test_a_stale_connection_is_replaced_once_without_the_user_noticing() -> None:
+    requests: list[int] = []
+
+    def close_after_the_first(connection: socket.socket, number: int) -> None:
+        requests.append(number)
+        read_request(connection)
+        connection.sendall(http(ok(number)))
+        if number == 0:  # keep-alive was promised, but the next request meets a closed door
+            read_request(connection)
+            requests.append(number)
+
+    with raw_server(close_after_the_first) as url, HttpClient(url) as client:
+        assert client.call_action("a") == 0
+        assert client.call_action("b") == 1
+    assert requests == [0, 0, 1]
+
+
+def test_a_fresh_connection_that_breaks_is_not_tried_again() -> None:
+    requests: list[bytes] = []
+
+    def hang_up(connection: socket.socket, number: int) -> None:
+        requests.append(read_request(connection))
+
+    with (
+        raw_server(hang_up) as url,
+        HttpClient(url) as client,
+        pytest.raises(NetworkError, match="closed the connection without an answer"),
+    ):
+        client.send_like(1)
+    assert len(requests) == 1
+
+
+def test_a_second_broken_connection_in_a_row_is_an_error_after_two_requests() -> None:
+    requests: list[int] = []
+
+    def script(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        requests.append(number)
+        if number == 0:
+            connection.sendall(http(ok(0)))
+            read_request(connection)
+            requests.append(number)
+
+    with raw_server(script) as url, HttpClient(url) as client:
+        client.call_action("a")
+        with pytest.raises(NetworkError):
+            client.call_action("b")
+    assert requests == [0, 0, 1]
+
+
+def test_a_reused_connection_that_breaks_within_an_answer_is_not_tried_again() -> None:
+    requests: list[int] = []
+
+    def script(connection: socket.socket, number: int) -> None:
+        while True:
+            read_request(connection)
+            requests.append(number)
+            if len(requests) == 1:
+                connection.sendall(http(ok(0)))
+            else:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+                return
+
+    with raw_server(script) as url, HttpClient(url) as client:
+        client.call_action("a")
+        with pytest.raises(NetworkError):
+            client.call_action("b")
+    assert requests == [0, 0]
+
+
+def test_no_answer_in_time_is_a_timeout_and_nothing_is_sent_again() -> None:
+    requests: list[bytes] = []
+    done = threading.Event()
+
+    def silent(connection: socket.socket, number: int) -> None:
+        requests.append(read_request(connection))
+        done.wait(10)
+
+    with raw_server(silent) as url, HttpClient(url, timeout=30) as client:
+        began = time.monotonic()
+        with pytest.raises(ApiTimeout, match="no answer to send_like within 0.2 s") as caught:
+            client.request("send_like", {"user_id": 1}, timeout=0.2)
+        assert time.monotonic() - began < 2
+        assert isinstance(caught.value, TimeoutError)
+        done.set()
+    assert len(requests) == 1
+
+
+def test_an_answer_that_drips_ends_at_the_timeout() -> None:
+    done = threading.Event()
+
+    def drip(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not done.wait(0.05):
+            connection.sendall(b"1\r\n \r\n")
+
+    with raw_server(drip) as url, HttpClient(url) as client:
+        began = time.monotonic()
+        with pytest.raises(ApiTimeout):
+            client.request("get_status", timeout=0.3)
+        assert time.monotonic() - began < 2
+        done.set()
+
+
+def test_nobody_listening_is_said_with_what_to_check() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        HttpClient(f"http://127.0.0.1:{port}") as client,
+        pytest.raises(NetworkError, match="connection refused.*NapCat 启动了吗"),
+    ):
+        client.get_status()
+
+
+def test_a_host_that_does_not_exist_is_said_so() -> None:
+    with (
+        HttpClient("http://no-such-host.invalid:3000") as client,
+        pytest.raises(NetworkError, match="the host name does not resolve"),
+    ):
+        client.get_status()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (http(b"<html>WebUI</html>"), "6099"),
+        (http([1, 2]), "HTTP 200, not with a OneBot answer"),
+        (http(b"bad gateway", "502 Bad Gateway"), "HTTP 502"),
+        (http(b"", "302 Found", "Location: https://x.example/?token=t"), "https://x.example/"),
+        (http(b"", "426 Upgrade Required"), "WebSocket"),
+    ],
+)
+def test_what_is_not_onebot_is_said_so(answer: bytes, said: str) -> None:
+    def other(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer)
+
+    with raw_server(other) as url, HttpClient(url) as client:
+        with pytest.raises(NetworkError) as caught:
+            client.get_status()
+        assert said in str(caught.value)
+        assert "token=t" not in str(caught.value)
+
+
+def test_what_is_not_even_http_is_said_so() -> None:
+    def other(connection: socket.socket, number: int) -> None:
+        connection.recv(1000)
+        connection.sendall(b"SSH-2.0-OpenSSH_9\r\n")
+
+    with raw_server(other) as url, HttpClient(url) as client, pytest.raises(NetworkError):
+        client.get_status()
+
+
+def test_a_proxy_in_the_environment_does_not_catch_the_call(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert client.send_like(1) == {"message_id": 1234}
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+
+def frames(*datas: dict[str, Any]) -> list[bytes]:
+    texts = [json.dumps({**ok(data), "stream": "stream-action"}) for data in datas]
+    return [text.encode() + b"\r\n\r\n" for text in texts]
+
+
+def chunked(piece: bytes) -> bytes:
+    return f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_stream_yields_the_data_of_each_frame() -> None:
+    datas: list[dict[str, Any]] = [
+        {"type": "stream", "n": 1},
+        {"type": "stream", "n": 2},
+        {"type": "response"},
+    ]
+
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        whole = b"".join(frames(*datas))
+        connection.sendall(HEAD + chunked(whole[:30]) + chunked(whole[30:31]) + chunked(whole[31:]))
+        connection.sendall(b"0\r\n\r\n")
+
+    with raw_server(stream) as url, HttpClient(url) as client:
+        assert list(client.stream_action("download_file_stream", file="x")) == datas
+
+
+def test_a_failed_frame_of_a_stream_raises() -> None:
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        bad = json.dumps(failed(200, "gone")).encode() + b"\r\n\r\n"
+        connection.sendall(HEAD + chunked(frames({"type": "stream"})[0] + bad) + b"0\r\n\r\n")
+
+    with raw_server(stream) as url, HttpClient(url) as client:
+        received = client.stream_action("download_file_stream", file="x")
+        assert next(received) == {"type": "stream"}
+        with pytest.raises(ActionFailed, match="gone"):
+            next(received)
+
+
+def test_request_returns_the_first_frame_of_a_stream() -> None:
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + chunked(b"".join(frames({"n": 1}, {"n": 2}))) + b"0\r\n\r\n")
+
+    with raw_server(stream) as url, HttpClient(url) as client:
+        assert client.request("upload_file_stream")["data"] == {"n": 1}
+
+
+# -- wrong arguments ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://<host>:<port>", "placeholder"),
+        ("ws://127.0.0.1:3001", "begins with ws://"),
+        ("127.0.0.1:3000", "is not a http:// address"),
+        ("http://", "is not a http:// address"),
+        ("http://127.0.0.1:99999", "is not an address"),
+        ("http://127.0.0.1:0", "is not a http:// address"),
+        ("ftp://x", "is not a http:// address"),
+    ],
+)
+def test_a_wrong_address_is_refused_at_once(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        HttpClient(url)
+
+
+def test_wrong_arguments_are_refused_at_once(client: HttpClient) -> None:
+    with pytest.raises(TypeError):
+        HttpClient(3000)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="access_token"):
+        HttpClient("http://x", "令牌")
+    with pytest.raises(ValueError, match="access_token"):
+        HttpClient("http://x", "a\r\nX: y")
+    for wrong in (0, -1, float("nan"), True, "5"):
+        with pytest.raises(ValueError, match="timeout"):
+            HttpClient("http://x", timeout=wrong)  # type: ignore[arg-type]
+    with pytest.raises((TypeError, ValueError), match="message"):
+        client.send_private_msg(1, {1, 2})  # type: ignore[arg-type]
+    with pytest.raises((TypeError, ValueError), match="duration"):
+        client.set_group_ban(1, 2, float("nan"))  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""wss:// and https:// are verified, with the system's authorities or with an own one."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from websockets.sync.server import ServerConnection, serve
+
+from onebot_simple import HttpClient, NetworkError, WsClient
+
+from .peers import Api, HttpApi, connect_event, ok
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def wss(context: ssl.SSLContext) -> Iterator[str]:
+    def handler(connection: ServerConnection) -> None:
+        connection.send(json.dumps(connect_event()))
+        for frame in connection:
+            connection.send(json.dumps({**ok(1), "echo": json.loads(frame)["echo"]}))
+
+    server = serve(handler, "127.0.0.1", 0, ssl=context, compression=None)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"wss://localhost:{server.socket.getsockname()[1]}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def https(context: ssl.SSLContext) -> Iterator[str]:
+    server = HttpApi(Api())
+    plain = server.server.get_request
+
+    def secured() -> tuple[Any, Any]:
+        connection, address = plain()
+        return context.wrap_socket(connection, server_side=True), address
+
+    server.server.get_request = secured  # type: ignore[method-assign]
+    yield server.url.replace("http://127.0.0.1", "https://localhost")
+    server.close()
+
+
+def test_wss_works_with_an_own_authority(wss: str, ca_file: str) -> None:
+    with WsClient(wss, ca_file=ca_file) as bot:
+        assert bot.call_action("x") == 1
+
+
+def test_https_works_with_an_own_authority(https: str, ca_file: str) -> None:
+    with HttpClient(https, ca_file=ca_file) as client:
+        assert client.call_action("x") == {"message_id": 1234}
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(wss: str, https: str) -> None:
+    with pytest.raises(NetworkError, match="certificate is not trusted.*ca_file="):
+        WsClient(wss).start()
+    with (
+        HttpClient(https) as client,
+        pytest.raises(NetworkError, match="certificate is not trusted.*ca_file="),
+    ):
+        client.call_action("x")
+
+
+def test_a_certificate_for_another_name_is_refused(
+    authority: trustme.CA, ca_file: str, context: ssl.SSLContext
+) -> None:
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("elsewhere.example").configure_cert(other)
+    server = serve(lambda connection: None, "127.0.0.1", 0, ssl=other)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"wss://localhost:{server.socket.getsockname()[1]}"
+    with pytest.raises(NetworkError, match="certificate is not trusted"):
+        WsClient(url, ca_file=ca_file).start()
+    server.shutdown()
+    thread.join()
+
+
+def test_tls_where_there_is_none_is_said_so() -> None:
+    server = HttpApi(Api())
+    with (
+        HttpClient(server.url.replace("http:", "https:")) as client,
+        pytest.raises(NetworkError, match="没有开 TLS"),
+    ):
+        client.call_action("x")
+    with pytest.raises(NetworkError, match="没有开 TLS"):
+        WsClient(server.url.replace("http:", "wss:")).start()
+    server.close()
+
+
+def test_a_ca_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
+    nonsense = tmp_path / "ca.pem"
+    nonsense.write_text("not a certificate")
+    for path in (str(nonsense), str(tmp_path / "absent.pem")):
+        with pytest.raises(ValueError, match="ca_file"):
+            WsClient("wss://x", ca_file=path)
+        with pytest.raises(ValueError, match="ca_file"):
+            HttpClient("https://x", ca_file=path)

@@ -1,0 +1,483 @@
+"""The forward WebSocket: answers, events, and connections that break."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+
+from onebot_simple import (
+    ActionFailed,
+    ActionNotFound,
+    ApiTimeout,
+    AuthenticationError,
+    NetworkError,
+    WsClient,
+    segment,
+)
+from onebot_simple import ws_client as module
+
+from .peers import Api, ForwardWs, connect_event, failed, message, ok, wait_until
+
+
+@pytest.fixture
+def peer() -> Iterator[ForwardWs]:
+    one = ForwardWs(Api())
+    yield one
+    one.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(module, "LAST_DELAY", 0.2)
+
+
+class Scripted:
+    """A WebSocket server that does with each connection what a function says."""
+
+    def __init__(self, script: Any, check: Any = None) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+
+        def process(connection: ServerConnection, request: Request) -> Response | None:
+            self.requests.append(request)
+            answer: Response | None = check(connection) if check else None
+            return answer
+
+        def handler(connection: ServerConnection) -> None:
+            self.connections += 1
+            script(connection, self.connections)
+
+        self.server = serve(
+            handler, "127.0.0.1", 0, process_request=process, compression=None, close_timeout=0.2
+        )
+        self.url = f"ws://127.0.0.1:{self.server.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+
+
+def stay(connection: ServerConnection, number: int = 0) -> None:
+    connection.send(json.dumps(connect_event()))
+    for _ in connection:
+        pass
+
+
+# -- calls ----------------------------------------------------------------------------------------
+
+
+def test_a_call_is_an_action_with_params_and_echo() -> None:
+    frames: list[dict[str, Any]] = []
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        for frame in connection:
+            assert isinstance(frame, str)
+            assert frame.isascii()
+            frames.append(json.loads(frame))
+            connection.send(json.dumps({**ok({"message_id": 1}), "echo": frames[-1]["echo"]}))
+
+    with Scripted(script) as server:
+        with WsClient(server.url + "/some/path?x=1", "tok") as bot:
+            answer = bot.request("send_group_msg", {"group_id": 1, "message": "你好"})
+        assert answer["data"] == {"message_id": 1}
+        assert frames[0]["action"] == "send_group_msg"
+        assert frames[0]["params"] == {"group_id": 1, "message": "你好"}
+        headers = server.requests[0].headers
+        assert headers["Authorization"] == "Bearer tok"
+        assert "Origin" not in headers
+        assert server.requests[0].path == "/some/path?x=1"
+
+
+def test_answers_that_come_out_of_order_reach_the_right_threads(peer: ForwardWs) -> None:
+    def late(params: dict[str, Any]) -> dict[str, Any]:
+        time.sleep((params["message_id"] * 7919 % 13) / 1000)
+        return ok(params["message_id"])
+
+    peer.api.answers["get_msg"] = late
+    wrong: list[int] = []
+
+    def call(number: int) -> None:
+        for step in range(20):
+            wanted = number * 100 + step
+            if bot.get_msg(wanted) != wanted:
+                wrong.append(wanted)
+
+    with WsClient(peer.url) as bot:
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert not wrong
+    assert len(peer.api.calls) == 320
+
+
+def test_failed_and_unknown_actions_raise(peer: ForwardWs) -> None:
+    peer.api.answers["delete_msg"] = lambda params: failed(1200, "消息不存在")
+    peer.api.answers["nope"] = lambda params: failed(1404, "不支持的API nope")
+    with WsClient(peer.url) as bot:
+        with pytest.raises(ActionFailed, match="delete_msg failed with retcode 1200"):
+            bot.delete_msg(1)
+        with pytest.raises(ActionNotFound, match="nope"):
+            bot.call_action("nope")
+        assert bot.request("nope")["retcode"] == 1404
+
+
+def test_a_call_without_an_answer_ends_and_a_late_answer_confuses_nobody() -> None:
+    late: list[tuple[ServerConnection, str]] = []
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        for frame in connection:
+            call = json.loads(frame)
+            if call["action"] == "slow":
+                late.append((connection, call["echo"]))
+            else:
+                connection.send(json.dumps({**ok("late"), "echo": late[0][1]}))
+                connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        with pytest.raises(ApiTimeout, match="no answer to slow within 0.1 s"):
+            bot.request("slow", timeout=0.1)
+        assert bot.call_action("quick") == "right"
+        assert bot._connection and not bot._connection._waiting
+
+
+def test_a_lost_connection_frees_every_waiting_caller_at_once() -> None:
+    waiting = threading.Semaphore(0)
+    gone = threading.Event()
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        if number > 1:
+            return
+        for _ in connection:
+            waiting.release()
+            if gone.is_set():
+                break
+
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            bot.call_action("never")
+        except NetworkError as error:
+            errors.append(error)
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        threads = [threading.Thread(target=call) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert waiting.acquire(timeout=5)
+        began = time.monotonic()
+        bot._hang_up()
+        for thread in threads:
+            thread.join(5)
+        assert time.monotonic() - began < 0.5
+        assert len(errors) == 20
+        assert not any(isinstance(error, ApiTimeout) for error in errors)
+        gone.set()
+
+
+def test_a_stream_yields_frames_until_the_last(peer: ForwardWs) -> None:
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        for frame in connection:
+            call = json.loads(frame)
+            kinds = ["stream", "stream", "response", "stream"]
+            if call["action"] == "upload_file_stream":
+                kinds = ["stream"]
+            for step, kind in enumerate(kinds):
+                data = {"type": kind, "step": step}
+                connection.send(json.dumps({**ok(data), "echo": call["echo"]}))
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        steps = [data["step"] for data in bot.stream_action("download_file_stream", file="x")]
+        assert steps == [0, 1, 2]
+        uploads = list(bot.stream_action("upload_file_stream", stream_id="s"))
+        assert uploads == [{"type": "stream", "step": 0}]
+        assert bot.call_action("upload_file_stream") == {"type": "stream", "step": 0}
+
+
+# -- starting -------------------------------------------------------------------------------------
+
+
+def test_nobody_listening_is_said_at_once_by_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(NetworkError, match="connection refused"):
+        WsClient(f"ws://127.0.0.1:{port}").start()
+
+
+def test_a_call_before_start_says_what_to_do() -> None:
+    with pytest.raises(NetworkError, match="not started"):
+        WsClient("ws://127.0.0.1:3001").get_status()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_handshake_is_an_authentication_error(status: int) -> None:
+    def refuse(connection: ServerConnection) -> Response:
+        return connection.respond(status, "no")
+
+    with (
+        Scripted(stay, refuse) as server,
+        pytest.raises(AuthenticationError, match="refused the access_token") as caught,
+    ):
+        WsClient(server.url, "hush").start()
+    assert "hush" not in str(caught.value)
+
+
+def refuse_as_napcat(connection: ServerConnection, number: int) -> None:
+    words = {"message": "token验证失败", "wording": "token验证失败", "stream": "normal-action"}
+    refused = {"status": "failed", "retcode": 1403, "data": None, "echo": None, **words}
+    connection.send(json.dumps(refused, ensure_ascii=False))
+
+
+def test_napcats_1403_after_the_handshake_is_an_authentication_error() -> None:
+    with Scripted(refuse_as_napcat) as server:
+        with pytest.raises(AuthenticationError):
+            WsClient(server.url, "wrong").start()
+        bot = WsClient(server.url, "wrong")
+        with pytest.raises(AuthenticationError):
+            bot.run()
+        assert server.connections == 2  # it is not tried again
+
+
+def test_another_http_answer_says_that_no_websocket_is_there() -> None:
+    def refuse(connection: ServerConnection) -> Response:
+        return connection.respond(404, "no")
+
+    with (
+        Scripted(stay, refuse) as server,
+        pytest.raises(NetworkError, match="answered HTTP 404.*3001"),
+    ):
+        WsClient(server.url).start()
+
+
+def test_start_needs_no_greeting() -> None:
+    def silent(connection: ServerConnection, number: int) -> None:
+        for frame in connection:
+            connection.send(json.dumps({**ok(1), "echo": json.loads(frame)["echo"]}))
+
+    connected: list[Any] = []
+    with Scripted(silent) as server:
+        bot = WsClient(server.url + "/api")
+        bot.on_connect(connected.append)
+        with bot:
+            assert bot.call_action("x") == 1
+            wait_until(lambda: connected == [None])
+
+
+def test_a_proxy_in_the_environment_does_not_catch_the_connection(
+    peer: ForwardWs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with WsClient(peer.url) as bot:
+        assert bot.send_like(1) == {"message_id": 1234}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ws://<host>:<port>", "placeholder"),
+        ("http://127.0.0.1:3000", "begins with http://"),
+        ("127.0.0.1:3001", "not a ws:// address"),
+    ],
+)
+def test_a_wrong_address_is_refused_at_once(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        WsClient(url)
+
+
+# -- staying connected ----------------------------------------------------------------------------
+
+
+def test_run_keeps_trying_until_onebot_is_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    bot = WsClient(f"ws://127.0.0.1:{port}")
+    connected = threading.Event()
+    bot.on_connect(lambda self_id: connected.set())
+    running = threading.Thread(target=bot.run)
+    running.start()
+    with pytest.raises(NetworkError, match="at the moment"):
+        wait_until(lambda: bot._running)
+        bot.get_status()
+    peer = ForwardWs(Api(), port)
+    assert connected.wait(5)
+    bot.stop()
+    running.join(5)
+    peer.close()
+
+
+def test_a_dropped_connection_is_made_again_and_events_go_on() -> None:
+    def drop_twice(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        connection.send(json.dumps(message(f"event {number}")))
+        if number < 3:
+            connection.socket.shutdown(socket.SHUT_RDWR)
+        for _ in connection:
+            pass
+
+    heard: list[str] = []
+    turns: list[str] = []
+    with Scripted(drop_twice) as server:
+        bot = WsClient(server.url)
+        bot.on_message(lambda event: heard.append(segment.plain_text(event)))
+        bot.on_connect(lambda self_id: turns.append(f"+{self_id}"))
+        bot.on_disconnect(lambda self_id: turns.append(f"-{self_id}"))
+        with bot:
+            wait_until(lambda: len(heard) == 3)
+        assert heard == ["event 1", "event 2", "event 3"]
+        assert turns == ["+10001", "-10001"] * 3
+
+
+def test_a_silent_connection_is_given_up_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The first connection is a TCP peer that shakes hands and is never heard of again."""
+    with Scripted(stay) as real, socket.create_server(("127.0.0.1", 0)) as listener:
+        to = ("127.0.0.1", int(real.url.rpartition(":")[2]))
+        frozen = threading.Event()
+
+        def relay(one: socket.socket, other: socket.socket, freeze: bool) -> None:
+            try:
+                while data := one.recv(65536):
+                    if freeze and frozen.is_set():
+                        continue
+                    other.sendall(data)
+            except OSError:
+                pass
+
+        pairs: list[socket.socket] = []
+
+        def accept() -> None:
+            for number in range(2):
+                one, _ = listener.accept()
+                other = socket.create_connection(to)
+                pairs.extend([one, other])
+                for left, right in ((one, other), (other, one)):
+                    args = (left, right, number == 0)
+                    threading.Thread(target=relay, args=args, daemon=True).start()
+
+        acceptor = threading.Thread(target=accept, daemon=True)
+        acceptor.start()
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        with WsClient(url, ping_interval=0.2, ping_timeout=0.2):
+            frozen.set()
+            wait_until(lambda: real.connections == 2)
+        assert "silent for 0.4 s" in caplog.text
+        acceptor.join(5)
+        for one in pairs:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def test_pings_keep_a_quiet_connection(peer: ForwardWs) -> None:
+    with WsClient(peer.url, ping_interval=0.05, ping_timeout=1) as bot:
+        disconnected = threading.Event()
+        bot.on_disconnect(lambda self_id: disconnected.set())
+        assert not disconnected.wait(0.5)
+        assert bot.send_like(1) == {"message_id": 1234}
+
+
+def test_a_handshake_that_never_ends_does_not_keep_stop_waiting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bot = WsClient(f"ws://127.0.0.1:{listener.getsockname()[1]}")
+        running = threading.Thread(target=bot.run)
+        running.start()
+        silent, _ = listener.accept()
+        began = time.monotonic()
+        bot.stop()
+        running.join(5)
+        assert time.monotonic() - began < 2
+        silent.close()
+
+
+def test_stop_while_waiting_for_the_next_attempt_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    bot = WsClient(f"ws://127.0.0.1:{port}")
+    running = threading.Thread(target=bot.run)
+    running.start()
+    wait_until(lambda: bot._reader is not None)
+    began = time.monotonic()
+    bot.stop()
+    running.join(5)
+    assert time.monotonic() - began < 1
+
+
+# -- bad input ------------------------------------------------------------------------------------
+
+
+BAD_FRAMES: list[str | bytes] = [
+    "{bad",
+    "[]",
+    "null",
+    "",
+    b"\xff\xfe",
+    b"\x00\x01\x02",
+    '{"neither": "event nor answer"}',
+    '{"post_type": null}',
+    '{"status": "ok", "retcode": 0, "data": 1, "echo": "nobody"}',
+    '{"status": "ok", "retcode": 0, "data": 1, "echo": {"a": []}}',
+    '{"status": "failed", "retcode": 1400, "data": null, "message": "x", "echo": null}',
+    "[" * 100_000,
+    '{"post_type":"message","n":NaN}',
+    '{"post_type":"message","user_id":' + "1" * 5000 + "}",
+    '{"post_type":"message","message_type":"private","user_id":1,"message":"\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("bad", BAD_FRAMES, ids=lambda bad: repr(bad[:20]))
+def test_a_bad_frame_is_dropped_and_nothing_else_is_lost(
+    peer: ForwardWs, bad: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    with WsClient(peer.url) as bot:
+        bot.on_message(lambda event: heard.append(segment.plain_text(event)))
+        for _ in range(3):
+            peer.push(bad)
+        peer.push(message("after"))
+        wait_until(lambda: "after" in heard)
+        assert bot.send_like(1) == {"message_id": 1234}
+    assert caplog.text.count("dropped ") <= 1
+    assert "Traceback" not in caplog.text
+
+
+def test_json_in_a_binary_frame_is_accepted(peer: ForwardWs) -> None:
+    heard: list[str] = []
+    with WsClient(peer.url) as bot:
+        bot.on_message(lambda event: heard.append(segment.plain_text(event)))
+        peer.push(json.dumps(message("binary")).encode())
+        wait_until(lambda: heard == ["binary"])
+
+
+def test_fragments_and_pings_in_between_make_one_frame(peer: ForwardWs) -> None:
+    heard: list[str] = []
+    with WsClient(peer.url) as bot:
+        bot.on_message(lambda event: heard.append(segment.plain_text(event)))
+        text = json.dumps(message("碎片"), ensure_ascii=False)
+        wait_until(lambda: peer.sockets)
+        socket_ = peer.sockets[0]
+        assert isinstance(socket_, ServerConnection)
+        socket_.send(iter([text[:50], text[50:51], text[51:]]))
+        wait_until(lambda: heard == ["碎片"])

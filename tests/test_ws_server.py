@@ -1,0 +1,315 @@
+"""The reverse WebSocket: accounts that come, go, and come again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from websocket import WebSocketBadStatusException, create_connection
+
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
+
+from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
+
+
+@pytest.fixture
+def server() -> Iterator[WsServer]:
+    with WsServer(port=0) as one:
+        yield one
+
+
+def join(server: WsServer, self_id: int | None = 10001, role: str = "Universal") -> ReverseWs:
+    peer = ReverseWs(Api(), server.url, self_id, role)
+    wait_until(lambda: peer.sockets)
+    return peer
+
+
+# -- accounts -------------------------------------------------------------------------------------
+
+
+def test_a_bot_is_there_once_it_has_connected(server: WsServer) -> None:
+    with pytest.raises(ApiNotAvailable, match="no account connected"):
+        server.wait_connected(0.05)
+    peer = join(server)
+    server.wait_connected(5)
+    assert list(server.bots) == [10001]
+    assert server.bot(10001).send_like(1) == {"message_id": 1234}
+    assert server.bot("10001").self_id == 10001
+    with pytest.raises(ApiNotAvailable, match="account 5 is not connected, connected: 10001"):
+        server.bot(5)
+    peer.close()
+    wait_until(lambda: not server.bots)
+
+
+def test_calls_go_to_the_account_whose_event_is_handled(server: WsServer) -> None:
+    server.on_message(lambda event: f"I am {server.get_login_info()['user_id']}")
+    peers = [join(server, self_id) for self_id in (1, 2, 3)]
+    for peer, self_id in zip(peers, (1, 2, 3), strict=True):
+        peer.api.answers["get_login_info"] = lambda params, self_id=self_id: ok(  # type: ignore[misc]
+            {"user_id": self_id}
+        )
+    wait_until(lambda: len(server.bots) == 3)
+    for peer, self_id in zip(peers, (1, 2, 3), strict=True):
+        peer.push(message() | {"self_id": self_id})
+        assert peer.api.said() == f"I am {self_id}"
+    with pytest.raises(ApiNotAvailable, match="not clear which account.*1, 2, 3"):
+        server.get_status()
+    for peer in peers:
+        peer.close()
+
+
+def test_a_call_with_nobody_connected_says_so(server: WsServer) -> None:
+    with pytest.raises(ApiNotAvailable, match="none is connected"):
+        server.get_status()
+
+
+def test_a_second_connection_replaces_the_first_and_its_end_changes_nothing(
+    server: WsServer,
+) -> None:
+    turns: list[str] = []
+    server.on_connect(lambda self_id: turns.append(f"+{self_id}"))
+    server.on_disconnect(lambda self_id: turns.append(f"-{self_id}"))
+    first = join(server)
+    server.wait_connected(5)
+    second = join(server)
+    wait_until(lambda: not first.thread.is_alive())
+    assert server.send_like(1) == {"message_id": 1234}
+    assert second.api.calls and not first.api.calls
+    assert list(server.bots) == [10001]
+    first.close()
+    second.close()
+    wait_until(lambda: turns == ["+10001", "-10001", "+10001", "-10001"])
+
+
+def test_waiting_calls_of_a_replaced_connection_are_freed(server: WsServer) -> None:
+    first = join(server)
+    first.api.answers["slow"] = lambda params: None
+    errors: list[Exception] = []
+
+    def call() -> None:
+        try:
+            server.call_action("slow")
+        except NetworkError as error:
+            errors.append(error)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    first.api.wait_call("slow")
+    second = join(server)
+    calling.join(5)
+    assert "replaced by a newer one" in str(errors[0])
+    first.close()
+    second.close()
+
+
+def test_an_api_and_an_event_connection_make_one_bot(server: WsServer) -> None:
+    server.on_message(lambda event: "hi")
+    event = join(server, role="Event")
+    wait_until(lambda: server.bots)
+    with pytest.raises(NetworkError, match="no API connection"):
+        server.send_like(1)
+    api = join(server, role="API")
+    server.wait_connected(5)
+    event.push(message())
+    assert api.api.said() == "hi"
+    assert list(server.bots) == [10001]
+    api.close()
+    wait_until(lambda: len(server._accounts[10001]) == 1)
+    assert list(server.bots) == [10001]
+    event.close()
+
+
+def test_an_account_that_does_not_say_who_it_is_is_learned_from_its_events(
+    server: WsServer,
+) -> None:
+    connected: list[Any] = []
+    server.on_connect(connected.append)
+    peer = join(server, None)
+    wait_until(lambda: list(server.bots) == [10001])
+    wait_until(lambda: connected == [10001])
+    peer.close()
+
+
+def test_an_account_without_any_self_id_is_answered_all_the_same(server: WsServer) -> None:
+    server.on_message(lambda event: "hi")
+    api = Api()
+    socket_ = create_connection(server.url, suppress_origin=True, timeout=5)
+    event = message()
+    del event["self_id"]
+    socket_.send(json.dumps(event))
+    call = json.loads(socket_.recv())
+    assert call["action"] == "send_msg"
+    assert segment.plain_text(call["params"]["message"]) == "hi"
+    assert server.bots == {}
+    assert not api.calls
+    socket_.close()
+
+
+def test_a_stale_handle_works_again_when_the_account_is_back(server: WsServer) -> None:
+    peer = join(server)
+    server.wait_connected(5)
+    account = server.bot(10001)
+    peer.close()
+    wait_until(lambda: not server.bots)
+    with pytest.raises(NetworkError):
+        account.send_like(1)
+    peer = join(server)
+    wait_until(lambda: server.bots)
+    assert account.send_like(1) == {"message_id": 1234}
+    peer.close()
+
+
+# -- who may come in ------------------------------------------------------------------------------
+
+
+def dial(server: WsServer, path: str = "/", *headers: str) -> int:
+    """The HTTP status of the handshake."""
+    try:
+        create_connection(
+            server.url + path, header=["X-Self-ID: 1", *headers], suppress_origin=True, timeout=5
+        ).close()
+    except WebSocketBadStatusException as error:
+        return error.status_code
+    return 101
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        (101, "/", ["Authorization: Bearer s3cret"]),
+        (101, "/any/path", ["authorization: bearer s3cret"]),
+        (101, "/", ["Authorization: Token s3cret"]),
+        (101, "/", ["Authorization: s3cret"]),
+        (101, "/?access_token=s3cret", []),
+        (101, "/?access_token=s3cret", ["Authorization: Bearer "]),
+        (401, "/", []),
+        (401, "/", ["Authorization: Bearer "]),
+        (403, "/", ["Authorization: Bearer s3cre"]),
+        (403, "/", ["Authorization: Basic s3cret"]),
+        (403, "/?access_token=wrong", []),
+        (403, "/?access_token=%FF%FE", []),
+    ],
+)
+def test_the_token_is_asked_for(status: int, path: str, headers: list[str]) -> None:
+    with WsServer(port=0, access_token="s3cret") as server:
+        if headers == ["Authorization: Basic s3cret"]:
+            status = 401  # no scheme of ours, so no token was given
+        assert dial(server, path, *headers) == status
+
+
+def test_without_a_token_everybody_local_may_come(server: WsServer) -> None:
+    assert dial(server, "/", "Authorization: Bearer ") == 101
+    assert dial(server, "/", "Authorization: Bearer whatever") == 101
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1.evil", "x"])
+def test_a_web_page_must_not_become_a_bot(server: WsServer, origin: str) -> None:
+    assert dial(server, "/", f"Origin: {origin}") == 403
+
+
+def test_a_rebound_name_must_not_become_a_bot(server: WsServer) -> None:
+    try:
+        create_connection(
+            server.url, origin="http://evil.example", host="evil.example", timeout=5
+        ).close()
+    except WebSocketBadStatusException as error:
+        assert error.status_code == 403
+    else:
+        pytest.fail("it came in")
+
+
+def test_the_own_host_as_origin_is_welcome(server: WsServer) -> None:
+    assert dial(server, "/", f"Origin: http://127.0.0.1:{server.port}") == 101
+
+
+def test_listening_to_the_world_without_a_token_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with WsServer("0.0.0.0", 0):
+        assert "without an access_token" in caplog.text
+
+
+def test_the_token_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with WsServer(port=0, access_token="s3cret") as server:
+        dial(server, "/?access_token=s3cret")
+        dial(server, "/", "Authorization: Bearer almost-s3cret")
+    assert "s3cret" not in caplog.text
+
+
+# -- bad input and ends ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", ["{bad", b"\xff\xfe", "[]", "[" * 100_000, '{"post_type": 1}'])
+def test_a_bad_frame_is_dropped_and_nothing_else_is_lost(
+    server: WsServer, bad: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    peer = join(server)
+    for _ in range(3):
+        if isinstance(bad, bytes):
+            peer.socket.send_bytes(bad)
+        else:
+            peer.push(bad)
+    peer.push(message("after"))
+    wait_until(lambda: heard == ["after"])
+    assert caplog.text.count("dropped ") == 1
+    peer.close()
+
+
+def test_text_that_is_no_utf8_is_dropped_too(server: WsServer) -> None:
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    peer = join(server)
+    peer.socket.send(b'{"post_type": "\xff"}', 1)
+    peer.push(message("after"))
+    wait_until(lambda: heard == ["after"])
+    peer.close()
+
+
+def test_plain_http_is_answered_and_hurts_nobody(server: WsServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 426
+    connection.close()
+    assert dial(server) == 101
+
+
+def test_a_port_in_use_is_an_error_that_says_so(server: WsServer) -> None:
+    with pytest.raises(NetworkError, match="端口被占用"):
+        WsServer(port=server.port).start()
+
+
+def test_stop_ends_peers_that_say_nothing_and_peers_that_never_shook_hands() -> None:
+    server = WsServer(port=0)
+    server.start()
+    peer = join(server)
+    with socket.create_connection(("127.0.0.1", server.port)) as silent:
+        wait_until(lambda: len(server._websockets) == 2)
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 2
+        silent.settimeout(2)
+        assert b"101" not in silent.recv(200)
+    peer.close()
+
+
+def test_a_hundred_accounts_are_all_answered(server: WsServer) -> None:
+    server.on_message(lambda event: f"to {event['self_id']}")
+    peers = [join(server, 1000 + number) for number in range(100)]
+    for number, peer in enumerate(peers):
+        peer.push(message() | {"self_id": 1000 + number})
+    for number, peer in enumerate(peers):
+        assert peer.api.said() == f"to {1000 + number}"
+    for peer in peers:
+        peer.close()
+    wait_until(lambda: not server.bots)
+    assert connect_event()["self_id"] == 10001
