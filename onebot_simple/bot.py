@@ -68,6 +68,7 @@ class Bot(Decorators):
         self._ending = Flag()  # set when stop() begins
         self._over = Flag()  # set when it is done, or when run() is to call it
         self._failure: OneBotError | None = None  # what run() is to raise
+        self._too_late = 0  # events that came while stopping
 
     # -- answering and waiting ----------------------------------------------------------------
 
@@ -174,6 +175,8 @@ class Bot(Decorators):
             conversation_of(event), self._process, event, account, answer
         ):
             return
+        else:
+            self._too_late += 1
         if answer:
             answer(None)
 
@@ -226,7 +229,8 @@ class Bot(Decorators):
             try:
                 self.call_action(action, **params)
             except OneBotError as error:  # one that fails does not keep the others from running
-                log.error("%s", printable(str(error)))
+                level = logging.INFO if self._ending.is_set() else logging.ERROR
+                log.log(level, "%s", printable(str(error)))
 
     # -- counting -----------------------------------------------------------------------------
 
@@ -329,6 +333,7 @@ class Bot(Decorators):
             self._ending.clear()
             self._over.clear()
             self._failure = None
+            self._too_late = 0
             self._conversations.open()
         try:
             self._open()
@@ -350,9 +355,9 @@ class Bot(Decorators):
             if not self._conversations.inside():
                 self._over.wait(2 * (DRAIN_SECONDS + END_SECONDS))
             return
-        self._conversations.drain(DRAIN_SECONDS)
+        dropped = self._conversations.drain(DRAIN_SECONDS)
         self._close()
-        dropped = self._conversations.end(END_SECONDS)
+        dropped += self._conversations.end(END_SECONDS) + self._too_late
         if dropped:
             log.warning("%d events were not handled any more. 停止时还有事件没有处理。", dropped)
         self._running = False

@@ -278,8 +278,11 @@ class Conversations:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def drain(self, seconds: float) -> None:
-        """End every wait with Stopped, then let what is queued run for at most `seconds`."""
+    def drain(self, seconds: float) -> int:
+        """End every wait with Stopped, let what is queued run for at most `seconds`, drop the rest.
+
+        How many jobs were dropped.
+        """
         with self._lock:
             for waiter in [waiter for waiting in self._waiters.values() for waiter in waiting]:
                 self._unregister(waiter)
@@ -288,14 +291,15 @@ class Conversations:
             mine = getattr(self._own, "worker", None)
             own_turn = 1 if mine and mine.key in self._lines else 0
             self._quiet.wait_for(lambda: len(self._lines) <= own_turn, seconds)
+            return self._drop_lines()
 
     def end(self, seconds: float) -> int:
-        """Drain once more, drop what is still queued, end the threads; how many were dropped."""
+        """Drain in half of the time, then end the threads; how many jobs were dropped."""
         deadline = time.monotonic() + seconds
-        self.drain(seconds / 2)
+        dropped = self.drain(seconds / 2)
         with self._lock:
             self._closed = True
-            dropped = self._drop_lines()
+            dropped += self._drop_lines()
             workers = self._workers - {current_thread()}
             while self._idle:
                 worker = self._idle.pop()

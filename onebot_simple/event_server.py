@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import SHUT_RDWR, socket
+from threading import Event as Flag
 from threading import Lock, Thread, current_thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ DISCARDED = 4 * MAX_BODY  # so much is read of a body that is too large, to be h
 PIECE = 64 * 1024
 BACKLOG = 128
 IDLE_SECONDS = 60  # a connection on which nothing arrives for so long is closed
+SLICE_SECONDS = 0.2
 ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
 
 
@@ -70,6 +72,7 @@ class EventServer(Bot):
         self.host, self.port, self.path, self.api = host, port, path, api
         self._secret = (check_token(secret) or "").encode()
         self._local_only = False
+        self._closing = Flag()
         self._server: _Server | None = None
         self._acceptor: Thread | None = None
         self.app = Flask(__name__, static_folder=None)
@@ -133,15 +136,19 @@ class EventServer(Bot):
     def _answer_to(self, event: dict[str, Any]) -> dict[str, Any] | None:
         answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self.handle(event, answer=answers.put)
-        try:
-            return answers.get(timeout=ANSWER_SECONDS)
-        except Empty:
-            log.warning(
-                "no handler answered within %d s, the HTTP answer is empty. "
-                "处理太慢，回答没法随 HTTP 返回了：给 EventServer 加上 api=。",
-                ANSWER_SECONDS,
-            )
-            return None
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                return answers.get(timeout=SLICE_SECONDS)
+            except Empty:
+                if self._closing.is_set():  # the event may have been dropped
+                    return None
+        log.warning(
+            "no handler answered within %d s, the HTTP answer is empty. "
+            "处理太慢，回答没法随 HTTP 返回了：给 EventServer 加上 api=。",
+            ANSWER_SECONDS,
+        )
+        return None
 
     def _checked_body(self) -> bytes:
         """The raw body of a request that may come in; any other is answered by an HTTP error."""
@@ -164,6 +171,7 @@ class EventServer(Bot):
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
+        self._closing.clear()
         sock = listen(self.host, self.port, BACKLOG)
         self.port = sock.getsockname()[1]
         self._local_only = is_loopback(self.host)
@@ -186,6 +194,7 @@ class EventServer(Bot):
         log.info("listening on %s. 等待 OneBot 推送事件。", self.url)
 
     def _close(self) -> None:
+        self._closing.set()
         server, acceptor = self._server, self._acceptor
         if server is not None and acceptor is not None:
             server.shutdown()

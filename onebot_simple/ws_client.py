@@ -114,6 +114,8 @@ class WsClient(Bot):
                 f"not connected to {self._shown}: not started. "
                 "还没有连接：先用 with bot: 或 bot.start()，或者在处理函数里调用。"
             )
+        if self._ending.is_set():
+            raise connection_lost(self._shown, "stopped")
         raise NetworkError(
             f"not connected to {self._shown} at the moment. 连接断开了，正在重连：OneBot 还开着吗？"
         )

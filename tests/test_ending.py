@@ -107,9 +107,9 @@ def test_in_a_flood_of_events(tmp_path: Path, number: int) -> None:
     peer = ForwardWs(Api())
     running = start(tmp_path, f'WsClient("{peer.url}")')
     wait_until(lambda: peer.sockets, 15)
-    for user in range(1, 201):
+    for user in range(1, 1201):
         peer.push(message("/sleep", user_id=user % 3 + 1))
-    running.wait_for("user_id=3")
+    running.wait_for("events wait for their turn")
     end(running, number)
     assert "were not handled any more" in running.output
     peer.close()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from onebot_simple import EventServer, HttpClient, NetworkError
+from onebot_simple import event_server as module
 
 from .peers import Api, HttpApi, Poster, message, wait_until
 
@@ -378,3 +379,30 @@ def test_any_bytes_on_the_wire_leave_the_application_alive(server: EventServer) 
         assert answer.status_code in (200, 204, 400, 415)
 
     check()
+
+
+def test_posts_whose_events_are_dropped_at_the_end_are_answered() -> None:
+    release = threading.Event()
+    server = EventServer(port=0)
+    server.on_message(lambda event: release.wait(1.2) and None)
+    server.start()
+    poster = Poster(Api(), server.port)
+    for _ in range(5):
+        poster.push(message())
+    wait_until(lambda: server._conversations.queued == 4)
+    server.stop()
+    assert not [thread for thread in threading.enumerate() if "connection" in thread.name]
+    release.set()
+    poster.close()
+
+
+def test_a_handler_that_takes_too_long_for_http_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.1)
+    release = threading.Event()
+    with EventServer(port=0) as server:
+        server.on_message(lambda event: release.wait(5) and "late")
+        assert post(server, message()) == (204, b"")
+        assert "no handler answered within" in caplog.text
+        release.set()
