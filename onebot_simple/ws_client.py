@@ -180,7 +180,8 @@ class WsClient(Bot):
                 self._read(websocket)
             except AuthenticationError as error:
                 self._failure = error
-                log.error("%s", error)
+                if self._settled.is_set():  # else start() or run() raises it
+                    log.error("%s", error)
                 break
             except NetworkError as error:
                 reason = error
