@@ -1,0 +1,8 @@
+"""模拟器：在内存里扮演 NapCat，四种连接方式都走真实的套接字，不需要 QQ 账号。
+
+The simulator: it plays NapCat's side of all four transports over real sockets, in memory.
+"""
+
+from .simulator import Simulator
+
+__all__ = ["Simulator"]

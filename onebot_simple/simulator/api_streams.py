@@ -1,0 +1,161 @@
+"""Streaming actions: files in chunks, down and up."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .messages import find_file
+from .registry import Streamed, action
+from .schema import Params
+from .world import Failure, StoredFile, World
+
+_DOWNLOAD = "file file_id chunk_size:number=65536"
+
+
+@action("download_file_stream", _DOWNLOAD)
+def download_file_stream(world: World, params: Params) -> Any:
+    return Streamed(_chunks(world, params, {}))
+
+
+@action("download_file_image_stream", _DOWNLOAD)
+def download_file_image_stream(world: World, params: Params) -> Any:
+    return Streamed(_chunks(world, params, {"width": 0, "height": 0}))
+
+
+@action("download_file_record_stream", _DOWNLOAD + " out_format")
+def download_file_record_stream(world: World, params: Params) -> Any:
+    extra = {"out_format": params["out_format"]} if params["out_format"] else {}
+    return Streamed(_chunks(world, params, extra))
+
+
+def _chunks(world: World, params: Params, extra: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    with world.lock:
+        file = find_file(world, params["file"]) or find_file(world, params["file_id"])
+    if file is None:
+        raise Failure("file not found 文件不存在")
+    content, chunk_size = file.content, int(params["chunk_size"])
+    if chunk_size < 1:
+        raise Failure("chunk_size 要大于 0 must be positive")
+    info = {"file_name": file.name, "file_size": len(content), "chunk_size": chunk_size}
+    yield {"type": "stream", "data_type": "file_info", **info, **extra}
+    starts = range(0, len(content), chunk_size)
+    for index, start in enumerate(starts):
+        yield _chunk(index, content[start : start + chunk_size], start, len(content))
+    yield {
+        "type": "response",
+        "data_type": "file_complete",
+        "total_chunks": len(starts),
+        "total_bytes": len(content),
+        "message": "Download completed",
+    }
+
+
+def _chunk(index: int, part: bytes, start: int, total: int) -> dict[str, Any]:
+    encoded = base64.b64encode(part).decode()
+    return {
+        "type": "stream",
+        "data_type": "file_chunk",
+        "index": index,
+        "data": encoded,
+        "size": len(part),
+        "progress": round((start + len(part)) / total * 100),
+        "base64_size": len(encoded),
+    }
+
+
+@action("test_download_stream", "error:boolean=false")
+def test_download_stream(world: World, params: Params) -> Any:
+    return Streamed(_test_frames(params["error"]))
+
+
+def _test_frames(error: bool) -> Iterator[dict[str, Any]]:
+    for index in range(10):
+        yield {"type": "stream", "data_type": "data_chunk", "data": f"Index-> {index + 1}"}
+        if error and index == 4:
+            raise Failure("This is a test error")
+    yield {"type": "response", "data_type": "data_complete", "data": "Stream transmission complete"}
+
+
+@dataclass
+class Upload:
+    total_chunks: int
+    filename: str
+    chunks: dict[int, bytes] = field(default_factory=dict)
+
+
+@action(
+    "upload_file_stream",
+    "stream_id! chunk_data chunk_index:number total_chunks:number file_size:number"
+    " expected_sha256 is_complete:boolean filename reset:boolean verify_only:boolean"
+    " file_retention:number=300000",
+)
+def upload_file_stream(world: World, params: Params) -> Any:
+    return Streamed(_received(world, params), whole=False)
+
+
+def _received(world: World, params: Params) -> Iterator[dict[str, Any]]:
+    with world.lock:
+        yield _take_chunk(world, params)
+
+
+def _take_chunk(world: World, params: Params) -> dict[str, Any]:
+    stream_id = params["stream_id"]
+    if params["reset"]:
+        world.uploads.pop(stream_id, None)
+        raise Failure("Stream reset completed")
+    upload = world.uploads.get(stream_id)
+    if upload is None:
+        upload = world.uploads[stream_id] = _new_upload(params)
+    if params["chunk_data"] is not None and params["chunk_index"] is not None:
+        _keep_chunk(upload, int(params["chunk_index"]), params["chunk_data"])
+        return _progress(stream_id, upload, "stream", "chunk_received")
+    if params["is_complete"]:
+        return _complete(world, stream_id, upload, params["expected_sha256"])
+    return _progress(stream_id, upload, "stream", "file_created")
+
+
+def _new_upload(params: Params) -> Upload:
+    if not params["total_chunks"] or params["total_chunks"] < 1:
+        raise Failure("total_chunks is required for the first call 第一次调用要有 total_chunks")
+    return Upload(int(params["total_chunks"]), params["filename"] or "file")
+
+
+def _keep_chunk(upload: Upload, index: int, encoded: str) -> None:
+    if not 0 <= index < upload.total_chunks:
+        raise Failure(f"Invalid chunk_index {index}")
+    try:
+        upload.chunks[index] = base64.b64decode(encoded)
+    except (binascii.Error, ValueError) as error:
+        raise Failure(f"base64 无法解码 cannot decode base64: {error}") from error
+
+
+def _progress(stream_id: str, upload: Upload, kind: str, status: str) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "stream_id": stream_id,
+        "status": status,
+        "received_chunks": len(upload.chunks),
+        "total_chunks": upload.total_chunks,
+    }
+
+
+def _complete(world: World, stream_id: str, upload: Upload, expected: str | None) -> dict[str, Any]:
+    if len(upload.chunks) < upload.total_chunks:
+        raise Failure(f"Missing chunks: got {len(upload.chunks)} of {upload.total_chunks}")
+    content = b"".join(upload.chunks[index] for index in range(upload.total_chunks))
+    digest = hashlib.sha256(content).hexdigest()
+    if expected and expected.lower() != digest:
+        raise Failure(f"SHA256 mismatch: expected {expected}, got {digest}")
+    del world.uploads[stream_id]
+    temporary = f"upload-{world.count('upload')}-{upload.filename.rpartition('/')[2]}"
+    world.files[temporary] = StoredFile(temporary, temporary, content)
+    answer = _progress(stream_id, upload, "response", "file_complete")
+    answer.update(file_path=f"/simulator/{temporary}", file_size=len(content))
+    if expected:
+        answer["sha256"] = digest
+    return answer

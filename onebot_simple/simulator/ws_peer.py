@@ -1,0 +1,172 @@
+"""One WebSocket connection to a bot, whichever side opened it."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+import time
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.connection import Connection
+
+from . import events
+from .api import Call, Outcome, failed
+from .core import Core, Outgoing
+from .json_text import InvalidJson, decode, encode
+from .wire import FROM_BOT, TO_BOT, Frame
+
+MAX_SIZE = 50 * 1024 * 1024  # NapCat's maxPayload
+CLOSE_TIMEOUT = 0.5  # seconds for the other side to answer a close frame
+
+
+class WsPeer:
+    """Reads on the thread that calls run(), writes on one of its own, so no bot blocks it."""
+
+    def __init__(
+        self,
+        core: Core,
+        websocket: Connection,
+        transport: str,
+        connection: int,
+        address: str,
+        wants_events: bool,
+    ) -> None:
+        self.transport = transport
+        self.connection = connection
+        self.address = address
+        self.since = time.time()
+        self.wants_events = wants_events
+        self._core = core
+        self._websocket = websocket
+        self._outbox: queue.SimpleQueue[Outgoing | None] = queue.SimpleQueue()
+        self._next_beat = time.monotonic() + core.heart_interval / 1000
+
+    def put(self, outgoing: Outgoing) -> None:
+        self._outbox.put(outgoing)
+
+    def close(self) -> None:
+        """Say goodbye after what is already on its way."""
+        self._outbox.put(None)
+
+    def cut(self) -> None:
+        # shutdown first: closing alone does not wake a thread that is sending
+        with contextlib.suppress(OSError):
+            self._websocket.socket.shutdown(socket.SHUT_RDWR)
+
+    def run(self) -> None:
+        """Serve the connection until it ends."""
+        if self.wants_events:
+            self.put(Outgoing(encode(events.lifecycle()), "event"))
+        writer = threading.Thread(target=self._write_all, daemon=True)
+        writer.start()
+        self._core.add_peer(self)
+        try:
+            while True:
+                self._receive(self._websocket.recv(decode=False))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._core.remove_peer(self)
+            self.close()
+            writer.join()
+            self._log(FROM_BOT, "close", b"")
+
+    # out
+
+    def _write_all(self) -> None:
+        try:
+            while (outgoing := self._next_outgoing()) is not None:
+                self._write(outgoing)
+            self._websocket.close(1001)
+        except (ConnectionClosed, OSError):
+            pass
+
+    def _write(self, outgoing: Outgoing) -> None:
+        self._core.gate.pass_through(self.transport, TO_BOT, outgoing.data)
+        # logged first: what the bot does about it must come later in the log
+        self._log(TO_BOT, outgoing.kind, outgoing.data, outgoing.answers, outgoing.message_id)
+        self._websocket.send(outgoing.data, text=True)
+
+    def _next_outgoing(self) -> Outgoing | None:
+        interval = self._core.heart_interval / 1000
+        if interval <= 0 or not self.wants_events:
+            return self._outbox.get()
+        while True:
+            try:
+                return self._outbox.get(timeout=max(0.0, self._next_beat - time.monotonic()))
+            except queue.Empty:
+                self._next_beat += interval
+                if self._core.hearts_beat:
+                    return Outgoing(encode(self._heartbeat()), "event")
+
+    def _heartbeat(self) -> dict[str, Any]:
+        return events.heartbeat(self._core.heart_interval, self._core.world.online)
+
+    # in
+
+    def _receive(self, data: bytes) -> None:
+        self._core.gate.pass_through(self.transport, FROM_BOT, data)
+        frame = self._log(FROM_BOT, "call", data)
+        try:
+            request = decode(data)
+            if not isinstance(request, dict):
+                raise InvalidJson("not an object")
+            echo = request.get("echo", "")
+            encode(echo)
+        except InvalidJson as error:
+            answer = failed(1400, f"json解析失败,请检查数据格式: {error}", None)
+            self.put(Outgoing(encode(answer), "response", frame))
+            return
+        action = request.get("action")
+        call = Call(
+            action if isinstance(action, str) else str(action or "undefined"),
+            request.get("params"),
+            echo,
+            False,
+            self.transport,
+            self.connection,
+            frame,
+        )
+        outcome = self._core.api.perform(call)
+        if outcome.delay:
+            self._core.spawn(self._answer_later, call, outcome)
+        else:
+            self._answer(call, outcome)
+
+    def _answer_later(self, call: Call, outcome: Outcome) -> None:
+        if not self._core.stopping.wait(outcome.delay):
+            self._answer(call, outcome)
+
+    def _answer(self, call: Call, outcome: Outcome) -> None:
+        if outcome.exits:
+            self._core.drop()
+        elif not outcome.swallowed:
+            for envelope in outcome.envelopes:
+                data = envelope.get("data")
+                message_id = data.get("message_id") if isinstance(data, dict) else None
+                self._core.log.mark_message(call.frame, message_id)
+                kind = "response" if envelope["stream"] == "normal-action" else "stream"
+                self.put(Outgoing(encode(envelope), kind, call.frame, message_id))
+
+    def _log(
+        self,
+        direction: str,
+        kind: str,
+        data: bytes,
+        answers: int | None = None,
+        message_id: int | None = None,
+    ) -> int:
+        return self._core.log.add(
+            Frame(
+                self.transport,
+                direction,
+                self.connection,
+                kind,
+                data,
+                answers=answers,
+                message_id=message_id,
+            )
+        )
