@@ -162,6 +162,6 @@ def token_refused(address: str) -> AuthenticationError:
 
 def connection_lost(address: str, reason: object) -> NetworkError:
     return NetworkError(
-        f"the connection to {address} was lost: {reason}. "
+        f"the connection to {address} was lost: {str(reason).rstrip('.')}. "
         "连接断开了：OneBot 退出了，或者网络断了？动作可能已经执行了。"
     )
