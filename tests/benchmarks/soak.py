@@ -56,7 +56,7 @@ class Soak:
         self.calling = threading.Event()
         self.ended = threading.Event()
         client_module.FIRST_DELAY, client_module.LAST_DELAY = 0.1, 0.5
-        self.bots = {
+        self.bots: dict[str, EventServer | WsClient | WsServer] = {
             "EventServer": EventServer(port=0),
             "EventServer with api": EventServer(port=0, api=self.client),
             "WsClient": WsClient(ws_url, timeout=2),
@@ -65,9 +65,10 @@ class Soak:
         for name, bot in self.bots.items():
             self.listen(name, bot)
             bot.start()
-        for name in ("EventServer", "EventServer with api"):
-            self.order("post_to", self.bots[name].url)  # type: ignore[union-attr]
-        self.order("connect_to", self.bots["WsServer"].url)  # type: ignore[union-attr]
+            if isinstance(bot, EventServer):
+                self.order("post_to", bot.url)
+            elif isinstance(bot, WsServer):
+                self.order("connect_to", bot.url)
         self.callers = [
             threading.Thread(target=self.call, args=(bot, number), daemon=True)
             for bot in list(self.bots.values())[1:]
@@ -80,7 +81,7 @@ class Soak:
         self.pipe.send((name, arguments))
         self.pipe.recv()
 
-    def listen(self, name: str, bot: Any) -> None:
+    def listen(self, name: str, bot: EventServer | WsClient | WsServer) -> None:
         counter = self.seen[name] = collections.Counter()
 
         @bot.on("notice.group_card")
@@ -170,6 +171,7 @@ def memory_kib() -> int:
 
 
 def run(seconds: float, seed: int) -> dict[str, Any]:
+    before = threading.active_count()
     soak = Soak(seed)
     soak.calling.set()
     samples: list[tuple[int, int]] = []
@@ -180,6 +182,9 @@ def run(seconds: float, seed: int) -> dict[str, Any]:
         samples.append((memory_kib(), threading.active_count()))
     stats = {name: bot.stats for name, bot in soak.bots.items()}
     soak.end()
+    deadline = time.monotonic() + 3  # threads that have nothing left to do but to end
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
     late = samples[len(samples) // 3 :] or samples
     return {
         "rounds": rounds,
@@ -187,7 +192,7 @@ def run(seconds: float, seed: int) -> dict[str, Any]:
         "outcomes": dict(soak.outcomes),
         "stats": stats,
         "memory_kib": (late[0][0], late[-1][0]),
-        "threads": (max(threads for _, threads in samples), threading.active_count()),
+        "threads": (max(threads for _, threads in samples), threading.active_count() - before),
     }
 
 
