@@ -82,11 +82,17 @@ class _Peer:
         self.key: object = self_id or websocket  # the latter until an event tells the self_id
         self.slots = SLOTS.get(role, (API, EVENT))
         self.name = f"account {self_id or '?'} from {websocket.remote_address[0]}"
-        self.connection = WsConnection(websocket.send, self.name, complain)
+        self.connection = WsConnection(self._send, self.name, complain)
 
     @property
     def self_id(self) -> int | None:
         return self.key if isinstance(self.key, int) else None
+
+    def _send(self, text: str) -> None:
+        try:
+            self.websocket.send(text)
+        except (ConnectionClosed, OSError) as error:
+            raise connection_lost(self.name, error) from error
 
     def hang_up(self) -> None:
         with suppress(OSError):

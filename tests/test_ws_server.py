@@ -313,3 +313,23 @@ def test_a_hundred_accounts_are_all_answered(server: WsServer) -> None:
         peer.close()
     wait_until(lambda: not server.bots)
     assert connect_event()["self_id"] == 10001
+
+
+def test_a_call_on_a_connection_that_breaks_is_a_network_error_whenever_it_breaks(
+    server: WsServer,
+) -> None:
+    outcomes: list[BaseException] = []
+    for _ in range(20):
+        peer = join(server)
+        server.wait_connected(5)
+        breaking = threading.Thread(target=peer.hang_up)
+        breaking.start()
+        try:
+            while True:
+                server.call_action("x")
+        except (NetworkError, ApiNotAvailable) as error:
+            outcomes.append(error)
+        breaking.join()
+        peer.close()
+        wait_until(lambda: not server.bots)
+    assert len(outcomes) == 20
