@@ -61,8 +61,9 @@ class WsPeer:
         if self.wants_events:
             self.put(Outgoing(encode(events.lifecycle()), "event"))
         writer = threading.Thread(target=self._write_all, daemon=True)
-        writer.start()
+        # before the greeting leaves: who has read it must not miss what happens next
         self._core.add_peer(self)
+        writer.start()
         try:
             while True:
                 self._receive(self._websocket.recv(decode=False))

@@ -1,0 +1,166 @@
+"""练习场：一条命令，模拟器、机器人和网页一起跑起来。
+
+The playground: the simulator, a bot and a web page, all with one command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .playground_bot import BotProcess, environment_for
+from .playground_deeds import Deeds
+from .playground_feed import Feed
+from .playground_server import PageServer
+from .ports import free_or_zero
+from .simulator import Simulator
+
+MAX_FRAMES = 2_000
+RECONNECT_MS = 1_000  # NapCat takes its time; a class does not want to wait
+
+
+class Playground:
+    """A simulator on fixed ports, a bot against it, and the page that shows both."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        file = Path(options.bot) if options.bot else None
+        # an unreadable file is an OSError now, before anything runs
+        source = file.read_text(encoding="utf-8", errors="replace") if file else None
+        self.simulator = Simulator(
+            options.token,
+            http_port=free_or_zero(options.http_port),
+            ws_port=free_or_zero(options.ws_port),
+            reconnect_interval=RECONNECT_MS,
+            max_frames=MAX_FRAMES,
+        )
+        self.simulator.post_to(options.post_url, options.token)
+        self.simulator.connect_to(options.reverse_url)
+        self.simulator.start()
+        try:
+            self._bot = BotProcess(file, self._environment(source), _say)
+            feed = Feed(self.simulator, self._bot, bool(options.token))
+            deeds = Deeds(self.simulator, feed, self._bot)
+            self.page = PageServer(feed, deeds, free_or_zero(options.page_port))
+        except BaseException:
+            self.simulator.stop()
+            raise
+
+    def _environment(self, source: str | None) -> dict[str, str]:
+        bot_ports = {
+            "EventServer": urlsplit(self._options.post_url).port or 80,
+            "WsServer": urlsplit(self._options.reverse_url).port or 80,
+        }
+        return environment_for(
+            source, *self.onebot_ports, bot_ports=bot_ports, token=self._options.token
+        )
+
+    @property
+    def onebot_ports(self) -> tuple[int, int]:
+        """Of the HTTP API and of the WebSocket server."""
+        http, ws = urlsplit(self.simulator.http_url), urlsplit(self.simulator.ws_url)
+        return http.port or 0, ws.port or 0
+
+    @property
+    def bot_status(self) -> dict[str, Any]:
+        """{"name", "state", "exit_code", "starts", "output"}."""
+        return self._bot.status
+
+    def start(self) -> None:
+        self.page.start()
+        self._bot.start()
+
+    def stop(self) -> None:
+        # at once, since each may need a moment, and Ctrl+C should take less than two seconds
+        ending = [
+            threading.Thread(target=stop, daemon=True) for stop in (self._bot.stop, self.page.stop)
+        ]
+        for thread in ending:
+            thread.start()
+        ending[0].join()  # the bot first: it need not see its connection go
+        self.simulator.stop()
+        ending[1].join()
+
+    def describe(self) -> Iterator[str]:
+        """The lines that greet the user."""
+        options, (http_port, ws_port) = self._options, self.onebot_ports
+        for wanted, got in (
+            (options.http_port, http_port),
+            (options.ws_port, ws_port),
+            (options.page_port, self.page.port),
+        ):
+            if wanted and wanted != got:
+                yield f"端口 {wanted} 被占用，改用 {got}。 Port {wanted} is taken, using {got}."
+        if options.bot and "ONEBOT_URL" in os.environ:
+            yield "注意：机器人连接的是 ONEBOT_URL。 The bot connects to what ONEBOT_URL says."
+        yield f"HTTP API            {self.simulator.http_url}"
+        yield f"WebSocket           {self.simulator.ws_url}"
+        yield f"HTTP POST        →  {options.post_url}"
+        yield f"反向 reverse WS  →  {options.reverse_url}"
+        yield f"机器人 bot          {options.bot or '回声机器人 the echo bot'}"
+        yield f"\n打开 open:  {self.page.link}\n结束 stop:  Ctrl+C\n"
+
+
+def run(options: argparse.Namespace) -> int:
+    """运行练习场，直到 Ctrl+C；返回退出码。
+
+    Run the playground until Ctrl+C. Returns the exit code.
+    """
+    over = threading.Event()
+    with _signals(over):
+        try:
+            playground = Playground(options)
+        except (OSError, ValueError) as error:
+            print(f"{error}", file=sys.stderr)
+            return 2
+        playground.start()
+        try:
+            for line in playground.describe():
+                _say(line)
+            if not options.no_browser:
+                _open(playground.page.link)
+            while not over.wait(0.2):  # Windows cannot interrupt an endless wait
+                pass
+        finally:
+            playground.stop()
+    _say("再见 bye")
+    return 0
+
+
+@contextmanager
+def _signals(over: threading.Event) -> Iterator[None]:
+    """Let Ctrl+C, `kill` and a closed window end everything in order, the bot included."""
+
+    def end(*_: Any) -> None:
+        over.set()
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # not every system has each
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, ValueError):  # the console is gone: go on without
+        print(line, flush=True)
+
+
+def _open(link: str) -> None:
+    """Open the browser, unless that would be one in the terminal."""
+    shown = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in shown):
+        return
+    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()

@@ -1,0 +1,192 @@
+"""The command as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from onebot_simple.simulator.playground_bot import environment_for
+
+from ..peers import wait_until
+from .conftest import free_port
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Command:
+    """`python -m onebot_simple playground ...`, and what it has printed."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.output = ""
+        known = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "onebot_simple", "playground", "--no-browser", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**known, "PYTHONUTF8": "1", **environment},
+            encoding="utf-8",
+            # the tests' own Ctrl+C is not for it, and its is not for the tests
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.output += line
+
+    def wait_for(self, words: str, times: int = 1) -> None:
+        try:
+            wait_until(lambda: len(re.findall(words, self.output)) >= times, 15)
+        except AssertionError:
+            raise AssertionError(f"{words!r} is not in:\n{self.output}") from None
+
+    def interrupt(self) -> float:
+        """Ctrl+C; the seconds until everything was over."""
+        begin = time.monotonic()
+        self.process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+        self.process.wait(10)
+        took = time.monotonic() - begin
+        self.reader.join(5)  # at the end of the output no process of ours is left
+        assert not self.reader.is_alive()
+        return took
+
+
+@contextmanager
+def command(*arguments: str, **environment: str) -> Iterator[Command]:
+    ports = [
+        f"--{name}-url={scheme}://127.0.0.1:{free_port()}"
+        for name, scheme in (("post", "http"), ("reverse", "ws"))
+    ]
+    # what comes later wins, so a test may name its own
+    free = ["--http-port=0", "--ws-port=0", "--page-port=0", *ports]
+    one = Command(*free, *arguments, **environment)
+    try:
+        yield one
+    finally:
+        if one.process.poll() is None:
+            one.interrupt()
+
+
+def test_the_command_prints_one_link_and_ends_on_ctrl_c_within_two_seconds() -> None:
+    with command() as playground:
+        playground.wait_for(r"\[bot\] .*connected to ws://")
+        [link] = re.findall(r"http://\S+/\?token=\S+", playground.output)
+        address, _, path = link.removeprefix("http://").partition("/")
+        connection = HTTPConnection(address, timeout=5)
+        connection.request("GET", "/" + path)
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+        assert playground.interrupt() < 2
+        assert playground.process.returncode == 0
+        assert "Traceback" not in playground.output
+
+
+def test_a_changed_file_is_started_again_and_a_crash_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text("print('first 你好', flush=True)\nimport time\ntime.sleep(60)\n", "utf-8")
+    with command(str(file)) as playground:
+        playground.wait_for(r"\[bot\] first 你好")
+        file.write_text("raise RuntimeError('broken')", "utf-8")
+        playground.wait_for(r"\[bot\] RuntimeError: broken")
+        playground.wait_for("exit code 1")
+        file.write_text("print('mended')", "utf-8")
+        playground.wait_for(r"\[bot\] mended")
+        playground.wait_for("has finished")
+        assert playground.interrupt() < 2
+
+
+def test_a_bot_that_does_not_want_to_end_is_ended(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    file.write_text(f"{stubborn}print('ready', flush=True)\ntime.sleep(60)\n", "utf-8")
+    with command(str(file)) as playground:
+        playground.wait_for(r"\[bot\] ready")
+        assert playground.interrupt() < 2
+        assert "Traceback" not in playground.output
+
+
+def test_taken_ports_are_replaced_and_the_examples_find_them(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = [f"--{name}-port={port}" for name in ("http", "ws", "page")]
+        with command(str(EXAMPLES / "03_websocket_client.py"), *ports) as playground:
+            playground.wait_for(f"端口 {port} 被占用", 3)
+            playground.wait_for(r"\[bot\] response: {'status': 'ok'")
+        with command(str(EXAMPLES / "01_call_the_api.py"), *ports) as playground:
+            playground.wait_for(r"\[bot\] {'status': 'ok'")
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_every_example_runs_against_it_unmodified_with_a_token(example: str) -> None:
+    with command(str(EXAMPLES / example), "--token", "geheim-geheim") as playground:
+        playground.wait_for(r"\[bot\] ")
+        playground.wait_for("connected|listening|'status': 'ok'")
+        playground.interrupt()
+        assert "Traceback" not in playground.output
+        assert "geheim" not in playground.output
+
+
+def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:
+    with command("missing.py") as playground:
+        assert playground.process.wait(15) == 2
+        playground.wait_for("missing.py")
+        assert "Traceback" not in playground.output
+
+
+@pytest.mark.parametrize(
+    "bad", [["--page-port", "x"], ["--http-port", "70000"], ["--post-url", "http://example.com/"]]
+)
+def test_a_bad_option_is_told_with_exit_code_2(bad: list[str]) -> None:
+    with command(*bad) as playground:
+        assert playground.process.wait(15) == 2
+        assert "Traceback" not in playground.output
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["playground", "--help"]])
+def test_help_is_in_two_languages_also_on_a_console_that_cannot_show_one(
+    arguments: list[str],
+) -> None:
+    for encoding in ("gbk", "ascii", "utf-8"):
+        run = subprocess.run(
+            [sys.executable, "-m", "onebot_simple", *arguments],
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            check=True,
+        )
+        assert b"playground" in run.stdout
+    assert "网页" in run.stdout.decode()
+
+
+def test_a_bot_is_told_only_what_differs_from_the_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ONEBOT_URL", "ONEBOT_TOKEN", "ONEBOT_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    usual = {"EventServer": 8080, "WsServer": 8765}
+    other = {"EventServer": 8081, "WsServer": 8766}
+    assert environment_for("WsClient()", 3000, 3001, usual, None) == {}
+    assert environment_for("WsClient()", 1, 2, usual, None) == {"ONEBOT_URL": "ws://127.0.0.1:2"}
+    assert environment_for("HttpClient()", 1, 2, usual, "t") == {
+        "ONEBOT_URL": "http://127.0.0.1:1",
+        "ONEBOT_TOKEN": "t",
+    }
+    assert environment_for("EventServer()", 1, 2, other, None) == {"ONEBOT_PORT": "8081"}
+    assert environment_for("WsServer()", 1, 2, other, None) == {"ONEBOT_PORT": "8766"}
+    monkeypatch.setenv("ONEBOT_URL", "ws://elsewhere:1")
+    assert environment_for("WsClient()", 1, 2, usual, None) == {}
+    assert environment_for(None, 1, 2, usual, None)["ONEBOT_URL"] == "ws://127.0.0.1:2"
