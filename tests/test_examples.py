@@ -1,8 +1,10 @@
-"""The examples run unmodified, as processes, against hand-written peers."""
+"""The examples run unmodified, as processes, against hand-written peers and the simulator."""
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from .peers import Api, ForwardWs, HttpApi, Poster, ReverseWs, message, wait_until
+from onebot_simple import segment
+from onebot_simple.simulator import Simulator
+
+from .peers import Api, ForwardWs, HttpApi, Poster, ReverseWs, message, ok, wait_until
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -76,13 +81,35 @@ def api() -> Api:
     return Api()
 
 
-def test_every_example_is_short_and_opens_with_three_lines_of_comment() -> None:
-    paths = sorted(EXAMPLES.glob("*.py"))
-    assert paths
-    for path in paths:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        assert len(lines) <= 25, path.name
-        assert all(line.startswith("# ") for line in lines[:3]), path.name
+PATHS = sorted(EXAMPLES.glob("*.py"))
+ALSO_IMPORTED = {12: "schedule", 15: "waitress"}
+LONGEST = {18: 60}  # lines
+
+
+def test_the_lessons_are_numbered_without_gaps() -> None:
+    assert [int(path.name[:2]) for path in PATHS] == list(range(1, len(PATHS) + 1))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_a_lesson_is_short_and_opens_with_three_lines_of_comment(path: Path) -> None:
+    number = int(path.name[:2])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LONGEST.get(number, 25)
+    assert lines[0].startswith(f"# 第 {number} 课：")
+    assert lines[1].startswith(f"# Lesson {number}: ")
+    assert lines[2].startswith("# ")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_a_lesson_imports_only_what_a_pupil_has(path: Path) -> None:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add((node.module or "").split(".")[0])
+    also = {"onebot_simple", ALSO_IMPORTED.get(int(path.name[:2]))}
+    assert modules - also <= set(sys.stdlib_module_names)
 
 
 def test_01_calls_the_api(api: Api) -> None:
@@ -182,3 +209,190 @@ def test_the_echo_bot_changes_its_transport_by_changing_one_line(
         poster.close()
     forward.close()
     http.close()
+
+
+# -- from here on with the simulator: what the example answers -----------------------------------
+
+
+@contextmanager
+def chatting(name: str | Path, **environment: str) -> Iterator[tuple[Simulator, Running]]:
+    """A small QQ world in which the example, a WebSocket client, is the bot."""
+    with Simulator() as qq, running(name, ONEBOT_URL=qq.ws_url, **environment) as example:
+        try:
+            qq.wait_connected(15)
+            yield qq, example
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nThe example said:\n{example.output}") from error
+        example.end()
+        assert "Traceback" not in example.output, example.output
+
+
+def test_06_obeys_commands() -> None:
+    with chatting("06_commands.py") as (qq, _):
+        qq.send_group("/roll", at_bot=True)
+        assert re.fullmatch("🎲 [1-6]", qq.wait_reply()["text"])
+        qq.send_private("/选 米饭 面条")
+        assert qq.wait_reply()["text"] in ("米饭", "面条")
+        qq.send_private("/choose")
+        assert qq.wait_reply()["text"].startswith("用法 usage")
+        qq.send_private("/rollercoaster")
+        qq.expect_silence(0.1)
+
+
+def test_07_holds_a_conversation_with_one_while_another_talks() -> None:
+    with chatting("07_ask.py") as (qq, _):
+        qq.send_group("/order", user=20002)
+        assert "吃什么" in qq.wait_reply()["text"]
+        qq.send_group("我不饿", user=20003)
+        qq.send_group("面条", user=20002)
+        assert "面条" in qq.wait_reply()["text"]
+        qq.send_group("茶", user=20002)
+        answer = qq.wait_reply()
+        assert answer["message"][0] == {"type": "at", "data": {"qq": "20002"}}
+        assert "面条 + 茶" in answer["text"]
+
+
+def test_08_sends_a_picture_from_the_disk_and_counts_those_that_come() -> None:
+    with chatting("08_segments.py") as (qq, _):
+        asked = qq.send_group("/smile")
+        params = qq.wait_call("send_msg")
+        kinds = [part["type"] for part in params["message"]]
+        assert kinds == ["reply", "text", "image"]
+        assert params["message"][0]["data"]["id"] == str(asked)
+        assert params["message"][2] == segment.image((EXAMPLES / "smiley.png").read_bytes())
+        picture = segment.image((EXAMPLES / "smiley.png").read_bytes())
+        qq.send_private([picture, "看", picture])
+        assert qq.wait_reply()["text"].startswith("2 张图片")
+        qq.send_private("没有图片")
+        qq.expect_silence(0.1)
+
+
+def test_09_welcomes_newcomers_and_answers_requests() -> None:
+    with chatting("09_newcomers.py") as (qq, _):
+        qq.join(20004)
+        answer = qq.wait_reply()
+        assert answer["message"][0] == {"type": "at", "data": {"qq": "20004"}}
+        assert "欢迎" in answer["text"]
+        flag = qq.friend_request()
+        assert qq.wait_call("set_friend_add_request", flag=flag)["approve"] is True
+        flag = qq.group_request(comment="芝麻开门！")
+        assert qq.wait_call("set_group_add_request", flag=flag)["approve"] is True
+        flag = qq.group_request(user=20007, comment="让我进去")
+        refusal = qq.wait_call("set_group_add_request", flag=flag)
+        assert refusal["approve"] is False
+        assert "暗号" in refusal["reason"]
+
+
+def test_10_recalls_mutes_and_kicks_but_only_admins_may_ask_for_it() -> None:
+    with chatting("10_group_management.py") as (qq, _):
+        advertising = qq.send_group("卖广告啦", user=20003)
+        assert "不要发广告" in qq.wait_reply()["text"]
+        qq.wait_call("delete_msg", message_id=advertising)
+        qq.wait_call("set_group_ban", group_id=30001, user_id=20003, duration=60)
+        qq.send_group("说说广告的事", user=20002)  # an admin
+        qq.expect_silence(0.1)
+        qq.send_group("/kick 20003", user=20001)
+        assert "管理员" in qq.wait_reply()["text"]
+        qq.send_private("/kick 20003")
+        assert "管理员" in qq.wait_reply()["text"]
+        qq.send_group("/kick Carol", user=20002)
+        assert "/kick 20003" in qq.wait_reply()["text"]
+        assert not [call for call in qq.calls if call["action"] == "set_group_kick"]
+        qq.send_group("/踢 20003", user=20002)
+        qq.wait_call("set_group_kick", group_id=30001, user_id=20003)
+
+
+def test_11_can_be_won_by_halving() -> None:
+    with chatting("11_guessing_game.py") as (qq, _):
+        qq.send_private("/guess")
+        qq.wait_reply()
+        qq.send_private("不知道")
+        assert "数字" in qq.wait_reply()["text"]
+        low, high, said = 1, 100, ""
+        for _ in range(7):
+            middle = (low + high) // 2
+            qq.send_private(str(middle))
+            said = qq.wait_reply()["text"]
+            if "小了" in said:
+                low = middle + 1
+            else:
+                high = middle - 1
+            if "猜对了" in said:
+                break
+        assert said.startswith(f"猜对了，就是 {middle}")
+        qq.send_private("再来")
+        qq.expect_silence(0.1)
+
+
+def test_12_says_good_morning_in_time_and_outlives_a_failure(tmp_path: Path) -> None:
+    source = (EXAMPLES / "12_timer.py").read_text(encoding="utf-8")
+    daily = 'schedule.every().day.at("08:00")'
+    assert daily in source
+    script = tmp_path / "timer.py"
+    script.write_text(source.replace(daily, "schedule.every(1).seconds"), encoding="utf-8")
+    with Simulator() as qq:
+        qq.fail("send_group_msg")
+        with running(script, ONEBOT_URL=qq.ws_url) as example:
+            example.wait_for("simulated failure")
+            assert qq.wait_reply(10)["text"].startswith("早上好")
+
+
+def test_13_serves_others_while_it_thinks() -> None:
+    with chatting("13_slow_answers.py") as (qq, _):
+        qq.send_private("/ask 天为什么是蓝的？")
+        assert "让我想想" in qq.wait_reply()["text"]
+        qq.send_group("/问 海呢？")
+        assert "让我想想" in qq.wait_reply()["text"]  # while the first is still thought about
+        answers = {qq.wait_reply(10)["user_id"] for _ in range(2)}
+        assert answers == {20001, None}
+
+
+def test_14_takes_care_of_several_accounts(api: Api) -> None:
+    api.answers["get_login_info"] = lambda params: ok({"user_id": 1, "nickname": "小号"})
+    api.answers["get_group_list"] = lambda params: ok([{"group_id": 1}, {"group_id": 2}])
+    port = free_port()
+    with running("14_several_accounts.py", ONEBOT_PORT=str(port)) as example:
+        example.wait_for("listening on")
+        peers = [ReverseWs(api, f"ws://127.0.0.1:{port}", self_id) for self_id in (10001, 10002)]
+        for self_id in (10001, 10002):
+            example.wait_for(f"{self_id} 小号")
+        peers[1].push(message("/accounts", self_id=10002))
+        assert sorted(api.said().splitlines()) == ["10001: 2 个群", "10002: 2 个群"]
+        example.end()
+        assert "Traceback" not in example.output
+        for peer in peers:
+            peer.close()
+
+
+def test_15_runs_under_a_production_server() -> None:
+    port = free_port()
+    with (
+        Simulator("geheim") as qq,
+        running(
+            "15_deploy.py", ONEBOT_URL=qq.http_url, ONEBOT_PORT=str(port), ONEBOT_TOKEN="geheim"
+        ) as example,
+    ):
+        example.wait_for("Serving on")
+        qq.post_to(f"http://127.0.0.1:{port}/", "geheim")
+        qq.send_group("部署好了")
+        reply = qq.wait_reply()
+        assert (reply["text"], reply["group_id"]) == ("echo: 部署好了", 30001)
+        example.end()
+        assert "Traceback" not in example.output
+
+
+def test_16_is_a_test_that_fails_when_the_bot_is_wrong(tmp_path: Path) -> None:
+    lesson, bot = "16_test_a_bot.py", "07_ask.py"
+    source = (EXAMPLES / bot).read_text(encoding="utf-8")
+    assert "喝什么" in source
+    (tmp_path / bot).write_text(source.replace("喝什么", "好吗"), encoding="utf-8")
+    (tmp_path / lesson).write_bytes((EXAMPLES / lesson).read_bytes())
+    run = subprocess.run(  # the suite itself runs the lesson on the bot as it is
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path / lesson)],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        encoding="utf-8",
+    )
+    assert run.returncode == 1
+    assert "assert '喝什么' in '面条，好的。好吗？" in run.stdout
