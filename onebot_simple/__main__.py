@@ -7,9 +7,38 @@ its command is given.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
+
+from .addresses import check_token, check_url
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+CALL_EXAMPLES = """\
+例如 for example:
+  call get_login_info
+  call send_private_msg user_id=20001 message=你好
+  call send_group_msg group_id=30001 message="[CQ:at,qq=20002] hi" --url ws://127.0.0.1:3001
+
+值是 JSON（10001、true、null、[...]、{...}、"007"）就按 JSON 读，否则是文字；message=123 也是文字。
+A value that is JSON is read as JSON, any other is text, and so is the number in message=123.
+Windows 的 cmd 只认双引号，里面的双引号写成 \\"。 In Windows' cmd use double quotes, \\" inside.
+
+退出码 exit code: 0 成功 done, 1 失败或没有连上 failed or not connected, 2 命令写错了 badly asked
+"""
+LISTEN_EXAMPLES = """\
+例如 for example:
+  listen ws://127.0.0.1:3001              我们去连 OneBot  we connect to OneBot
+  listen --reverse ws://127.0.0.1:8765    OneBot 来连我们  OneBot connects to us
+  listen http://127.0.0.1:8080/           OneBot 推送给我们  OneBot posts to us
+  listen --json | jq .raw_message
+
+Ctrl+C 结束 ends it.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,9 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a GBK console must not fail at an emoji
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
-    code: int = import_module(options.module, "onebot_simple").run(options)
+    options = _parsed(arguments)
+    try:
+        code: int = import_module(options.module, "onebot_simple").run(options)
+    except KeyboardInterrupt:
+        return 130  # as a shell counts it
     return code
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, more = parser.parse_known_args(arguments)
+    # argparse does not find the params that stand behind an option
+    if more and (not hasattr(options, "params") or any(word.startswith("-") for word in more)):
+        parser.error(f"不认识 unrecognized: {' '.join(more)}")
+    for word in more:
+        try:
+            options.params.append(_param(word))
+        except argparse.ArgumentTypeError as error:
+            parser.error(str(error))
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,12 +76,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m onebot_simple",
         description="OneBot 11 的小工具。Small tools for OneBot 11.",
     )
+    parser.add_argument(
+        "--version", action="version", version=_version(), help="版本 the version of the library"
+    )
     commands = parser.add_subparsers(title="命令 commands", metavar="COMMAND", required=True)
     _add_playground(commands)
+    _add_call(commands)
+    _add_listen(commands)
     return parser
 
 
-def _add_playground(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _version() -> str:
+    try:
+        return f"onebot-simple {version('onebot-simple')}"
+    except PackageNotFoundError:  # a copied folder
+        return "onebot-simple，没有安装，版本不明 not installed, so the version is not known"
+
+
+def _add_playground(commands: Commands) -> None:
     words = "不用 QQ 账号，在网页上和机器人聊天。Chat with a bot on a web page; no QQ account."
     command = commands.add_parser("playground", help=words, description=words)
     command.set_defaults(module=".simulator.playground")
@@ -61,6 +119,95 @@ def _add_playground(commands: argparse._SubParsersAction[argparse.ArgumentParser
     command.add_argument(
         "--no-browser", action="store_true", help="不打开浏览器 do not open the browser"
     )
+
+
+def _add_call(commands: Commands) -> None:
+    words = "调用一个动作，打印整个回答。Call an action and print the whole answer."
+    command = _add_command(commands, "call", words, CALL_EXAMPLES)
+    command.add_argument("action", metavar="ACTION", help="动作的名字 such as get_login_info")
+    command.add_argument(
+        "params", nargs="*", type=_param, metavar="key=value", help="参数 the action's params"
+    )
+    command.add_argument(
+        "--url",
+        type=_url,
+        default=os.environ.get("ONEBOT_URL", "http://127.0.0.1:3000"),
+        help="http:// 或 ws:// 地址，默认 ONEBOT_URL 或 http://127.0.0.1:3000 "
+        "where OneBot is; by default what ONEBOT_URL says",
+    )
+
+
+def _add_listen(commands: Commands) -> None:
+    words = "打印收到的事件，一行一个。Print the events that come, a line each."
+    command = _add_command(commands, "listen", words, LISTEN_EXAMPLES)
+    command.add_argument(
+        "url",
+        nargs="?",
+        type=_url,
+        metavar="URL",
+        help="默认 ONEBOT_URL（如果是 ws://）或 ws://127.0.0.1:3001；加 --reverse 时 "
+        "ws://127.0.0.1:8765 by default ONEBOT_URL, if it is ws://",
+    )
+    _add_reverse(command)
+    command.add_argument(
+        "--json", action="store_true", help="原样的 JSON，一行一个 the JSON as it came, a line each"
+    )
+    forward = os.environ.get("ONEBOT_URL", "")
+    command.set_defaults(onebot_url=forward if forward.lower().startswith("ws") else None)
+
+
+def _add_command(
+    commands: Commands, name: str, words: str, examples: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=words,
+        description=words,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(module=f".{name}")
+    command.add_argument(
+        "--token",
+        type=_token,
+        default=os.environ.get("ONEBOT_TOKEN"),
+        help="access_token（推送的 secret），默认 ONEBOT_TOKEN by default what ONEBOT_TOKEN says",
+    )
+    return command
+
+
+def _add_reverse(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reverse",
+        action="store_true",
+        help="反向：OneBot 来连我们，URL 就是 NapCat 里填的地址 "
+        "OneBot dials us, at the URL that is filled in there",
+    )
+
+
+def _param(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} 不是 key=value（有空格的值要加双引号） "
+            "is not key=value (quote a value that has spaces)"
+        )
+    return name, value
+
+
+def _url(text: str) -> str:
+    try:
+        check_url(text, "ws" if text.lower().startswith("ws") else "http")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _token(text: str) -> str | None:
+    try:
+        return check_token(text)
+    except ValueError as error:  # which does not show the token
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _port(text: str) -> int:

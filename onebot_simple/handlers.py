@@ -45,9 +45,7 @@ EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
 
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _LINE_LENGTH = 300
 
@@ -227,4 +225,4 @@ def _words(value: object) -> str:
 
 def printable(text: str) -> str:
     """Without what would break a log line or a terminal: control characters, lone surrogates."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)
+    return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)

@@ -16,11 +16,12 @@ PACKAGE = Path(onebot_simple.__file__).parent
 LEVELS = [
     ["errors", "segment", "conversations"],
     ["extended_actions", "addresses", "handlers"],
-    ["actions", "quick_operation"],
+    ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],
     ["bot"],
     ["event_server", "ws_client", "ws_server"],
-    ["__init__"],
+    ["__init__", "call", "listen"],
+    ["__main__"],
 ]
 RANK = {name: level for level, names in enumerate(LEVELS) for name in names}
 

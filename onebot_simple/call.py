@@ -1,0 +1,72 @@
+"""命令 call：调用一个动作，打印回答。
+
+The command `call`: calls an action and prints the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .actions import Actions
+from .console import json_text, say
+from .errors import OneBotError, failure
+from .http_client import HttpClient
+from .ws_client import WsClient
+
+STREAMING = "_stream"  # how the names of the actions end that answer in many frames
+
+
+def run(options: argparse.Namespace) -> int:
+    """调用一个动作；返回退出码。
+
+    Call an action. Returns the exit code: 0 it is done, 1 it failed or nobody answered.
+    """
+    params = {name: value_of(name, text) for name, text in options.params}
+    if len(params) < len(options.params):
+        print("a parameter is given twice. 有一个参数写了两次。", file=sys.stderr)
+        return 2
+    client_class = WsClient if options.url.lower().startswith("ws") else HttpClient
+    try:
+        with client_class(options.url, options.token) as client:
+            return _show(client, options.action, params)
+    except OneBotError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _show(client: Actions, action: str, params: dict[str, Any]) -> int:
+    streaming = action.endswith(STREAMING)
+    frames: Iterable[dict[str, Any]] = (
+        client._stream(action, params) if streaming else [client.request(action, params)]
+    )
+    for frame in frames:
+        heard = say(json_text(frame, indent=None if streaming else 2))
+        if frame.get("status") == "failed":
+            print(failure(action, frame), file=sys.stderr)
+            return 1
+        if not heard:
+            break
+    return 0
+
+
+def value_of(name: str, text: str) -> Any:
+    """What `name=text` stands for: what is JSON is read as JSON, anything else is text."""
+    try:
+        value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError):
+        return text
+    if name == "message" and not isinstance(value, (str, list, dict)):
+        return text  # "message=123" is somebody who says 123
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not JSON")
+    return value

@@ -1,0 +1,109 @@
+"""命令 listen：把收到的事件一行一行地打印出来。
+
+The command `listen`: prints the events that come, a line each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from .addresses import check_url
+from .bot import Bot
+from .console import json_text, say
+from .errors import OneBotError
+from .event_server import EventServer
+from .handlers import Event, event_line
+from .ws_client import WsClient
+from .ws_server import WsServer
+
+FORWARD_URL = "ws://127.0.0.1:3001"
+REVERSE_URL = "ws://127.0.0.1:8765"
+PRINTED_SECONDS = 2  # how long the last lines may take after the end
+
+
+class Listening(Bot):
+    """Lays every event into `events`, in the order of arrival; no handler, no log line."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.events: SimpleQueue[Event | None] = SimpleQueue()  # None: there will be no more
+
+    def handle(
+        self,
+        event: Event,
+        *,
+        account: object = None,
+        answer: Callable[[dict[str, Any] | None], None] | None = None,
+    ) -> None:
+        if not isinstance(event.get("post_type"), str):
+            super().handle(event, account=account, answer=answer)
+            return
+        self.events.put(event)
+        if answer:
+            answer(None)
+
+
+class ListeningClient(Listening, WsClient):
+    """Connects to OneBot."""
+
+
+class ListeningServer(Listening, WsServer):
+    """OneBot connects to it."""
+
+
+class ListeningEventServer(Listening, EventServer):
+    """OneBot posts to it."""
+
+
+def server_at(url: str, token: str | None) -> ListeningServer | ListeningEventServer:
+    """The server at a URL as OneBot has it; ValueError when it is none that we can be."""
+    web = url.lower().startswith("http")
+    parts = check_url(url, "http" if web else "ws")
+    if parts.scheme in ("https", "wss"):
+        raise ValueError(
+            f"serving is done without TLS: use {'http' if web else 'ws'}://. "
+            "我们的服务器不带 TLS：用 http:// 或 ws://，TLS 交给前面的 nginx 等。"
+        )
+    host, port = parts.hostname or "", parts.port or 80
+    if web:
+        return ListeningEventServer(host, port, path=parts.path or "/", secret=token)
+    return ListeningServer(host, port, token)
+
+
+def run(options: argparse.Namespace) -> int:
+    """打印事件，直到 Ctrl+C；返回退出码。
+
+    Print events until Ctrl+C. Returns the exit code.
+    """
+    bot: Listening
+    try:
+        if options.reverse or (options.url or "").lower().startswith("http"):
+            bot = server_at(options.url or REVERSE_URL, options.token)
+        else:
+            bot = ListeningClient(options.url or options.onebot_url or FORWARD_URL, options.token)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    printer = Thread(target=_print_events, args=(bot, options.json), daemon=True)
+    printer.start()
+    try:
+        bot.run()
+    except OneBotError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        bot.events.put(None)
+        printer.join(PRINTED_SECONDS)
+    return 0
+
+
+def _print_events(bot: Listening, as_json: bool) -> None:
+    while (event := bot.events.get()) is not None:
+        if not say(json_text(event) if as_json else event_line(event)):
+            bot.stop()
+            return

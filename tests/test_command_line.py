@@ -1,0 +1,362 @@
+"""The commands `call` and `listen`, in this process and as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from onebot_simple.__main__ import main
+from onebot_simple.call import value_of
+from onebot_simple.simulator import Simulator
+
+from .peers import wait_until
+from .test_examples import free_port
+
+EMOJI = "你好 😀"
+ENDED = 1 if os.name == "nt" else 0  # there, a test can only terminate a process
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ONEBOT_URL", "ONEBOT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def qq() -> Iterator[Simulator]:
+    with Simulator("secret-token", reconnect_interval=100) as one:
+        yield one
+
+
+@pytest.fixture(params=["http_url", "ws_url"])
+def address(request: pytest.FixtureRequest, qq: Simulator) -> list[str]:
+    """The options that lead to the simulator, over each of the two ways to call."""
+    return ["--url", getattr(qq, request.param), "--token", "secret-token"]
+
+
+class Command:
+    """`python -m onebot_simple ...` as a process, and what it has printed."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        known = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "onebot_simple", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**known, "PYTHONIOENCODING": "utf-8", **environment},
+        )
+        self.out = self.errors = b""
+        self.readers = [
+            threading.Thread(target=read, daemon=True) for read in (self._read_out, self._read_err)
+        ]
+        for reader in self.readers:
+            reader.start()
+
+    def _read_out(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.out += line
+
+    def _read_err(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr:
+            for line in self.process.stderr:
+                self.errors += line
+
+    def wait_for_lines(self, count: int) -> list[bytes]:
+        try:
+            wait_until(lambda: self.out.count(b"\n") >= count, 15)
+        except AssertionError:
+            raise AssertionError(f"{self.out!r}, {self.errors!r}") from None
+        return self.out.splitlines()
+
+    def end(self) -> int:
+        """Ctrl+C, unless it has ended; the exit code."""
+        if self.process.poll() is None:
+            if os.name == "nt":
+                self.process.terminate()
+            else:
+                self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(10)
+        for reader in self.readers:
+            reader.join(5)
+        return code
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+# -- call -----------------------------------------------------------------------------------------
+
+
+def test_call_prints_the_whole_answer(
+    address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "get_login_info", *address]) == 0
+    shown = capsys.readouterr()
+    answer = json.loads(shown.out)
+    assert answer["status"] == "ok"
+    assert answer["data"] == {"user_id": 10001, "nickname": "Bot"}
+    assert '\n  "data": {\n' in shown.out
+    assert shown.err == ""
+
+
+def test_call_sends_what_was_typed(qq: Simulator, address: list[str]) -> None:
+    params = ["user_id=20001", "message=1+1=2 你好", "auto_escape=true"]
+    assert main(["call", "send_private_msg", *address, *params]) == 0
+    sent = qq.wait_call("send_private_msg")
+    assert sent == {"user_id": 20001, "message": "1+1=2 你好", "auto_escape": True}
+
+
+def test_a_message_that_is_a_number_can_be_sent(qq: Simulator, address: list[str]) -> None:
+    assert main(["call", "send_private_msg", "user_id=20001", "message=123", *address]) == 0
+    assert qq.wait_reply()["text"] == "123"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10001", 10001),
+        ("-5", -5),
+        ("1.5", 1.5),
+        ("true", True),
+        ("null", None),
+        ("[1, 2]", [1, 2]),
+        ('{"type": "dice", "data": {}}', {"type": "dice", "data": {}}),
+        ('"007"', "007"),
+        ("007", "007"),
+        ("hi", "hi"),
+        ("", ""),
+        ("True", "True"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+        ("1e999", "1e999"),
+        ("9" * 5000, "9" * 5000),
+        ("[" * 100_000, "[" * 100_000),
+        ("[CQ:at,qq=20002] hi", "[CQ:at,qq=20002] hi"),
+    ],
+)
+def test_a_value_that_is_json_is_read_as_json_and_any_other_is_text(text: str, value: Any) -> None:
+    assert value_of("key", text) == value
+    assert type(value_of("key", text)) is type(value)
+
+
+@pytest.mark.parametrize("text", ["123", "1.50", "true", "null"])
+def test_a_message_is_never_a_number(text: str) -> None:
+    assert value_of("message", text) == text
+
+
+def test_a_message_may_be_segments() -> None:
+    assert value_of("message", '[{"type": "dice"}]') == [{"type": "dice"}]
+
+
+def test_a_failed_answer_is_printed_and_exit_code_1(
+    address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "get_message", "message_id=1", *address]) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["status"] == "failed"
+    assert "检查名字有没有拼错" in shown.err
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_no_connection_is_exit_code_1(scheme: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "get_status", "--url", f"{scheme}://127.0.0.1:{free_port()}"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "connection refused" in shown.err
+
+
+def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
+    address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "get_status", *address, "--token", "not-the-one"]) == 1
+    shown = capsys.readouterr()
+    assert "access_token" in shown.err
+    assert "not-the-one" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["call"], "ACTION"),
+        (["call", "get_msg", "message_id"], "key=value"),
+        (["call", "get_msg", "=1"], "key=value"),
+        (["call", "get_msg", "--url", "http://127.0.0.1:1", "message_id"], "key=value"),
+        (["call", "get_msg", "--nonsense"], "--nonsense"),
+        (["call", "get_msg", "--url", "127.0.0.1:3000"], "http://127.0.0.1:3000"),
+        (["call", "get_msg", "--url", "http://<host>:<port>"], "<host>:<port>"),
+        (["call", "get_msg", "--token", "密码"], "access_token"),
+        (["listen", "3001"], "http://"),
+        (["listen", "ws://127.0.0.1:3001", "more"], "more"),
+        ([], "COMMAND"),
+        (["sing"], "sing"),
+    ],
+)
+def test_badly_asked_is_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert "密码" not in shown
+
+
+def test_a_parameter_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "get_msg", "message_id=1", "message_id=2"]) == 2
+    assert "twice" in capsys.readouterr().err
+
+
+def test_a_streaming_action_prints_a_line_for_each_frame(
+    address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "test_download_stream", *address]) == 0
+    frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [frame["data"]["type"] for frame in frames] == ["stream"] * 10 + ["response"]
+
+
+def test_the_environment_says_where_onebot_is_and_an_option_wins(
+    qq: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEBOT_URL", qq.http_url)
+    monkeypatch.setenv("ONEBOT_TOKEN", "secret-token")
+    assert main(["call", "get_status"]) == 0
+    assert main(["call", "get_status", "--token", "other"]) == 1
+    monkeypatch.setenv("ONEBOT_URL", f"http://127.0.0.1:{free_port()}")
+    assert main(["call", "get_status"]) == 1
+    assert main(["call", "get_status", "--url", qq.ws_url]) == 0
+
+
+# -- listen ---------------------------------------------------------------------------------------
+
+
+def listening(way: str, qq: Simulator, *more: str, **environment: str) -> Command:
+    """The command `listen`, with the simulator at the other end, however they connect."""
+    port, more = free_port(), ("--token", "secret-token", *more)
+    if way == "forward":
+        return Command("listen", qq.ws_url, *more, **environment)
+    if way == "reverse":
+        qq.connect_to(f"ws://127.0.0.1:{port}/onebot")
+        return Command("listen", "--reverse", f"ws://127.0.0.1:{port}", *more, **environment)
+    qq.post_to(f"http://127.0.0.1:{port}/events", "secret-token")
+    return Command("listen", f"http://127.0.0.1:{port}/events", *more, **environment)
+
+
+@pytest.mark.parametrize("way", ["forward", "reverse", "post"])
+def test_listen_prints_events_until_ctrl_c(way: str, qq: Simulator) -> None:
+    with listening(way, qq) as one:
+        qq.wait_connected(15)
+        qq.send_group(EMOJI)
+        qq.send_private("second line\x1b7")
+        lines = [line for line in one.wait_for_lines(2 + (way != "post")) if b"message" in line]
+        assert one.end() == ENDED
+    assert [line.decode() for line in lines] == [
+        f"message.group.normal group_id=30001 user_id=20002 Bob: {EMOJI}",
+        "message.private.friend user_id=20001 target_id=20001 Alice: second line\\x1b7",
+    ]
+    log = one.errors.decode()
+    assert "connected" in log or "listening on" in log
+    assert "Traceback" not in log
+    assert "Bob" not in log
+
+
+def test_listen_json_is_for_other_programs_even_on_a_gbk_console(qq: Simulator) -> None:
+    odd = {"post_type": "new_kind", "words": f"{EMOJI} \x85\u202e", "deep": [{"a": None}]}
+    with listening("forward", qq, "--json", PYTHONIOENCODING="gbk") as one:
+        qq.wait_connected(15)
+        qq.emit(odd)
+        events = [json.loads(line.decode("gbk")) for line in one.wait_for_lines(2)]
+        assert one.end() == ENDED
+    assert events[0]["meta_event_type"] == "lifecycle"
+    assert events[1] == odd
+    assert "你好".encode("gbk") in one.out
+    assert b"\x85" not in one.out.replace("你好".encode("gbk"), b"")
+
+
+def test_lines_and_errors_survive_a_gbk_console(qq: Simulator) -> None:
+    with listening("forward", qq, PYTHONIOENCODING="gbk") as one:
+        qq.wait_connected(15)
+        qq.send_group(EMOJI)
+        assert "Bob: 你好 \\U0001f600" in one.wait_for_lines(2)[1].decode("gbk")
+        assert one.end() == ENDED
+    with Command("call", "get_status", "--url", qq.ws_url, PYTHONIOENCODING="gbk") as failing:
+        assert failing.process.wait(15) == 1
+        failing.end()
+        assert "不对" in failing.errors.decode("gbk")
+
+
+def test_listen_connects_again(qq: Simulator) -> None:
+    with Command("listen", qq.ws_url, ONEBOT_TOKEN="secret-token") as one:
+        one.wait_for_lines(1)
+        qq.drop()
+        assert b"lifecycle" in one.wait_for_lines(2)[1]
+
+
+def test_listen_with_a_wrong_token_is_exit_code_1(
+    qq: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", qq.ws_url, "--token", "other"]) == 1
+    assert "access_token" in capsys.readouterr().err
+
+
+def test_listen_where_it_cannot_is_said(qq: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["listen", qq.http_url]) == 1
+    assert "already in use" in capsys.readouterr().err
+    assert main(["listen", "--reverse", "wss://127.0.0.1:8765"]) == 2
+    assert "without TLS" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks different there")
+def test_listen_ends_quietly_when_nobody_reads_any_more(qq: Simulator) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "onebot_simple", "listen", qq.ws_url, "--token", "secret-token"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout and process.stderr
+        assert b"lifecycle" in process.stdout.readline()
+        process.stdout.close()
+        qq.send_group("one")
+        assert process.wait(10) == 0
+        assert b"Error" not in process.stderr.read()
+
+
+# -- the program ----------------------------------------------------------------------------------
+
+
+def test_the_entry_point_is_installed_and_runs() -> None:
+    program = shutil.which("onebot-simple", path=os.path.dirname(sys.executable))
+    assert program, "pip install -e . makes it"
+    run = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0
+    assert run.stdout.startswith("onebot-simple 0.")
+
+
+@pytest.mark.parametrize("arguments", [[], ["playground"], ["call"], ["listen"]])
+def test_help_speaks_both_languages_on_any_console(arguments: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "onebot_simple", *arguments, "--help"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "gbk"},
+        timeout=30,
+    )
+    assert run.returncode == 0
+    shown = run.stdout.decode("gbk")
+    assert "\\u" not in shown
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in shown.split("usage:")[1])
+    assert "usage: python -m onebot_simple" in shown
