@@ -38,6 +38,7 @@ from .addresses import (
 from .bot import Bot
 from .errors import AuthenticationError, NetworkError
 from .handlers import id_of
+from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
 
 log = logging.getLogger("onebot_simple")
@@ -84,7 +85,8 @@ class WsClient(Bot):
         self._settled = Flag()  # set when the first connection has proved good or bad
         self._connection: WsConnection | None = None  # replaced by the reader only
         self._websocket: WebSocket | None = None
-        self._socket: socket.socket | None = None  # what stop() takes away from the reader
+        # what stop() takes away from the reader
+        self._socket: socket.socket | TlsSocket | None = None
         self._reader: Thread | None = None
 
     def request(
@@ -307,7 +309,7 @@ class WsClient(Bot):
             raise cannot_connect(self.url, error) from error
         return websocket
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> socket.socket | TlsSocket:
         host, port = self._address.hostname or "", self._address.port
         secure = self._address.scheme == "wss"
         failed: OSError = ConnectionRefusedError()
@@ -318,9 +320,7 @@ class WsClient(Bot):
                 self._connect_to(sock, address)
                 sock.settimeout(HANDSHAKE_SECONDS)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if secure:
-                    sock = self._secure(sock, host)
-                return sock
+                return self._secure(sock, host) if secure else sock
             except OSError as error:
                 self._socket.close()  # which may be the TLS one by now
                 failed = error
@@ -342,10 +342,10 @@ class WsClient(Bot):
             raise OSError(code, os.strerror(code))
         self._check_not_ending()
 
-    def _secure(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
+    def _secure(self, sock: socket.socket, host: str) -> TlsSocket:
         context = ssl.create_default_context(cafile=self._ca_file)
-        secure = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        self._socket = secure
+        wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        secure = self._socket = TlsSocket(wrapped, HANDSHAKE_SECONDS)
         self._check_not_ending()
         secure.do_handshake()
         return secure

@@ -86,6 +86,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(wss: str, https: str) 
         client.call_action("x")
 
 
+def test_a_call_may_cross_what_tls_says_after_the_handshake(wss: str, ca_file: str) -> None:
+    for _ in range(200):
+        with WsClient(wss, ca_file=ca_file) as bot:
+            assert bot.call_action("x") == 1
+
+
 def test_a_certificate_for_another_name_is_refused(
     authority: trustme.CA, ca_file: str, context: ssl.SSLContext
 ) -> None:
