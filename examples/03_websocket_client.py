@@ -11,12 +11,12 @@ bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT
 @bot.on_connect
 def greet(self_id):
     response = bot.request("send_group_msg", {"group_id": 30001, "message": "你好，大家！"})
-    print("response:", response, flush=True)
+    print(f"response: {response}", flush=True)
 
 
 @bot.on("message", "notice", "request", "meta_event")
 def show(event):
-    print("event:", event, flush=True)
+    print(f"event: {event}", flush=True)
 
 
 bot.run()

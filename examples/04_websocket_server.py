@@ -11,12 +11,12 @@ bot = WsServer(port=int(os.getenv("ONEBOT_PORT", "8765")), access_token=os.geten
 @bot.on_connect
 def greet(self_id):
     response = bot.request("send_group_msg", {"group_id": 30001, "message": "你好，大家！"})
-    print("response:", response, flush=True)
+    print(f"response: {response}", flush=True)
 
 
 @bot.on("message", "notice", "request", "meta_event")
 def show(event):
-    print("event:", event, flush=True)
+    print(f"event: {event}", flush=True)
 
 
 bot.run()
