@@ -135,7 +135,10 @@ SILENT = {"12_timer.py", "16_test_a_bot.py"}  # one waits for the morning, one i
 
 
 @pytest.mark.parametrize("example", sorted({path.name for path in EXAMPLES.glob("*.py")} - SILENT))
-def test_every_example_runs_against_it_unmodified_with_a_token(example: str) -> None:
+def test_every_example_runs_against_it_unmodified_with_a_token(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them keeps a database
     with command(str(EXAMPLES / example), "--token", "geheim-geheim") as playground:
         playground.wait_for(r"\[bot\] ")
         playground.wait_for("connected|listening|Serving|'status': 'ok'")
