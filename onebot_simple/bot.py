@@ -272,6 +272,8 @@ class Bot(Decorators):
         )
 
     def _tell(self, handlers: list[Handler], self_id: int | None) -> None:
+        # calls go to the account that came; after one has gone, to the one that is left
+        self._now.account = self_id if handlers is self._connect_handlers else None
         for handler in handlers:
             try:
                 handler.function(self_id)

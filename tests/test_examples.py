@@ -365,7 +365,7 @@ def test_14_takes_care_of_several_accounts(api: Api) -> None:
             peer.close()
 
 
-def test_15_runs_under_a_production_server() -> None:
+def test_15_runs_under_a_production_server(api: Api) -> None:
     port = free_port()
     with (
         Simulator("geheim") as qq,
@@ -374,6 +374,7 @@ def test_15_runs_under_a_production_server() -> None:
         ) as example,
     ):
         example.wait_for("Serving on")
+        assert Poster(api, port).post(message())[0] == 401  # not signed
         qq.post_to(f"http://127.0.0.1:{port}/", "geheim")
         qq.send_group("部署好了")
         reply = qq.wait_reply()

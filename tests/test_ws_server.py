@@ -65,6 +65,23 @@ def test_calls_go_to_the_account_whose_event_is_handled(server: WsServer) -> Non
         peer.close()
 
 
+def test_a_call_in_on_connect_goes_to_the_account_that_has_connected(server: WsServer) -> None:
+    server.on_connect(lambda self_id: server.send_group_msg(30001, f"I am {self_id}"))
+    peers = [join(server, self_id) for self_id in (1, 2, 3)]
+    assert [peer.api.said() for peer in peers] == ["I am 1", "I am 2", "I am 3"]
+    for peer in peers:
+        peer.close()
+
+
+def test_a_call_in_on_disconnect_goes_to_the_account_that_is_left(server: WsServer) -> None:
+    server.on_disconnect(lambda self_id: server.send_group_msg(30001, f"{self_id} is gone"))
+    leaving, staying = join(server, 1), join(server, 2)
+    wait_until(lambda: len(server.bots) == 2)
+    leaving.close()
+    assert staying.api.said() == "1 is gone"
+    staying.close()
+
+
 def test_a_call_with_nobody_connected_says_so(server: WsServer) -> None:
     with pytest.raises(ApiNotAvailable, match="none is connected"):
         server.get_status()
