@@ -42,8 +42,8 @@ from .quick_operation import (
 
 log = logging.getLogger("onebot_simple")
 
-DRAIN_SECONDS = 0.8  # how long stop() lets handlers finish before it takes the connection away
-END_SECONDS = 0.8  # and how long it then waits for them to end
+DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it takes the connection away
+END_SECONDS = 0.6  # and how long it then waits for them to end
 
 
 class Bot(Decorators):
@@ -61,12 +61,13 @@ class Bot(Decorators):
         self._conversations = Conversations()
         self._now = local()  # .account: whose event this thread is handling
         self._said_once: set[str] = set()
-        self._counting = Lock()  # guards _counts
+        self._counting = Lock()  # guards _counts and _too_late
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._state = Lock()  # guards _running, and the moments in which the flags change
         self._running = False
-        self._ending = Flag()  # set when stop() begins
-        self._over = Flag()  # set when it is done, or when run() is to call it
+        self._ending = Flag()  # set when stop() begins; each start() makes a new one
+        self._over = Flag()  # set when run() is to end
+        self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
         self._too_late = 0  # events that came while stopping
 
@@ -176,7 +177,8 @@ class Bot(Decorators):
         ):
             return
         else:
-            self._too_late += 1
+            with self._counting:
+                self._too_late += 1
         if answer:
             answer(None)
 
@@ -214,15 +216,20 @@ class Bot(Decorators):
                 result = handler(event, command)
                 if result is not None:
                     return operation_of(result, handler.name)
-            except WaitTimeout as error:
-                log.info("%s ended: %s", handler.name, error)
-                return None
             except Exception as error:
-                if isinstance(error, NetworkError) and self._ending.is_set():
-                    log.info("%s ended: %s", handler.name, error)
+                if self._is_quiet_end(handler, error):
                     return None
                 log.exception("%s failed on %s. 处理函数出错了：", handler.name, event_line(event))
         return None
+
+    def _is_quiet_end(self, handler: Handler, error: Exception) -> bool:
+        """Whether one line says all there is to say: it waited in vain, or the bot is stopped."""
+        quiet = isinstance(error, WaitTimeout) or (
+            isinstance(error, NetworkError) and self._ending.is_set()
+        )
+        if quiet:
+            log.info("%s ended: %s", handler.name, error)
+        return quiet
 
     def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
         for action, params in calls_for(event, operation):
@@ -259,6 +266,19 @@ class Bot(Decorators):
             self._count("failures")
         return response
 
+    def _counted_stream(
+        self, frames: Callable[[], Iterator[dict[str, Any]]]
+    ) -> Iterator[dict[str, Any]]:
+        self._count("calls")
+        try:
+            for frame in frames():
+                if frame.get("status") == "failed":
+                    self._count("failures")
+                yield frame
+        except OneBotError:
+            self._count("failures")
+            raise
+
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
@@ -277,8 +297,9 @@ class Bot(Decorators):
         for handler in handlers:
             try:
                 handler.function(self_id)
-            except Exception:
-                log.exception("%s failed. 处理函数出错了：", handler.name)
+            except Exception as error:
+                if not self._is_quiet_end(handler, error):
+                    log.exception("%s failed. 处理函数出错了：", handler.name)
 
     def _complain(self, kind: str, what: object) -> None:
         """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
@@ -304,7 +325,7 @@ class Bot(Decorators):
                 while not self._over.wait(0.2):  # Windows cannot interrupt an endless wait
                     pass
         except KeyboardInterrupt:
-            log.info("Ctrl+C: stopping. 正在停止……")
+            log.info("stopping. 正在停止……")
         finally:
             with suppress(KeyboardInterrupt):  # a second one: the threads end with the program
                 self.stop()
@@ -317,7 +338,7 @@ class Bot(Decorators):
         if current_thread() is not main_thread():  # only there can signals be handled
             yield
             return
-        before = signal.signal(signal.SIGTERM, lambda *_: self._over.set())
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             yield
         finally:
@@ -332,8 +353,9 @@ class Bot(Decorators):
             if self._running:
                 return
             self._running = True
-            self._ending.clear()
+            self._ending = Flag()  # the old one stays set for a thread that ends late
             self._over.clear()
+            self._stopped.clear()
             self._failure = None
             self._too_late = 0
             self._conversations.open()
@@ -355,15 +377,24 @@ class Bot(Decorators):
             self._ending.set()
         if already:  # somebody else is at it
             if not self._conversations.inside():
-                self._over.wait(2 * (DRAIN_SECONDS + END_SECONDS))
+                self._stopped.wait(2 * (DRAIN_SECONDS + END_SECONDS))
             return
-        dropped = self._conversations.drain(DRAIN_SECONDS)
-        self._close()
+        try:
+            self._end()
+        finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
+            self._running = False
+            self._over.set()
+            self._stopped.set()
+
+    def _end(self) -> None:
+        dropped = 0
+        try:
+            dropped += self._conversations.drain(DRAIN_SECONDS)
+        finally:
+            self._close()
         dropped += self._conversations.end(END_SECONDS) + self._too_late
         if dropped:
             log.warning("%d events were not handled any more. 停止时还有事件没有处理。", dropped)
-        self._running = False
-        self._over.set()
 
     def __enter__(self) -> Any:
         self.start()

@@ -153,7 +153,10 @@ class Conversations:
         worker = getattr(self._own, "worker", None)
         waiter = Waiter(self, wants, key, worker.key if worker else None)
         with self._lock:
-            self._waiters.setdefault(key, []).append(waiter)
+            if self._closed:
+                waiter.stopped = True  # its wait will be over at once
+            else:
+                self._waiters.setdefault(key, []).append(waiter)
         return waiter
 
     def offer(self, event: Any, key: Hashable) -> bool:
@@ -324,7 +327,8 @@ class Conversations:
                 if isinstance(waiter, Waiter):
                     waiter.go.release()
             line.clear()
-        self._stranded.clear()
+        while self._stranded:
+            self._lines.pop(self._stranded.popleft(), None)
         return dropped
 
 

@@ -100,7 +100,7 @@ class EventServer(Bot):
         return self._counted(lambda: self._api_for(action).request(action, params, timeout=timeout))
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._api_for(action)._stream(action, params)
+        return self._counted_stream(lambda: self._api_for(action)._stream(action, params))
 
     def _api_for(self, action: str) -> Actions:
         if self.api is None:

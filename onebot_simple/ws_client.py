@@ -6,6 +6,7 @@ Forward WebSocket: we connect to OneBot's WebSocket server.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import selectors
@@ -35,8 +36,8 @@ from .addresses import (
     check_url,
     without_secrets,
 )
-from .bot import Bot
-from .errors import AuthenticationError, NetworkError
+from .bot import END_SECONDS, Bot
+from .errors import AuthenticationError, NetworkError, OneBotError
 from .handlers import id_of
 from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
@@ -48,6 +49,7 @@ FIRST_FRAME_SECONDS = 0.5  # NapCat speaks first: it greets, or it refuses the t
 GOODBYE_SECONDS = 0.2
 SLICE_SECONDS = 0.1
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
+JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 
 
 class WsClient(Bot):
@@ -103,7 +105,7 @@ class WsClient(Bot):
         return self._counted(lambda: self._online().request(action, params, seconds))
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._online().stream(action, params, self.timeout)
+        return self._counted_stream(lambda: self._online().stream(action, params, self.timeout))
 
     def _online(self) -> WsConnection:
         connection = self._connection
@@ -137,9 +139,13 @@ class WsClient(Bot):
 
     def _open(self) -> None:
         self._settled.clear()
-        websocket = None if self._patient else self._dial()
+        ending = self._ending
+        websocket = None if self._patient else self._dial(ending)
         reader = Thread(
-            target=self._stay_connected, args=(websocket,), name="onebot_simple reader", daemon=True
+            target=self._stay_connected,
+            args=(websocket, ending),
+            name="onebot_simple reader",
+            daemon=True,
         )
         with self._state:  # stop() finds a thread that it can join, or none
             reader.start()
@@ -147,7 +153,7 @@ class WsClient(Bot):
         if websocket is not None:
             self._settled.wait(FIRST_FRAME_SECONDS + 1)
             if self._failure is not None:
-                raise token_refused(self._shown)
+                raise self._failure
 
     def _close(self) -> None:
         websocket = self._websocket
@@ -159,46 +165,63 @@ class WsClient(Bot):
         with self._state:
             reader, self._reader = self._reader, None
         if reader is not None:
-            reader.join(2)
+            reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
     def _say_goodbye(self, websocket: WebSocket) -> None:
         with suppress(WebSocketException, OSError):
             websocket.send_close()
 
     def _hang_up(self) -> None:
-        sock = self._socket
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # wakes the reader, and whoever is sending
+        _cut(self._socket)
 
     # -- the reader thread --------------------------------------------------------------------
 
-    def _stay_connected(self, websocket: WebSocket | None) -> None:
+    def _stay_connected(self, websocket: WebSocket | None, ending: Flag) -> None:
         delay = FIRST_DELAY
-        while not self._ending.is_set():
-            began = time.monotonic()
-            try:
-                websocket = websocket or self._dial()
-                self._read(websocket)
-            except AuthenticationError as error:
-                self._failure = error
-                if self._settled.is_set():  # else start() or run() raises it
-                    log.error("%s", error)
-                break
-            except NetworkError as error:
-                reason = error
+        while not ending.is_set():
+            lasted, reason = self._attempt(websocket, ending)
             websocket = None
-            if self._ending.is_set():
+            if ending.is_set():
+                if lasted > 0:
+                    log.info("disconnected from %s: stopped. 已断开。", self._shown)
                 break
-            if time.monotonic() - began > delay:  # it lasted: begin anew
+            if self._is_final(reason):
+                self._over.set()  # run() ends and raises it
+                break
+            if lasted > delay:
                 delay = FIRST_DELAY
-            pause = min(LAST_DELAY, delay * random.uniform(1, 1.5))
+            pause = delay * random.uniform(1, JITTER)
             log.warning("%s Trying again in %.1f s. 稍后自动重连。", reason, pause)
-            self._ending.wait(pause)
-            delay = min(LAST_DELAY, delay * 2)
+            ending.wait(pause)
+            delay = min(LAST_DELAY / JITTER, delay * 2)
+        if websocket is not None:
+            websocket.shutdown()  # type: ignore[no-untyped-call]  # stopped before it was read
         self._settled.set()
-        if self._failure is not None:
-            self._over.set()  # run() ends and raises it
+
+    def _attempt(self, websocket: WebSocket | None, ending: Flag) -> tuple[float, Exception]:
+        """Connect, and read until it ends; how many seconds it was connected, and why it ended."""
+        connected = math.inf
+        reason: Exception
+        try:
+            websocket = websocket or self._dial(ending)
+            connected = time.monotonic()
+            self._read(websocket)
+        except (NetworkError, AuthenticationError) as error:
+            reason = error
+        except Exception as error:  # whatever it is, a bot must not go deaf without a word
+            log.exception("reading from %s failed. 读取数据时出错了：", self._shown)
+            reason = error
+        return time.monotonic() - connected, reason
+
+    def _is_final(self, reason: Exception) -> bool:
+        """Whether start() or run() has to raise the reason; no further attempt is made then."""
+        settled = self._settled.is_set()
+        if isinstance(reason, AuthenticationError) and settled:
+            log.error("%s", reason)
+        elif not isinstance(reason, AuthenticationError) and (settled or self._patient):
+            return False
+        self._failure = reason if isinstance(reason, OneBotError) else None
+        return self._failure is not None
 
     def _read(self, websocket: WebSocket) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
@@ -225,6 +248,7 @@ class WsClient(Bot):
         finally:
             self._connection = self._websocket = None
             connection.close(reason)
+            _cut(websocket.sock)  # wakes whoever is sending
             websocket.shutdown()  # type: ignore[no-untyped-call]
             if greeted:
                 self._disconnected(self_id)
@@ -276,15 +300,15 @@ class WsClient(Bot):
         try:
             websocket.send(data, opcode)
         except (WebSocketException, OSError) as error:
-            self._hang_up()  # half a frame may be on the wire: nothing can follow it
+            _cut(websocket.sock)  # half a frame may be on the wire: nothing can follow it
             raise connection_lost(self._shown, error) from error
 
     # -- connecting ---------------------------------------------------------------------------
 
-    def _dial(self) -> WebSocket:
+    def _dial(self, ending: Flag) -> WebSocket:
         """A new connection, after the handshake."""
         try:
-            sock = self._connect()
+            sock = self._connect(ending)
             headers = [f"Authorization: Bearer {self._token}"] if self._token else []
             websocket: WebSocket = create_connection(
                 self.url,
@@ -305,11 +329,11 @@ class WsClient(Bot):
             ) from error
         except WebSocketTimeoutException as error:
             raise cannot_connect(self.url, TimeoutError()) from error
-        except (WebSocketException, OSError) as error:
+        except (WebSocketException, OSError, ValueError) as error:  # ValueError: garbage came
             raise cannot_connect(self.url, error) from error
         return websocket
 
-    def _connect(self) -> socket.socket | TlsSocket:
+    def _connect(self, ending: Flag) -> socket.socket | TlsSocket:
         host, port = self._address.hostname or "", self._address.port
         secure = self._address.scheme == "wss"
         failed: OSError = ConnectionRefusedError()
@@ -317,16 +341,16 @@ class WsClient(Bot):
         for family, kind, protocol, _, address in found:
             sock = self._socket = socket.socket(family, kind, protocol)
             try:
-                self._connect_to(sock, address)
+                self._connect_to(sock, address, ending)
                 sock.settimeout(HANDSHAKE_SECONDS)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return self._secure(sock, host) if secure else sock
+                return self._secure(sock, host, ending) if secure else sock
             except OSError as error:
                 self._socket.close()  # which may be the TLS one by now
                 failed = error
         raise failed
 
-    def _connect_to(self, sock: socket.socket, address: Any) -> None:
+    def _connect_to(self, sock: socket.socket, address: Any, ending: Flag) -> None:
         """Connect in slices, so that stop() need not wait for a peer that does not answer."""
         sock.setblocking(False)
         sock.connect_ex(address)
@@ -336,21 +360,29 @@ class WsClient(Bot):
             while not selector.select(SLICE_SECONDS):
                 if time.monotonic() > deadline:
                     raise TimeoutError
-                self._check_not_ending()
+                _check_not_set(ending)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
-        self._check_not_ending()
+        _check_not_set(ending)
 
-    def _secure(self, sock: socket.socket, host: str) -> TlsSocket:
+    def _secure(self, sock: socket.socket, host: str, ending: Flag) -> TlsSocket:
         context = ssl.create_default_context(cafile=self._ca_file)
         wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         secure = self._socket = TlsSocket(wrapped, HANDSHAKE_SECONDS)
-        self._check_not_ending()
+        _check_not_set(ending)
         secure.do_handshake()
         return secure
 
-    def _check_not_ending(self) -> None:
-        # stop() sets the flag, then shuts down the socket that it finds: one of both is seen here
-        if self._ending.is_set():
-            raise ConnectionAbortedError("stopped")
+
+def _check_not_set(ending: Flag) -> None:
+    # stop() sets the flag, then shuts down the socket that it finds: one of both is seen here
+    if ending.is_set():
+        raise ConnectionAbortedError("stopped")
+
+
+def _cut(sock: socket.socket | None) -> None:
+    """Wake everybody who reads from the socket or writes to it."""
+    if sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS is not for two threads

@@ -24,6 +24,8 @@ SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
 Answer = dict[str, Any]
 Answers = SimpleQueue[Answer | None]  # None: the connection is gone
 
+_echoes = count(1)  # of all connections: an answer that comes over the next one fits nobody
+
 
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
@@ -40,9 +42,8 @@ class WsConnection:
         self.address = address
         self._send = send
         self._complain = complain
-        self._echoes = count(1)
         self._waiting: dict[str, Answers] = {}  # its single operations are atomic
-        self._closed: OneBotError | None = None
+        self.closed: OneBotError | None = None  # why, once it is
 
     def request(self, action: str, params: dict[str, Any] | None, timeout: float) -> Answer:
         """Call an action and wait for its (first) answer."""
@@ -85,7 +86,7 @@ class WsConnection:
 
     def close(self, reason: OneBotError) -> None:
         """Free everybody who waits for an answer, now and later, with `reason`."""
-        self._closed = reason
+        self.closed = self.closed or reason
         while self._waiting:
             try:
                 self._waiting.popitem()[1].put(None)
@@ -93,8 +94,8 @@ class WsConnection:
                 break
 
     def check_open(self) -> None:
-        if self._closed is not None:
-            raise type(self._closed)(*self._closed.args)
+        if self.closed is not None:
+            raise type(self.closed)(*self.closed.args)
 
 
 class _Call:
@@ -106,7 +107,7 @@ class _Call:
         self._connection = connection
         self._action = action
         self._timeout = timeout
-        self._echo = str(next(connection._echoes))
+        self._echo = str(next(_echoes))
         self._answers: Answers = SimpleQueue()
         self._text = '{"action":%s,"params":%s,"echo":"%s"}' % (  # noqa: UP031 (braces)
             dumps(action),

@@ -33,6 +33,7 @@ log = logging.getLogger("onebot_simple")
 wire_log = logging.getLogger("onebot_simple.websockets")
 wire_log.setLevel(logging.CRITICAL)  # what matters of a refused handshake is said by us
 
+REPLACED = "replaced by a newer one"
 API, EVENT = "api", "event"
 SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 
@@ -40,6 +41,7 @@ MAX_SIZE = 64 * 1024 * 1024
 SEND_SECONDS = 30  # a peer that takes nothing for so long is gone
 GOODBYE_SECONDS = 0.4
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
+ACCEPT_PAUSE = 0.5
 BACKLOG = 512
 
 
@@ -67,7 +69,10 @@ class Account(Actions):
         )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._server._api_of(self.self_id).stream(action, params, self._server.timeout)
+        server = self._server
+        return server._counted_stream(
+            lambda: server._api_of(self.self_id).stream(action, params, server.timeout)
+        )
 
 
 class _Peer:
@@ -80,13 +85,25 @@ class _Peer:
         role = _header(request, "X-Client-Role").lower()
         self.websocket = websocket
         self.key: object = self_id or websocket  # the latter until an event tells the self_id
+        self.known = self_id is not None  # or there has been an event, whatever it told
+        self.replaced = False
         self.slots = SLOTS.get(role, (API, EVENT))
-        self.name = f"account {self_id or '?'} from {websocket.remote_address[0]}"
+        self._host = websocket.remote_address[0]
         self.connection = WsConnection(self._send, self.name, complain)
 
     @property
     def self_id(self) -> int | None:
         return self.key if isinstance(self.key, int) else None
+
+    @property
+    def name(self) -> str:
+        return f"account {self.self_id or '?'} from {self._host}"
+
+    def learn(self, event: dict[str, Any]) -> None:
+        """Whose it is, from the first event of a connection that did not say so."""
+        self.known = True
+        self.key = id_of(event.get("self_id")) or self.key
+        self.connection.address = self.name
 
     def _send(self, text: str) -> None:
         try:
@@ -97,6 +114,20 @@ class _Peer:
     def hang_up(self) -> None:
         with suppress(OSError):
             self.websocket.socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Listener(socket.socket):
+    """Goes on when the system is short of something; else websockets would listen no more."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        while True:
+            try:
+                return super().accept()
+            except OSError as error:
+                if self.fileno() < 0:  # closed, as it should be
+                    raise
+                log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
+                time.sleep(ACCEPT_PAUSE)
 
 
 class WsServer(Bot):
@@ -128,7 +159,7 @@ class WsServer(Bot):
         self._changed = Condition()  # guards the two below, notified when the first changes
         self._accounts: dict[object, dict[str, _Peer]] = {}  # by self_id, then by slot
         self._websockets: WeakKeyDictionary[Thread, ServerConnection] = WeakKeyDictionary()
-        self._seen: set[int | None] = set()  # accounts that were connected before
+        self._seen: set[object] = set()  # accounts that were connected before, with the slots
         self._server: Server | None = None
         self._acceptor: Thread | None = None
 
@@ -195,7 +226,9 @@ class WsServer(Bot):
         return self._counted(lambda: self._api_of(self._target()).request(action, params, seconds))
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._api_of(self._target()).stream(action, params, self.timeout)
+        return self._counted_stream(
+            lambda: self._api_of(self._target()).stream(action, params, self.timeout)
+        )
 
     def _target(self) -> object:
         handled = getattr(self._now, "account", None)
@@ -227,44 +260,39 @@ class WsServer(Bot):
             had_api = peers.get(API) in stale
             kept = {slot: other for slot, other in peers.items() if other not in stale}
             self._accounts[peer.key] = kept | dict.fromkeys(peer.slots, peer)
+            if had_api:  # told with the lock held: the handlers hear it in the order of the facts
+                self._disconnected(peer.self_id)
+            if peer.known:
+                self._greet(peer)
             self._changed.notify_all()
         for other in stale:
-            other.connection.close(connection_lost(other.name, "replaced by a newer one"))
+            other.replaced = True
+            other.connection.close(connection_lost(other.name, REPLACED))
             other.hang_up()
-        if had_api:
-            self._disconnected(peer.self_id)
 
-    def _leave(self, peer: _Peer) -> bool:
-        """The connection is no longer the account's; whether calls went over it until now."""
+    def _leave(self, peer: _Peer) -> None:
+        """The connection is no longer the account's."""
         with self._changed:
             peers = self._accounts.pop(peer.key, {})
             left = {slot: other for slot, other in peers.items() if other is not peer}
             if left:
                 self._accounts[peer.key] = left
+            if peers.get(API) is peer and peer.known:
+                self._disconnected(peer.self_id)
             self._changed.notify_all()
-            return peers.get(API) is peer
 
     def _greet(self, peer: _Peer) -> None:
         log.info("%s connected. 账号已连接。", peer.name)
-        if peer.key in self._seen:
+        if peer.self_id and (peer.self_id, peer.slots) in self._seen:
             self._count("reconnects")
-        self._seen.add(peer.self_id)
+        self._seen.add((peer.self_id, peer.slots))
         if API in peer.slots:
             self._connected(peer.self_id)
-
-    def _learn(self, peer: _Peer, event: dict[str, Any]) -> None:
-        """The first event of a connection that did not say whose it is."""
-        self_id = id_of(event.get("self_id"))
-        if self_id:
-            self._leave(peer)
-            peer.key = self_id
-            self._join(peer)
-        self._greet(peer)
 
     # -- connections --------------------------------------------------------------------------
 
     def _open(self) -> None:
-        sock = listen(self.host, self.port, BACKLOG)
+        sock = _Listener(fileno=listen(self.host, self.port, BACKLOG).detach())
         self.port = sock.getsockname()[1]
         if not self._token and not is_loopback(self.host):
             log.warning(
@@ -272,6 +300,7 @@ class WsServer(Bot):
                 "任何人都能冒充 OneBot：请设置 access_token。",
                 self.url,
             )
+        self._seen.clear()
         self._server = serve(
             self._serve,
             sock=sock,
@@ -346,27 +375,25 @@ class WsServer(Bot):
         assert websocket.request is not None
         peer = _Peer(websocket, websocket.request, self._complain)
         _limit_sending(websocket.socket)
-        greeted = peer.self_id is not None
         self._join(peer)
-        if greeted:
-            self._greet(peer)
         reason: object = "stopped"
         try:
             while True:
                 event = peer.connection.receive(websocket.recv(decode=False))
                 if event is None:
                     continue
-                if not greeted:
-                    greeted = True
-                    self._learn(peer, event)
+                if not peer.known:
+                    with self._changed:
+                        self._leave(peer)
+                        peer.learn(event)
+                        self._join(peer)
                 self.handle(event, account=peer.key)
         except (ConnectionClosed, OneBotError) as error:
-            reason = error
+            reason = REPLACED if peer.replaced else error
         finally:
             peer.connection.close(connection_lost(peer.name, reason))
+            self._leave(peer)
             log.info("%s disconnected: %s. 账号断开了。", peer.name, reason)
-            if self._leave(peer) and greeted:
-                self._disconnected(peer.self_id)
 
 
 def _header(request: Request, name: str) -> str:

@@ -1,0 +1,465 @@
+"""The forward WebSocket against peers that break the connection wherever it can break."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websocket import create_connection
+from websockets.sync.server import ServerConnection
+
+from onebot_simple import NetworkError, WsClient, segment
+from onebot_simple import ws_client as module
+
+from .peers import Api, ForwardWs, connect_event, message, ok, wait_until
+from .test_ws_client import Scripted
+
+Script = Callable[[socket.socket, int], object]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 0.002)
+    monkeypatch.setattr(module, "LAST_DELAY", 0.003)
+
+
+class RawServer:
+    """A TCP server that does with each connection what a function says, byte by byte."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.connections: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
+
+    def accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections.append(connection)
+                number = len(self.connections)
+                thread = threading.Thread(target=self.serve, args=(connection, number))
+                self.threads.append(thread)
+                thread.start()
+
+    def serve(self, connection: socket.socket, number: int) -> None:
+        with contextlib.suppress(OSError):
+            self.script(connection, number)
+
+    def __enter__(self) -> RawServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        cut(self.listener)
+        for one in self.connections:
+            cut(one)
+        for thread in self.threads:
+            thread.join(5)
+
+
+def cut(sock: socket.socket, *, reset: bool = False) -> None:
+    if reset:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    else:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+def handshake_answer(connection: socket.socket) -> bytes:
+    """What a WebSocket server answers to the request that it reads here."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        piece = connection.recv(4096)
+        if not piece:
+            raise ConnectionError
+        request += piece
+    found = re.search(rb"Sec-WebSocket-Key: (\S+)", request)
+    assert found
+    digest = hashlib.sha1(found[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
+
+
+def frame(content: dict[str, Any]) -> bytes:
+    data = json.dumps(content).encode()
+    assert 125 < len(data) < 65536
+    return struct.pack("!BBH", 0x81, 126, len(data)) + data
+
+
+def stay(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        pass
+
+
+class Running:
+    """A WsClient in run(), and what its handlers heard."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.bot = WsClient(url, **options)
+        self.heard: list[str] = []
+        self.bot.on_message(lambda event: self.heard.append(segment.plain_text(event)))
+        self.thread = threading.Thread(target=self.bot.run, daemon=True)
+
+    def __enter__(self) -> Running:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bot.stop()
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_connection_may_be_cut_at_any_byte(reset: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Of the handshake's answer and of a frame; the connection after it begins anew."""
+    sent = len(handshake_of_any_client()) + len(frame(message("whole")))
+
+    def script(connection: socket.socket, number: int) -> None:
+        bytes_ = handshake_answer(connection) + frame(message("whole"))
+        assert len(bytes_) == sent
+        connection.sendall(bytes_[: number - 1] if number <= sent else bytes_)
+        if number > sent:
+            stay(connection)
+        cut(connection, reset=reset)
+
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard, 20)
+        assert len(server.connections) == sent + 1
+        assert running.heard == ["whole"]
+        assert running.bot.stats["events"] == 1
+    assert "Traceback" not in caplog.text
+
+
+def handshake_of_any_client() -> bytes:
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+        return handshake_answer(other)
+
+
+WRONG_ANSWERS = [
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad",
+    b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    b"HTTP/1.1 101\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+    b"HTTP/1.1\r\n\r\n",
+    b"HTTP/1.1 one\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    b"\xff\xfe\xfd\r\n\r\n",
+    b"HTTP/1.1 101 X\r\nno colon\r\n\r\n",
+    b"\r\n\r\n",
+]
+
+
+def test_wrong_answers_to_the_handshake_are_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    def script(connection: socket.socket, number: int) -> None:
+        answer = handshake_answer(connection)
+        if number <= len(WRONG_ANSWERS):
+            connection.sendall(WRONG_ANSWERS[number - 1])
+            cut(connection)
+        else:
+            connection.sendall(answer + frame(message("at last")))
+            stay(connection)
+
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard)
+        assert len(server.connections) == len(WRONG_ANSWERS) + 1
+    assert "answered HTTP 502" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("answer", WRONG_ANSWERS, ids=lambda answer: repr(answer[:14]))
+def test_start_says_of_a_wrong_answer_that_it_is_not_connected(answer: bytes) -> None:
+    def script(connection: socket.socket, number: int) -> None:
+        handshake_answer(connection)
+        connection.sendall(answer)
+        cut(connection)
+
+    with RawServer(script) as server, pytest.raises(NetworkError, match=r"cannot|answered HTTP"):
+        WsClient(server.url).start()
+
+
+def test_start_fails_when_the_connection_is_lost_before_it_was_of_any_use() -> None:
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection))
+        cut(connection)
+
+    with RawServer(script) as server:
+        began = time.monotonic()
+        with pytest.raises(NetworkError, match="was lost"):
+            WsClient(server.url).start()
+        assert time.monotonic() - began < 1
+        assert len(server.connections) == 1
+
+
+def test_a_host_name_that_cannot_be_one_is_an_error_as_any_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(NetworkError, match="cannot connect"):
+        WsClient("ws://a..b:3001").start()
+    with Running("ws://a..b:3001"):
+        wait_until(lambda: caplog.text.count("Trying again") > 1)
+
+
+def test_an_error_nobody_thought_of_does_not_end_the_reading(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Here: a log filter that raises when the reader logs that it is connected."""
+
+    def bad(record: logging.LogRecord) -> bool:
+        if record.msg.startswith("connected to"):
+            module.log.removeFilter(bad)
+            raise RuntimeError("a bad filter")
+        return True
+
+    caplog.set_level(logging.INFO)
+    peer = ForwardWs(Api())
+    module.log.addFilter(bad)
+    with Running(peer.url) as running:
+        wait_until(lambda: len(peer.sockets) == 2)
+        peer.push(message("still here"))
+        wait_until(lambda: running.heard == ["still here"])
+    assert "a bad filter" in caplog.text
+    peer.close()
+
+
+# -- how long it waits ----------------------------------------------------------------------------
+
+
+def pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
+    return [
+        record.args[1]  # type: ignore[index,misc]
+        for record in caplog.records
+        if "Trying again" in record.msg
+    ]
+
+
+def assert_growing(waited: list[float], first: float, last: float) -> None:
+    delay = first
+    for pause in waited:
+        assert delay <= pause <= min(last, delay * module.JITTER)
+        delay = min(last / module.JITTER, delay * 2)
+
+
+def test_pauses_grow_to_the_last_and_are_never_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (module.FIRST_DELAY, module.LAST_DELAY) == (0.002, 0.003)
+    monkeypatch.setattr(module, "LAST_DELAY", 0.06)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Running(f"ws://127.0.0.1:{port}"):
+        wait_until(lambda: len(pauses(caplog)) == 12)
+    waited = pauses(caplog)[:12]
+    assert_growing(waited, 0.002, 0.06)
+    assert len(set(waited)) > 10
+    moments = [record.created for record in caplog.records if "Trying again" in record.msg]
+    for pause, one, following in zip(waited, moments, moments[1:], strict=False):
+        assert following - one >= pause * 0.99
+
+
+def test_pauses_grow_for_a_server_that_never_answers_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An attempt that takes long is no connection that lasted."""
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "LAST_DELAY", 10)
+    with RawServer(lambda connection, number: stay(connection)) as server, Running(server.url):
+        wait_until(lambda: len(pauses(caplog)) == 5)
+    assert_growing(pauses(caplog)[:5], 0.002, 10)
+    assert "no answer in time" in caplog.text
+
+
+def test_pauses_begin_anew_after_a_connection_that_lasted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "LAST_DELAY", 0.1)
+
+    def script(connection: socket.socket, number: int) -> None:
+        if number == 6:
+            connection.sendall(handshake_answer(connection) + frame(message("hi")))
+            threading.Event().wait(0.15)
+        cut(connection)
+
+    with RawServer(script) as server, Running(server.url):
+        wait_until(lambda: len(pauses(caplog)) == 8)
+    waited = pauses(caplog)[:8]
+    assert_growing(waited[:5], 0.002, 0.1)
+    assert_growing(waited[5:], 0.002, 0.1)
+
+
+def test_the_real_pauses_are_from_one_second_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert (module.FIRST_DELAY, module.LAST_DELAY) == (1.0, 60.0)
+
+
+# -- half-open connections ------------------------------------------------------------------------
+
+
+def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up() -> None:
+    errors: list[BaseException] = []
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message(f"hi {number}")))
+        if number > 1:
+            stay(connection)
+
+    def call(size: int) -> None:
+        try:
+            bot.call_action("send_msg", message="x" * size)
+        except NetworkError as error:
+            errors.append(error)
+
+    with (
+        RawServer(script) as server,
+        Running(server.url, ping_interval=0.3, ping_timeout=0.3, timeout=20) as running,
+    ):
+        bot = running.bot
+        wait_until(lambda: running.heard)
+        sizes = [30_000_000] + [10] * 9  # the first is stuck, the others wait behind it
+        threads = [threading.Thread(target=call, args=(size,)) for size in sizes]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: "hi 2" in running.heard)
+        for thread in threads:
+            thread.join(1)
+        assert len(errors) == 10
+        assert running.heard == ["hi 1", "hi 2"]
+        assert bot.stats["failures"] == 10
+
+
+def test_a_sender_that_fails_late_does_not_hurt_the_next_connection() -> None:
+    peer = ForwardWs(Api())
+    with WsClient(peer.url) as bot:
+        old = bot._connection
+        assert old is not None
+        cut_by_peer(peer)
+        wait_until(lambda: len(peer.sockets) == 2 and bot._connection)
+        new = bot._connection
+        with pytest.raises(NetworkError):
+            old._send("too late")
+        for number in range(20):
+            assert bot.send_like(number)
+        assert bot._connection is new
+    peer.close()
+
+
+def cut_by_peer(peer: ForwardWs) -> None:
+    peer.sockets[-1].socket.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+
+
+def test_an_answer_to_the_last_connection_fits_no_call_of_this_one() -> None:
+    """A relay may send it over the new connection all the same."""
+    echoes: list[str] = []
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        for call in connection:
+            echoes.append(json.loads(call)["echo"])
+            if number == 1:
+                break
+            for echo, said in ((echoes[0], "old"), (echoes[-1], "new")):
+                connection.send(json.dumps({**ok(said), "echo": echo}))
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        with pytest.raises(NetworkError):
+            bot.call_action("a")
+        wait_until(lambda: bot._connection and server.connections == 2)
+        assert bot.call_action("b") == "new"
+
+
+# -- other servers, other times -------------------------------------------------------------------
+
+
+def test_a_server_that_restarts_is_found_again_and_each_event_comes_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    peer = ForwardWs(Api())
+    with Running(peer.url) as running:
+        for life in range(3):
+            for number in range(5):
+                peer.push(message(f"{life}.{number}"))
+            wait_until(lambda life=life: len(running.heard) == 5 * (life + 1))  # type: ignore[misc]
+            refused = caplog.text.count("connection refused")
+            peer.close()
+            wait_until(lambda refused=refused: caplog.text.count("connection refused") > refused)  # type: ignore[misc]
+            peer = ForwardWs(Api(), peer.port)
+        wait_until(lambda: peer.sockets)
+        wait_until(lambda: running.bot.stats["reconnects"] == 3)
+    peer.close()
+    assert running.heard == [f"{life}.{number}" for life in range(3) for number in range(5)]
+    assert caplog.text.count("connected to ws") == 4
+    assert caplog.text.count("was lost") == 3
+    assert caplog.text.count("disconnected from ws") == 1  # by stop()
+
+
+def test_a_reader_that_waits_for_dns_keeps_nobody_and_is_not_there_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peer = ForwardWs(Api())
+    asked, release = threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        asked.set()
+        release.wait(10)
+        return real(*args, **kwargs)
+
+    running = Running(peer.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", slow)
+        with running:
+            assert asked.wait(5)
+            old = running.bot._reader
+            began = time.monotonic()
+            running.bot.stop()
+            assert time.monotonic() - began < 2
+    assert old is not None
+    with running.bot:
+        release.set()
+        old.join(5)
+        assert not old.is_alive()
+        assert len(peer.sockets) == 1
+        peer.push(message("once"))
+        wait_until(lambda: running.heard)
+    assert running.heard == ["once"]
+    peer.close()
+
+
+def test_stop_in_the_middle_of_start_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = threading.Event()
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection))
+        stay(connection)
+        closed.set()
+
+    def connect_and_stop(*args: Any, **kwargs: Any) -> Any:
+        websocket = create_connection(*args, **kwargs)
+        bot.stop()
+        return websocket
+
+    monkeypatch.setattr(module, "create_connection", connect_and_stop)
+    with RawServer(script) as server:
+        bot = WsClient(server.url)
+        bot.start()
+        assert closed.wait(5)
+    assert not bot._running
