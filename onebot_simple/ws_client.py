@@ -299,7 +299,7 @@ class WsClient(Bot):
     ) -> None:
         try:
             websocket.send(data, opcode)
-        except (WebSocketException, OSError) as error:
+        except (WebSocketException, OSError, ValueError) as error:  # ValueError: closed meanwhile
             _cut(websocket.sock)  # half a frame may be on the wire: nothing can follow it
             raise connection_lost(self._shown, error) from error
 
@@ -385,4 +385,4 @@ def _cut(sock: socket.socket | None) -> None:
     """Wake everybody who reads from the socket or writes to it."""
     if sock is not None:
         with suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS is not for two threads
+            sock.shutdown(socket.SHUT_RDWR)
