@@ -338,6 +338,7 @@ class WsClient(Bot):
         secure = self._address.scheme == "wss"
         failed: OSError = ConnectionRefusedError()
         found = socket.getaddrinfo(host, port or (443 if secure else 80), type=socket.SOCK_STREAM)
+        _check_not_set(ending)  # that may have taken longer than the bot lived
         for family, kind, protocol, _, address in found:
             sock = self._socket = socket.socket(family, kind, protocol)
             try:
@@ -381,7 +382,7 @@ def _check_not_set(ending: Flag) -> None:
         raise ConnectionAbortedError("stopped")
 
 
-def _cut(sock: socket.socket | None) -> None:
+def _cut(sock: socket.socket | TlsSocket | None) -> None:
     """Wake everybody who reads from the socket or writes to it."""
     if sock is not None:
         with suppress(OSError):
