@@ -94,6 +94,11 @@ def without_secrets(url: str) -> str:
     return scheme + separator + rest.rpartition("@")[2] if separator else address
 
 
+def authority(host: str, port: int) -> str:
+    """Host and port as they stand in a URL: an IPv6 address has brackets there."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine is meant by `host`."""
     if host.lower().rstrip(".") == "localhost":
@@ -162,4 +167,4 @@ def _cannot_listen(host: str, port: int, error: OSError) -> NetworkError:
     else:
         reason = error.strerror or str(error)
         advice = "这台机器上没有这个地址：host 用 127.0.0.1（只给本机）或 0.0.0.0（给别的机器）。"
-    return NetworkError(f"cannot listen on {host}:{port}: {reason}. {advice}")
+    return NetworkError(f"cannot listen on {authority(host, port)}: {reason}. {advice}")

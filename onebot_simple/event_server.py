@@ -25,7 +25,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 from .actions import Actions, from_json, to_json
-from .addresses import check_token, is_loopback, listen
+from .addresses import authority, check_token, is_loopback, listen
 from .bot import Bot
 from .errors import ApiNotAvailable
 
@@ -88,7 +88,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{self.host}:{self.port}{self.path}"
+        return f"http://{authority(self.host, self.port)}{self.path}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None

@@ -23,7 +23,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from .actions import Actions
-from .addresses import check_seconds, check_token, is_loopback, listen
+from .addresses import authority, check_seconds, check_token, is_loopback, listen
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError
 from .handlers import id_of
@@ -169,7 +169,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{self.host}:{self.port}"
+        return f"ws://{authority(self.host, self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from onebot_simple import (
     ActionFailed,
     ApiNotAvailable,
+    EventServer,
     NetworkError,
     WaitTimeout,
     WsClient,
+    WsServer,
     segment,
 )
 
@@ -756,3 +759,13 @@ def test_stats_count_what_happened(calling_stage: Stage) -> None:
     stats = stage.bot.stats
     assert stats["events"] >= before + 1
     assert (stats["failures"], stats["reconnects"], stats["queued"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [EventServer, WsServer])
+def test_an_ipv6_address_has_its_brackets_in_the_url(kind: type[EventServer | WsServer]) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    with kind("::1", 0) as server:
+        assert server.url.startswith(("http://[::1]:", "ws://[::1]:"))
+        with pytest.raises(NetworkError, match=r"\[::1\]:\d+: the port is already in use"):
+            kind("::1", server.port).start()
