@@ -301,14 +301,15 @@ class Bot(Decorators):
                 if not self._is_quiet_end(handler, error):
                     log.exception("%s failed. 处理函数出错了：", handler.name)
 
-    def _complain(self, kind: str, what: object) -> None:
+    def _complain(self, kind: str, what: object, advice: str = "收到了看不懂的数据。") -> None:
         """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
         if kind not in self._said_once:
             self._said_once.add(kind)
             log.warning(
-                "dropped %s: %s. 收到了看不懂的数据，已忽略（同类只提示一次）。",
+                "dropped %s: %s. %s（已忽略，同类只提示一次。）",
                 kind,
                 printable(ascii(what)[:200]),
+                advice,
             )
 
     # -- starting and stopping ----------------------------------------------------------------

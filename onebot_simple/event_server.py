@@ -37,6 +37,7 @@ PIECE = 64 * 1024
 BACKLOG = 128
 IDLE_SECONDS = 60  # a connection on which nothing arrives for so long is closed
 SLICE_SECONDS = 0.2
+SAME_SECRET = "OneBot 里填的 token 要和这里的 secret 一模一样。"
 ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
 
 
@@ -161,10 +162,10 @@ class EventServer(Bot):
             given = request.headers.get("X-Signature", "")
             wanted = "sha1=" + hmac.new(self._secret, body, "sha1").hexdigest()
             if not given:
-                self._complain("an event without signature", request.remote_addr)
+                self._complain("an event without signature", request.remote_addr, SAME_SECRET)
                 _refuse(401, "X-Signature is missing. 缺少签名：OneBot 那边也要填同样的 secret。")
             if not hmac.compare_digest(given.encode(), wanted.encode()):
-                self._complain("an event with a wrong signature", request.remote_addr)
+                self._complain("an event with a wrong signature", request.remote_addr, SAME_SECRET)
                 _refuse(403, "X-Signature is wrong. 签名不对：两边的 secret（token）要一样。")
         return body
 

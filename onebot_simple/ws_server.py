@@ -43,6 +43,7 @@ GOODBYE_SECONDS = 0.4
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 ACCEPT_PAUSE = 0.5
 BACKLOG = 512
+SAME_TOKEN = "OneBot 里填的 token 要和这里的 access_token 一模一样。"
 
 
 class Account(Actions):
@@ -359,7 +360,7 @@ class WsServer(Bot):
             return websocket.respond(403, "web pages may not connect\n")
         given = _token_of(request)
         if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
-            self._complain(f"a connection from {peer}", "missing or wrong access_token")
+            self._complain(f"a connection from {peer}", "missing or wrong access_token", SAME_TOKEN)
             return websocket.respond(403 if given else 401, "missing or wrong access_token\n")
         return None
 

@@ -426,3 +426,42 @@ def test_18_keeps_the_register_of_a_class(tmp_path: Path, monkeypatch: pytest.Mo
     with chatting("18_check_in.py") as (qq, _):  # started again, it still knows everybody
         qq.send_group("/in", user=20001)
         assert "小爱，签到成功" in qq.wait_reply()["text"]
+
+
+# -- the mistakes of pupils -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("01_call_the_api.py", "http"), ("05_echo.py", "ws"), ("12_timer.py", "ws")],
+)
+def test_who_forgot_to_start_onebot_is_told(name: str, scheme: str) -> None:
+    address = f"{scheme}://127.0.0.1:{free_port()}"
+    with running(name, ONEBOT_URL=address) as example:
+        example.wait_for(f"cannot connect to {address}: connection refused. 连不上：NapCat 启动了")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("01_call_the_api.py", "access_token 不对"),
+        ("05_echo.py", "access_token 不对"),
+        ("12_timer.py", "access_token 不对"),
+        ("04_websocket_server.py", "要和这里的 access_token 一模一样"),
+        ("02_receive_over_http.py", "要和这里的 secret 一模一样"),
+    ],
+)
+def test_who_has_the_wrong_token_is_told(name: str, words: str) -> None:
+    port = free_port()
+    with Simulator("richtig", reconnect_interval=50) as qq:
+        url = qq.http_url if name.startswith("01") else qq.ws_url
+        with running(name, ONEBOT_URL=url, ONEBOT_PORT=str(port), ONEBOT_TOKEN="falsch") as example:
+            if name.startswith("02"):
+                example.wait_for("listening on")
+                qq.post_to(f"http://127.0.0.1:{port}/", "richtig")
+                qq.send_group("hi")
+            elif name.startswith("04"):
+                qq.connect_to(f"ws://127.0.0.1:{port}")
+            example.wait_for(words)
+            assert "falsch" not in example.output
+            assert "richtig" not in example.output
