@@ -16,6 +16,7 @@ from threading import Lock, current_thread, local, main_thread
 from typing import Any
 
 from . import segment
+from .actions import to_json
 from .addresses import check_seconds
 from .conversations import Conversations, Stopped, Waiter
 from .decorators import Decorators
@@ -163,11 +164,11 @@ class Bot(Decorators):
         event: Event,
         *,
         account: object = None,
-        answer: Callable[[dict[str, Any] | None], None] | None = None,
+        answer: Callable[[str | None], None] | None = None,
     ) -> None:
         """One event from OneBot: queued in its conversation, never handled on this thread.
 
-        `answer`, where given, gets the quick operation instead of actions being called.
+        `answer`, where given, gets the quick operation as JSON instead of actions being called.
         """
         self._count("events")
         if not isinstance(event.get("post_type"), str):
@@ -193,7 +194,8 @@ class Bot(Decorators):
                 return
             operation = self._operation(event)
             if operation is not None and answer:
-                result = http_answer(event, operation)
+                content = http_answer(event, operation)
+                result = to_json("the answer", content) if content else None
             elif operation is not None:
                 self._carry_out(event, operation)
         except Exception:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hmac
 import io
 import logging
+import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import SHUT_RDWR, socket
@@ -21,10 +22,10 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
-from .actions import Actions, from_json, to_json
+from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, listen
 from .bot import Bot
 from .errors import ApiNotAvailable
@@ -35,10 +36,14 @@ MAX_BODY = 64 * 1024 * 1024
 DISCARDED = 4 * MAX_BODY  # so much is read of a body that is too large, to be heard saying so
 PIECE = 64 * 1024
 BACKLOG = 128
-IDLE_SECONDS = 60  # a connection on which nothing arrives for so long is closed
+IDLE_SECONDS = 60  # in which the next request must begin, and its head be complete
+BODY_SECONDS = 120  # in which a body must be complete
+MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
 SLICE_SECONDS = 0.2
 SAME_SECRET = "OneBot 里填的 token 要和这里的 secret 一模一样。"
 ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
+
+_CHUNK_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}[ \t]*(;[^\n]*)?\r?\n")
 
 
 class EventServer(Bot):
@@ -132,10 +137,10 @@ class EventServer(Bot):
             self.handle(event)
         if not operation:
             return Response(status=204)  # NapCat takes any other text for a broken answer
-        return Response(to_json("answer", operation), mimetype="application/json")
+        return Response(operation, mimetype="application/json")
 
-    def _answer_to(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+    def _answer_to(self, event: dict[str, Any]) -> str | None:
+        answers: SimpleQueue[str | None] = SimpleQueue()
         self.handle(event, answer=answers.put)
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
@@ -183,7 +188,7 @@ class EventServer(Bot):
             )
         with sock:
             self._server = _Server(
-                self.host, self.port, self.app, handler=_Requests, fd=sock.fileno()
+                self._complain, self.host, self.port, self.app, _Requests, fd=sock.fileno()
             )
         self._acceptor = Thread(
             target=self._server.serve_forever,
@@ -244,12 +249,23 @@ class _Requests(WSGIRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._input = _Input(self.connection)
+        self.rfile = io.BufferedReader(self._input, PIECE)
+
+    def handle_one_request(self) -> None:
+        self._input.end_after(IDLE_SECONDS)
+        super().handle_one_request()
+
     def handle_expect_100(self) -> bool:
         super().handle_expect_100()
         self.wfile.flush()
         return True
 
     def run_wsgi(self) -> None:
+        self._input.end_after(BODY_SECONDS)
         try:
             environ = self.make_environ()
             body = self._body(environ)
@@ -268,12 +284,16 @@ class _Requests(WSGIRequestHandler):
     def _body(self, environ: dict[str, Any]) -> bytes:
         """The whole body; of one that is too large a little more than what is allowed."""
         length = environ.get("CONTENT_LENGTH", "")
-        encoding = environ.pop("HTTP_TRANSFER_ENCODING", "").strip().lower()
+        encoding = environ.pop("HTTP_TRANSFER_ENCODING", "").strip(" \t").lower()
+        lengths = self.headers.get_all("Content-Length", [])
+        if self.headers.defects or len(lengths) > 1:  # a proxy in front may read it differently
+            raise ValueError("headers that are none, or two lengths")
         if encoding not in ("", "chunked") or (encoding and length):
             raise ValueError("two lengths, or none")
         if length and not (length.isascii() and length.isdecimal()):
             raise ValueError("not a length")
-        source, left = environ["wsgi.input"], float("inf") if encoding else int(length or 0)
+        source = _Chunks(self.rfile) if encoding else self.rfile  # type: ignore[arg-type]
+        left = float("inf") if encoding else int(length or 0)
         pieces, size = [], 0
         while left and (piece := source.read(int(min(left, PIECE)))):
             left -= len(piece)
@@ -288,6 +308,7 @@ class _Requests(WSGIRequestHandler):
 
     def _respond(self, pieces: Iterable[bytes], status: str, headers: Headers) -> None:
         code, _, phrase = status.partition(" ")
+        self.connection.settimeout(IDLE_SECONDS)
         self.send_response(int(code), phrase)
         for name, value in headers:
             self.send_header(name, value)
@@ -304,15 +325,54 @@ class _Requests(WSGIRequestHandler):
         log.debug("%s: " + format, self.client_address[0], *args)
 
 
+class _Input(io.RawIOBase):
+    """What arrives on a socket until a given moment; who only drips must not hold a thread."""
+
+    def __init__(self, sock: socket) -> None:
+        self._socket = sock
+        self._deadline = 0.0
+
+    def end_after(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._socket.settimeout(left)
+        return self._socket.recv_into(buffer)
+
+
+class _Chunks(DechunkedInput):
+    """Strict about lengths: what a proxy in front reads differently could hide a request."""
+
+    def read_chunk_len(self) -> int:
+        line = self._rfile.readline(100)
+        if not _CHUNK_LENGTH.fullmatch(line):
+            raise OSError("not the length of a chunk")
+        return int(line.partition(b";")[0], 16)
+
+
 class _Server(ThreadedWSGIServer):
     """werkzeug's server with a thread per connection, which knows its connections."""
 
     daemon_threads = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, complain: Callable[[str, object], None], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._complain = complain
         self._lock = Lock()  # guards the connections
         self._connections: dict[Thread, socket] = {}
+
+    def get_request(self) -> Any:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(SLICE_SECONDS)  # too many files are open: until somebody hangs up
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = Thread(
@@ -322,6 +382,9 @@ class _Server(ThreadedWSGIServer):
             daemon=True,
         )
         with self._lock:
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._complain("a connection", f"{len(self._connections)} are open already")
+                raise ConnectionRefusedError
             self._connections[thread] = request
         thread.start()
 

@@ -38,7 +38,7 @@ class Listening(Bot):
         event: Event,
         *,
         account: object = None,
-        answer: Callable[[dict[str, Any] | None], None] | None = None,
+        answer: Callable[[str | None], None] | None = None,
     ) -> None:
         if not isinstance(event.get("post_type"), str):
             super().handle(event, account=account, answer=answer)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hmac
 import io
 import json
+import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
@@ -131,6 +133,16 @@ def test_a_reply_to_a_request_is_no_quick_operation_without_an_api(
     notice = {"post_type": "notice", "notice_type": "group_increase", "group_id": 1, "user_id": 2}
     assert post(server, notice) == (204, b"")
     wait_until(lambda: "needs the API" in caplog.text)
+
+
+@pytest.mark.parametrize("cannot", [object(), float("inf"), {"a", "set"}], ids=type)
+def test_an_answer_that_json_cannot_carry_is_logged_and_nothing_is_answered(
+    server: EventServer, cannot: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on_request(lambda event: {"approve": True, "remark": cannot})
+    request = {"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"}
+    assert post(server, request) == (204, b"")
+    assert "remark cannot be sent as JSON" in caplog.text
 
 
 # -- who may come in ------------------------------------------------------------------------------
@@ -274,6 +286,72 @@ def test_broken_http_is_refused_and_its_connection_closed(server: EventServer, w
         while piece := connection.recv(4096):
             answer += piece
         assert answer.split(b" ", 2)[1][:1] == b"4" or b"Error code: 4" in answer
+    assert post(server, message())[0] == 200
+
+
+HIDDEN = with_length(EVENT)
+CHUNK = EVENT + b"\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        request(HIDDEN, f"Content-Length: {len(HIDDEN)}", "Content-Length: 0"),
+        request(EVENT, "Content-Length: 0", f"Content-Length: {len(EVENT)}"),
+        request(HIDDEN, f"Content-Length : {len(HIDDEN)}"),
+        request(HIDDEN, "no colon", f"Content-Length: {len(HIDDEN)}"),
+        request(HIDDEN, start="POST / HTTP/1.1\r\n folded: at once"),
+        request(b"+%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
+        request(b"0x%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
+        request(b"0_%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
+    ],
+)
+def test_what_a_proxy_in_front_could_read_differently_is_refused_whole(
+    server: EventServer, wire: bytes
+) -> None:
+    with raw(server) as connection:
+        connection.sendall(wire)
+        assert answer_on(connection)[0] == 400
+        assert connection.recv(10) == b""
+    assert server.stats["events"] == 0
+
+
+def test_chunks_may_carry_extensions(server: EventServer) -> None:
+    wire = b"%x;name=value\r\n" % len(EVENT) + CHUNK
+    with raw(server) as connection:
+        connection.sendall(request(wire, "Transfer-Encoding: chunked"))
+        assert answer_on(connection)[0] == 200
+
+
+@pytest.mark.parametrize("slow", ["IDLE_SECONDS", "BODY_SECONDS"])
+def test_a_request_that_only_drips_is_given_up(
+    server: EventServer, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, slow, 0.2)
+    began = time.monotonic()
+    with raw(server) as connection:
+        if slow == "BODY_SECONDS":
+            connection.sendall(request(b"", "Content-Length: 5000"))
+        with suppress(ConnectionError):
+            while not select.select([connection], [], [], 0.02)[0]:
+                connection.sendall(b"x")
+                assert time.monotonic() - began < 4
+            assert connection.recv(10) == b""
+    assert post(server, message())[0] == 200
+
+
+def test_connections_are_counted_and_too_many_are_refused(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    with raw(server) as first, raw(server):
+        wait_until(lambda: server._server and len(server._server._connections) == 2)
+        with raw(server) as third:
+            assert third.recv(10) == b""
+        assert "dropped a connection" in caplog.text
+        first.sendall(with_length(EVENT))
+        assert answer_on(first)[0] == 200
+    wait_until(lambda: server._server and not server._server._connections)
     assert post(server, message())[0] == 200
 
 
