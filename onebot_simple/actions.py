@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import PathLike
+from threading import Thread
 from typing import Any, NoReturn
 
 from .errors import failure
@@ -87,6 +88,9 @@ class Actions(ExtendedActions):
     @abstractmethod
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Call a streaming action; each frame whole."""
+
+    def _abandon(self, threads: Iterable[Thread]) -> None:
+        """Let these threads wait no longer for the answers to their calls."""
 
     def call_action(self, action: str, /, **params: Any) -> Any:
         """按名字调用任何动作，返回回答里的 data；值是 None 的参数不发送。

@@ -64,6 +64,7 @@ class Bot(Decorators):
         self._said_once: set[str] = set()
         self._counting = Lock()  # guards _counts and _too_late
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
+        self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards _running, and the moments in which the flags change
         self._running = False
         self._ending = Flag()  # set when stop() begins; each start() makes a new one
@@ -352,21 +353,24 @@ class Bot(Decorators):
 
         Starts and returns at once; raises the reason when it cannot. Does nothing when started.
         """
-        with self._state:
-            if self._running:
-                return
-            self._running = True
-            self._ending = Flag()  # the old one stays set for a thread that ends late
-            self._over.clear()
-            self._stopped.clear()
-            self._failure = None
-            self._too_late = 0
-            self._conversations.open()
-        try:
-            self._open()
-        except BaseException:
-            self.stop()
-            raise
+        with self._starting:
+            with self._state:
+                if self._running:
+                    return
+                self._running = True
+                self._ending = ending = Flag()  # the old one stays set for a thread that ends late
+                self._over.clear()
+                self._stopped.clear()
+                self._failure = None
+                self._too_late = 0
+                self._conversations.open()
+            try:
+                self._open()
+            except BaseException:
+                self.stop()
+                raise
+            if ending.is_set():  # stop() came before there was anything to close
+                self._close()
 
     def stop(self) -> None:
         """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。

@@ -105,7 +105,8 @@ class Conversations:
         self._stranded: deque[Hashable] = deque()  # their turn is theirs, but no thread could start
         self._queued = 0
         self._warn_at = QUEUE_WARNING
-        self._closed = False
+        self._draining = False  # no waits any more
+        self._closed = False  # no jobs any more
         self._own = local()  # .worker: the worker that this thread is
 
     @property
@@ -153,8 +154,8 @@ class Conversations:
         worker = getattr(self._own, "worker", None)
         waiter = Waiter(self, wants, key, worker.key if worker else None)
         with self._lock:
-            if self._closed:
-                waiter.stopped = True  # its wait will be over at once
+            if self._draining:
+                waiter.stopped = True  # nothing comes any more: its wait will be over at once
             else:
                 self._waiters.setdefault(key, []).append(waiter)
         return waiter
@@ -279,6 +280,12 @@ class Conversations:
             worker.handed.acquire()  # it was handed something at the last moment
         return worker.task
 
+    @property
+    def threads(self) -> list[Thread]:
+        """Those that run the jobs, at this moment."""
+        with self._lock:
+            return list(self._workers)
+
     # -- the end ------------------------------------------------------------------------------
 
     def drain(self, seconds: float) -> int:
@@ -287,6 +294,7 @@ class Conversations:
         How many jobs were dropped.
         """
         with self._lock:
+            self._draining = True
             for waiter in [waiter for waiting in self._waiters.values() for waiter in waiting]:
                 self._unregister(waiter)
                 waiter.stopped = True
@@ -318,7 +326,7 @@ class Conversations:
     def open(self) -> None:
         """Take jobs again after the end."""
         with self._lock:
-            self._closed = False
+            self._draining = self._closed = False
 
     def _drop_lines(self) -> int:
         dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING

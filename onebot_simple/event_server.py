@@ -28,7 +28,7 @@ from werkzeug.test import run_wsgi_app
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, listen
 from .bot import Bot
-from .errors import ApiNotAvailable
+from .errors import ApiNotAvailable, NetworkError
 
 log = logging.getLogger("onebot_simple")
 
@@ -115,6 +115,8 @@ class EventServer(Bot):
                 '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了；'
                 "不写 api 时，只能用处理函数的返回值来回答。"
             )
+        if self._closing.is_set() and self._conversations.inside():
+            raise NetworkError(f"cannot call {action}: the bot was stopped. 机器人已经停止了。")
         return self.api
 
     # -- one event ----------------------------------------------------------------------------
@@ -201,6 +203,8 @@ class EventServer(Bot):
 
     def _close(self) -> None:
         self._closing.set()
+        if self.api is not None:
+            self.api._abandon(self._conversations.threads)
         server, acceptor = self._server, self._acceptor
         if server is not None and acceptor is not None:
             server.shutdown()

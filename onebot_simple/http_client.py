@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from socket import SHUT_RDWR
+from threading import Thread, current_thread
 from typing import Any
 from urllib.parse import quote
 
@@ -76,8 +78,11 @@ class HttpClient(Actions):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        http = self._post(action, params or {}, seconds)
-        return self._answer(action, http, b"".join(self._pieces(action, http, seconds)))
+        try:
+            http = self._post(action, params or {}, seconds)
+            return self._answer(action, http, b"".join(self._pieces(action, http, seconds)))
+        finally:
+            _busy.pop(current_thread(), None)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         http = self._post(action, params, self.timeout)
@@ -90,7 +95,14 @@ class HttpClient(Actions):
             if rest.strip():
                 yield self._answer(action, http, rest)
         finally:
+            _busy.pop(current_thread(), None)
             http.close()
+
+    def _abandon(self, threads: Iterable[Thread]) -> None:
+        for thread in threads:
+            connection = _busy.get(thread)
+            if connection is not None:
+                connection.abandon(thread)
 
     def close(self) -> None:
         """关闭空闲的连接；之后仍然可以继续使用。
@@ -236,14 +248,20 @@ class _Stale(_Lost):
     """It had carried answers before: the server had most likely closed it already."""
 
 
+_busy: dict[Thread, _Watched] = {}  # on which connection a thread waits for its answer
+
+
 class _Watched(HTTPConnection):
     answered = False
+    user: Thread | None = None  # whose request it carries; None when that is to be abandoned
 
     def connect(self) -> None:
         self.answered = False
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        self.user = current_thread()
+        _busy[self.user] = self
         try:
             super().request(*args, **kwargs)
         except ConnectionError as error:
@@ -253,11 +271,23 @@ class _Watched(HTTPConnection):
 
     def getresponse(self) -> Any:
         try:
+            if self.user is None:
+                raise ConnectionAbortedError("abandoned")
             response = super().getresponse()
         except ConnectionError as error:  # among them RemoteDisconnected
-            raise (_Stale if self.answered else _AfterSending)(str(error)) from error
+            stale = self.answered and self.user is not None
+            raise (_Stale if stale else _AfterSending)(str(error)) from error
         self.answered = True
         return response
+
+    def abandon(self, thread: Thread) -> None:
+        """Let the thread wait no longer, if it still waits here."""
+        if self.user is thread:
+            self.user = None
+            sock = self.sock
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(SHUT_RDWR)
 
 
 class _WatchedTls(_Watched, HTTPSConnection):

@@ -340,14 +340,15 @@ class WsClient(Bot):
         found = socket.getaddrinfo(host, port or (443 if secure else 80), type=socket.SOCK_STREAM)
         _check_not_set(ending)  # that may have taken longer than the bot lived
         for family, kind, protocol, _, address in found:
-            sock = self._socket = socket.socket(family, kind, protocol)
+            sock = socket.socket(family, kind, protocol)
+            self._socket = sock
             try:
                 self._connect_to(sock, address, ending)
                 sock.settimeout(HANDSHAKE_SECONDS)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return self._secure(sock, host, ending) if secure else sock
             except OSError as error:
-                self._socket.close()  # which may be the TLS one by now
+                sock.close()
                 failed = error
         raise failed
 
@@ -371,8 +372,12 @@ class WsClient(Bot):
         context = ssl.create_default_context(cafile=self._ca_file)
         wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         secure = self._socket = TlsSocket(wrapped, HANDSHAKE_SECONDS)
-        _check_not_set(ending)
-        secure.do_handshake()
+        try:
+            _check_not_set(ending)
+            secure.do_handshake()
+        except OSError:
+            secure.close()
+            raise
         return secure
 
 

@@ -1,0 +1,322 @@
+"""stop(), from wherever and whenever: quick, quiet, complete, and not for ever."""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from onebot_simple import EventServer, HttpClient, NetworkError, OneBotError, WaitTimeout, WsClient
+
+from .conftest import Stage
+from .peers import Api, ForwardWs, message, ok, wait_until
+
+
+@contextmanager
+def quickly(seconds: float = 2) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def handler_threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "onebot_simple handler"]
+
+
+def hang(stage: Stage, release: threading.Event) -> None:
+    """Let OneBot answer the action "hang" only when it is released."""
+
+    def answer(params: dict[str, Any]) -> dict[str, Any]:
+        release.wait(20)
+        return ok(None)
+
+    stage.api.answers["hang"] = answer
+
+
+def test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each(
+    calling_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage, release = calling_stage, threading.Event()
+    caplog.set_level(logging.INFO)
+    hang(stage, release)
+    stage.bot.on_message(lambda event: stage.bot.call_action("hang"))
+    stage.go()
+    for user in range(1, 101):
+        stage.push(message(user_id=user))
+    stage.api.wait_call("hang", 100)
+    with quickly():
+        stage.bot.stop()
+    release.set()
+    wait_until(lambda: not handler_threads())
+    assert len(stage.api.calls) == 100  # none was sent again
+    assert caplog.text.count("<lambda> ended: ") == 100
+    assert "Traceback" not in caplog.text
+    assert "still running" not in caplog.text
+
+
+def test_a_handler_that_tries_again_and_again_ends_too(calling_stage: Stage) -> None:
+    stage, release = calling_stage, threading.Event()
+    hang(stage, release)
+    tries: list[OneBotError] = []
+
+    @stage.bot.on_message
+    def stubborn(event: dict[str, Any]) -> None:
+        for action in (lambda: stage.bot.call_action("hang"), lambda: stage.bot.ask(event)) * 5:
+            try:
+                action()
+            except OneBotError as error:
+                tries.append(error)
+
+    stage.go()
+    stage.push(message())
+    stage.api.wait_call("hang")
+    with quickly():
+        stage.bot.stop()
+    release.set()
+    wait_until(lambda: len(tries) == 10, 2)
+    assert all(isinstance(error, NetworkError) for error in tries)
+
+
+@pytest.mark.parametrize("transport", ["ws_client", "ws_server"])
+def test_stop_in_the_middle_of_a_stream(transport: Any, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(transport)
+    frames: list[Any] = []
+    stage.api.answers["download"] = lambda params: ok({"type": "stream", "step": 0})
+
+    @stage.bot.on_message
+    def download(event: dict[str, Any]) -> None:
+        for frame in stage.bot.stream_action("download"):
+            frames.append(frame)
+
+    stage.go()
+    stage.push(message())
+    wait_until(lambda: frames)
+    with quickly():
+        stage.bot.stop()
+    wait_until(lambda: not handler_threads())
+    assert "Traceback" not in caplog.text
+    stage.close()
+
+
+def test_stop_in_the_middle_of_a_stream_over_http(caplog: pytest.LogCaptureFixture) -> None:
+    frames: list[Any] = []
+    frame = b'{"status":"ok","retcode":0,"data":{"type":"stream"}}\r\n\r\n'
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        bot = EventServer(port=0, api=client)
+
+        @bot.on_message
+        def download(event: dict[str, Any]) -> None:
+            for one in bot.stream_action("download"):
+                frames.append(one)
+
+        bot.start()
+        bot.handle(message())
+        connection, _ = listener.accept()
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + b"%x\r\n" % len(frame) + frame + b"\r\n")
+        wait_until(lambda: frames)
+        with quickly():
+            bot.stop()
+        wait_until(lambda: not handler_threads())
+        connection.close()
+        client.close()
+    assert "Traceback" not in caplog.text
+
+
+def test_a_handler_that_never_returns_is_named_in_the_log_and_left(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    @stage.bot.on_message
+    def stuck(event: dict[str, Any]) -> None:
+        entered.set()
+        release.wait(20)
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    with quickly():
+        stage.bot.stop()
+    assert "1 handlers are still running" in caplog.text
+    release.set()
+    wait_until(lambda: not handler_threads())
+
+
+def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled: list[int] = []
+    entered, release = threading.Event(), threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        if event["user_id"] == 1:
+            release.wait(20)
+        handled.append(event["user_id"])
+
+    stage.go()
+    for _ in range(5):
+        stage.push(message(user_id=1))
+    assert entered.wait(5)
+    for user in range(10, 30):
+        stage.push(message(user_id=2, group_id=user))
+    wait_until(lambda: stage.bot.stats["queued"] == 4)
+    wait_until(lambda: stage.bot.stats["events"] >= 25)
+    with quickly():
+        stage.bot.stop()
+    assert handled.count(2) == 20
+    assert "4 events were not handled any more" in caplog.text
+    release.set()
+    wait_until(lambda: not handler_threads())
+    assert handled.count(1) == 1
+
+
+def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> None:
+    entered = threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        time.sleep(0.3)
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    stage.bot._over.set()  # as when the token is refused: run() is to end, stop() is not done yet
+    running: list[bool] = []
+
+    def stop() -> None:
+        stage.bot.stop()
+        running.append(stage.bot._running)
+
+    stopping = [threading.Thread(target=stop) for _ in range(4)]
+    with quickly():
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join(5)
+    assert running == [False] * 4
+    assert not handler_threads()
+
+
+def test_start_right_after_stop_again_and_again(stage: Stage) -> None:
+    heard: list[int] = []
+    stage.bot.on_message(lambda event: heard.append(event["user_id"]))
+    for life in range(1, 6):
+        stage.go()
+        stage.push(message(user_id=life))
+        wait_until(lambda life=life: heard[-1:] == [life])  # type: ignore[misc]
+        stage.bot.stop()
+    assert heard == [1, 2, 3, 4, 5]
+
+
+def test_starts_and_stops_from_many_threads_end_in_a_bot_that_works(stage: Stage) -> None:
+    heard: list[Any] = []
+    stage.bot.on_message(heard.append)
+
+    def churn(number: int) -> None:
+        for step in range(6):
+            with suppress(NetworkError):  # stopped in the middle of its start
+                (stage.bot.stop if (number + step) % 2 else stage.bot.start)()
+
+    threads = [threading.Thread(target=churn, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    stage.bot.stop()
+    stage.go()
+    stage.push(message())
+    wait_until(lambda: heard)
+    stage.bot.stop()
+    assert len(heard) == 1
+
+
+def test_waiting_on_a_stopped_bot_is_over_at_once(stage: Stage) -> None:
+    stage.go()
+    stage.bot.stop()
+    with quickly(1), pytest.raises(NetworkError, match="was stopped"):
+        stage.bot.wait_for(lambda event: True, timeout=30)
+
+
+def test_a_handler_of_connections_ends_as_quietly_as_any_other(
+    calling_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = calling_stage
+    if stage.transport == "http_api":
+        pytest.skip("there is no connection to be told of")
+    caplog.set_level(logging.INFO)
+    waited = threading.Event()
+
+    @stage.bot.on_connect
+    def ready(self_id: int) -> None:
+        with pytest.raises(WaitTimeout):
+            stage.bot.wait_for(lambda event: False, timeout=0.01)
+        waited.set()
+        stage.bot.wait_for(lambda event: False)
+
+    @stage.bot.on_connect
+    def impatient(self_id: int) -> None:
+        stage.bot.wait_for(lambda event: False, timeout=0.01)
+
+    stage.go()
+    assert waited.wait(5)
+    stage.bot.stop()
+    assert "ready ended: the bot was stopped" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    peer, heard, release = ForwardWs(Api()), [], threading.Event()
+    bot = WsClient(peer.url)
+
+    @bot.on_command("interrupt")
+    def interrupt_twice(event: dict[str, Any]) -> str:
+        _thread.interrupt_main()
+        bot._ending.wait(5)
+        time.sleep(0.05)  # until stop() waits for this handler
+        _thread.interrupt_main()
+        release.wait(5)
+        return ""
+
+    @bot.on_message
+    def hear(event: dict[str, Any]) -> None:
+        heard.append(event["raw_message"])
+
+    def push() -> None:
+        wait_until(lambda: peer.sockets)
+        peer.push(message("/interrupt"))
+
+    pushing = threading.Thread(target=push)
+    pushing.start()
+    bot.run()
+    pushing.join(5)
+    assert not bot._running
+    release.set()
+    bot.start()
+    wait_until(lambda: len(peer.sockets) == 2)
+    peer.push(message("again", user_id=7))
+    wait_until(lambda: heard)
+    bot.stop()
+    assert heard == ["again"]
+    peer.close()
+    assert "Traceback" not in caplog.text
+
+
+def test_sigterm_cannot_meet_a_lock_that_the_main_thread_holds() -> None:
+    bot = EventServer(port=0)
+    with pytest.raises(KeyboardInterrupt), bot._ended_by_sigterm(), bot._over._cond:  # type: ignore[attr-defined]
+        signal.raise_signal(signal.SIGTERM)
