@@ -39,6 +39,7 @@ from .addresses import (
 from .bot import END_SECONDS, Bot
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .handlers import id_of
+from .lean_websocket import LeanWebSocket
 from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
 
@@ -313,6 +314,7 @@ class WsClient(Bot):
             websocket: WebSocket = create_connection(
                 self.url,
                 timeout=HANDSHAKE_SECONDS,
+                class_=LeanWebSocket,
                 socket=sock,  # connected by ourselves, so that no proxy catches it
                 header=headers,
                 suppress_origin=True,

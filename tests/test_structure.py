@@ -14,7 +14,7 @@ import onebot_simple
 PACKAGE = Path(onebot_simple.__file__).parent
 
 LEVELS = [
-    ["errors", "segment", "conversations", "tls_socket"],
+    ["errors", "segment", "conversations", "lean_websocket", "tls_socket"],
     ["extended_actions", "addresses", "handlers"],
     ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],

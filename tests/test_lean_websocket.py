@@ -1,0 +1,130 @@
+"""The receive of LeanWebSocket: frames that come in pieces, in heaps, and as no server may send."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from websocket import ABNF, WebSocketProtocolException, WebSocketTimeoutException
+
+from onebot_simple import lean_websocket as module
+from onebot_simple.lean_websocket import LeanWebSocket
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[LeanWebSocket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(5)
+    theirs.settimeout(5)
+    websocket = LeanWebSocket(skip_utf8_validation=True)
+    websocket.sock = ours
+    websocket.connected = True
+    yield websocket, theirs
+    ours.close()
+    theirs.close()
+
+
+Pair = tuple[LeanWebSocket, socket.socket]
+TEXT, BINARY, MORE, CLOSE, PING, PONG = 0x81, 0x82, 0x80, 0x88, 0x89, 0x8A
+
+
+def frame(first: int, data: bytes = b"") -> bytes:
+    size = len(data)
+    if size < 126:
+        return bytes([first, size]) + data
+    if size < 65536:
+        return bytes([first, 126]) + size.to_bytes(2, "big") + data
+    return bytes([first, 127]) + size.to_bytes(8, "big") + data
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 200_000])
+def test_a_frame_of_any_size_arrives_as_it_was_sent(pair: Pair, size: int) -> None:
+    websocket, theirs = pair
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    for start in range(0, size + 14, 50_000):  # a socket pair does not hold all of it
+        theirs.sendall(frame(TEXT, data)[start : start + 50_000])
+        websocket.settimeout(0.05 if start + 50_000 < size + 4 else 5)
+        try:
+            assert websocket.recv_data() == (ABNF.OPCODE_TEXT, data)
+            break
+        except WebSocketTimeoutException:
+            continue
+    else:
+        pytest.fail("it never came")
+
+
+def test_a_timeout_after_each_byte_loses_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 300)
+    websocket, theirs = pair
+    websocket.settimeout(0.001)
+    parts = ["你好".encode() * 30, b"ok", b"a" * 100, b"b" * 150]
+    wire = frame(TEXT, parts[0]) + frame(PONG, parts[1]) + frame(0x01, parts[2])
+    taken = []
+    for byte in wire + frame(MORE, parts[3]):
+        theirs.sendall(bytes([byte]))
+        try:
+            taken.append(websocket.recv_data(control_frame=True))
+        except WebSocketTimeoutException:
+            continue
+    assert taken == [
+        (ABNF.OPCODE_TEXT, parts[0]),
+        (ABNF.OPCODE_PONG, parts[1]),
+        (ABNF.OPCODE_TEXT, parts[2] + parts[3]),
+    ]
+
+
+def test_many_frames_in_one_piece_come_one_by_one(pair: Pair) -> None:
+    websocket, theirs = pair
+    theirs.sendall(b"".join(frame(TEXT, b"%d" % number) for number in range(500)))
+    assert [websocket.recv_data()[1] for _ in range(500)] == [b"%d" % n for n in range(500)]
+
+
+def test_control_frames_between_fragments_are_answered_and_break_nothing(pair: Pair) -> None:
+    websocket, theirs = pair
+    parts = [frame(0x01, b"a"), frame(PING, b"p"), frame(0x00, b"b" * 300), frame(MORE, b"c")]
+    theirs.sendall(b"".join(parts))
+    assert websocket.recv_data(control_frame=True) == (ABNF.OPCODE_PING, b"p")
+    assert theirs.recv(100)[:2] == bytes([PONG, 0x81])
+    assert websocket.recv_data() == (ABNF.OPCODE_TEXT, b"a" + b"b" * 300 + b"c")
+    theirs.sendall(frame(CLOSE, b"\x03\xe8bye"))
+    assert websocket.recv_data() == (ABNF.OPCODE_CLOSE, b"\x03\xe8bye")
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"\xc1\x00",  # a reserved bit
+        b"\x83\x00",  # an opcode that does not exist
+        b"\x81\x81\0\0\0\0x",  # masked: only clients do that
+        b"\x09\x00",  # a ping in fragments
+        b"\x0a\x00",  # a pong in fragments
+        b"\x89\x7e\x00\x7e",  # a ping of 126 bytes
+        b"\x88\x01x",  # half a close code
+        b"\x80\x00",  # the end of a message that did not begin
+        b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",  # 2 ** 63 bytes
+        b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00",  # a length with the forbidden bit
+        b"\x81\x7f\x00\x00\x00\x00\x04\x00\x00\x01",  # 64 MiB and one byte
+    ],
+    ids=lambda wire: wire.hex(),
+)
+def test_what_no_server_may_send_is_refused_from_its_header_on(pair: Pair, wire: bytes) -> None:
+    websocket, theirs = pair
+    theirs.sendall(wire)
+    with pytest.raises(WebSocketProtocolException):
+        websocket.recv_data()
+
+
+def test_fragments_together_are_no_longer_than_one_frame_may_be(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 1000)
+    websocket, theirs = pair
+    for _ in range(2):  # counted anew for each message
+        theirs.sendall(frame(0x01, bytes(400)) + frame(PONG, bytes(100)) + frame(MORE, bytes(600)))
+        assert len(websocket.recv_data()[1]) == 1000
+    theirs.sendall(frame(0x01, bytes(400)) + frame(0x00, bytes(400)) + frame(0x00, bytes(201)))
+    with pytest.raises(WebSocketProtocolException, match="more than 1000 bytes"):
+        websocket.recv_data()
