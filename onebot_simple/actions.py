@@ -9,9 +9,11 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from threading import Thread
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
+from . import files
 from .errors import failure
 from .extended_actions import ExtendedActions, Id
 from .segment import Message, media
@@ -116,6 +118,95 @@ class Actions(ExtendedActions):
             if frame.get("status") == "failed":
                 raise failure(action, frame)
             yield frame.get("data") or {}
+
+    # -- 大文件 / large files ----------
+
+    def upload_file(
+        self,
+        path: str | PathLike[str],
+        *,
+        name: str | None = None,
+        progress: files.Progress | None = None,
+    ) -> dict[str, Any]:
+        """把这台机器上的文件（多大都行）一块一块地传到 OneBot 那台机器上。
+
+        Uploads a file of this machine, however large, to OneBot's machine, in chunks.
+
+        path: the file here. name: what it is called there; two files of one name replace each
+        other. progress: called as ``progress(done_bytes, total_bytes)`` after each chunk.
+        Returns {"file_path": str, "file_size": int, "sha256": str, ...}, checked against the file;
+        file_path is for ``upload_group_file(file=...)`` or a segment, within five minutes.
+        After a NetworkError, the same call goes on where it broke off, within ten minutes.
+        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
+        when the file cannot be read, ValueError when it is empty.
+        来源 Source: NapCat，upload_file_stream。
+        """
+        return files.upload(self.call_action, path, name, progress)
+
+    @overload
+    def download_file(
+        self,
+        file: str,
+        *,
+        to: str | PathLike[str],
+        progress: files.Progress | None = None,
+    ) -> Path: ...
+    @overload
+    def download_file(
+        self,
+        *,
+        url: str | None = None,
+        base64: str | None = None,
+        name: str | None = None,
+        headers: str | list[str] | None = None,
+        thread_count: int | None = None,
+    ) -> Any: ...
+    def download_file(
+        self,
+        file: str | None = None,
+        *,
+        to: str | PathLike[str] | None = None,
+        progress: files.Progress | None = None,
+        url: str | None = None,
+        base64: str | None = None,
+        name: str | None = None,
+        headers: str | list[str] | None = None,
+        thread_count: int | None = None,
+    ) -> Any:
+        """有 to：把收到的文件（多大都行）存到这台机器上；没有 to：让 OneBot 下载一个网址。
+
+        With to: saves a received file, however large, here. Without: lets OneBot fetch a URL.
+
+        file: the file_id or file of a received segment. to: a file, which is replaced, or a
+        folder, where it gets its own name made safe, and a number if there is one of that name.
+        progress: called as ``progress(done_bytes, total_bytes)`` after each chunk.
+        Returns the pathlib.Path. The file is there whole or not at all; one that broke off starts
+        again at its beginning. OneBot first fetches the file itself: for large ones, give the
+        client or bot a longer timeout.
+        url, base64, name, headers, thread_count: of OneBot's own action; returns {"file": str}, a
+        path on OneBot's machine.
+        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
+        when the file cannot be written.
+        来源 Source: NapCat，download_file_stream；NapCat、go-cqhttp，download_file。
+        """
+        if (file is None) != (to is None):
+            raise TypeError(
+                "download_file() takes a received file and to=, or url= for OneBot to fetch. "
+                '存到这里：download_file(file_id, to="文件夹")；'
+                "让 OneBot 下载：download_file(url=...)。"
+            )
+        if to is not None:
+            return files.download(
+                self.stream_action("download_file_stream", file=file), to, progress
+            )
+        return self.call_action(
+            "download_file",
+            url=url,
+            base64=base64,
+            name=name,
+            headers=headers,
+            thread_count=thread_count,
+        )
 
     # -- 消息 / messages ----------
 

@@ -75,6 +75,8 @@ class ActionFailed(OneBotError):
     def _advice(self) -> str:
         if self.retcode in (1200, 200) and "timeout" in self.message.lower():
             return "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。"
+        if "sha256" in self.message.lower():
+            return "传过去的内容和文件不一样：上传的时候文件被改动了吗？再传一次。"
         if self.retcode in (100, 400, 1400):
             return "参数不对：检查每个参数的名字和类型。"
         return "OneBot 没有完成这个动作：检查参数、机器人的权限，以及 OneBot 自己的日志。"
@@ -87,6 +89,13 @@ class ActionNotFound(ActionFailed):
     """
 
     def _advice(self) -> str:
+        if self.action in ("upload_file_stream", "download_file_stream"):
+            return (
+                "Only NapCat has streams; elsewhere send a pathlib.Path or bytes of up to 30 MiB "
+                "in a segment, or call upload_group_file with a path on OneBot's machine. "
+                "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件直接放进消息段，"
+                "更大的用 upload_group_file，写 OneBot 所在机器上的路径。"
+            )
         return "对方不认识这个动作：检查名字有没有拼错，或者换一个支持它的 OneBot 实现。"
 
 

@@ -919,31 +919,6 @@ class ExtendedActions(ABC):
             "delete_group_folder", group_id=group_id, folder_id=folder_id, folder=folder
         )
 
-    def download_file(
-        self,
-        url: str | None = None,
-        base64: str | None = None,
-        name: str | None = None,
-        headers: str | list[str] | None = None,
-        thread_count: int | None = None,
-    ) -> Any:
-        """让 OneBot 下载一个文件。
-
-        Lets OneBot download a file.
-
-        Returns {"file"}.
-
-        来源 Source: NapCat, go-cqhttp。
-        """
-        return self.call_action(
-            "download_file",
-            url=url,
-            base64=base64,
-            name=name,
-            headers=headers,
-            thread_count=thread_count,
-        )
-
     def get_group_file_system_info(self, group_id: Id) -> Any:
         """群文件的数量和空间。
 

@@ -20,6 +20,7 @@ log = logging.getLogger("onebot_simple")
 
 TOKEN_REFUSED = 1403
 SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
+STREAM_BACKLOG = 64  # frames of a stream that wait for its reader before the connection slows down
 
 Answer = dict[str, Any]
 Answers = SimpleQueue[Answer | None]  # None: the connection is gone
@@ -75,6 +76,9 @@ class WsConnection:
         answers = self._waiting.get(echo) if isinstance(echo, str) else None
         if answers is not None:
             answers.put(content)
+            backlog = answers.qsize() - STREAM_BACKLOG
+            if backlog > 0:  # gives way to who takes them, but never blocks: events must get by
+                time.sleep(min(backlog / 1000, 0.02))
         elif content.get("retcode") == TOKEN_REFUSED and not echo:
             raise token_refused(self.address)
         elif "status" in content or "retcode" in content:

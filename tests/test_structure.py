@@ -15,7 +15,7 @@ PACKAGE = Path(onebot_simple.__file__).parent
 
 LEVELS = [
     ["errors", "segment", "conversations", "lean_websocket", "tls_socket"],
-    ["extended_actions", "addresses", "handlers"],
+    ["extended_actions", "addresses", "files", "handlers"],
     ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],
     ["bot"],

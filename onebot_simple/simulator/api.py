@@ -147,7 +147,9 @@ class Api:
         with self._world.lock:
             data = action.run(self._world, params)
         if isinstance(data, Streamed):
-            return Outcome(self._frames(call, data), streamed=data.whole)
+            if data.whole:
+                return Outcome(self._frames(call, data), streamed=True)
+            return Outcome(list(self._frames(call, data)))  # done even when nobody is answered
         return Outcome([envelope(data, call.echo)])
 
     def _frames(self, call: Call, stream: Streamed) -> Iterator[Envelope]:

@@ -37,7 +37,7 @@ def _chunks(world: World, params: Params, extra: dict[str, Any]) -> Iterator[dic
     with world.lock:
         file = find_file(world, params["file"]) or find_file(world, params["file_id"])
     if file is None:
-        raise Failure("file not found 文件不存在")
+        raise Failure("Download failed: file not found 文件不存在")
     content, chunk_size = file.content, int(params["chunk_size"])
     if chunk_size < 1:
         raise Failure("chunk_size 要大于 0 must be positive")
@@ -85,6 +85,7 @@ def _test_frames(error: bool) -> Iterator[dict[str, Any]]:
 class Upload:
     total_chunks: int
     filename: str
+    expected_sha256: str | None  # like the others, of the first call only
     chunks: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -109,29 +110,37 @@ def _take_chunk(world: World, params: Params) -> dict[str, Any]:
         world.uploads.pop(stream_id, None)
         raise Failure("Stream reset completed")
     upload = world.uploads.get(stream_id)
+    if params["verify_only"]:
+        if upload is None:
+            raise Failure("Stream not found")
+        return _progress(stream_id, upload, "stream", "file_created")
     if upload is None:
         upload = world.uploads[stream_id] = _new_upload(params)
-    if params["chunk_data"] is not None and params["chunk_index"] is not None:
-        _keep_chunk(upload, int(params["chunk_index"]), params["chunk_data"])
-        return _progress(stream_id, upload, "stream", "chunk_received")
-    if params["is_complete"]:
-        return _complete(world, stream_id, upload, params["expected_sha256"])
+    if params["chunk_data"] and params["chunk_index"] is not None:
+        status = _keep_chunk(upload, int(params["chunk_index"]), params["chunk_data"])
+        return _progress(stream_id, upload, "stream", status)
+    if params["is_complete"] or len(upload.chunks) == upload.total_chunks:
+        return _complete(world, stream_id, upload)
     return _progress(stream_id, upload, "stream", "file_created")
 
 
 def _new_upload(params: Params) -> Upload:
     if not params["total_chunks"] or params["total_chunks"] < 1:
-        raise Failure("total_chunks is required for the first call 第一次调用要有 total_chunks")
-    return Upload(int(params["total_chunks"]), params["filename"] or "file")
+        raise Failure("total_chunks required for new stream 第一次调用要有 total_chunks")
+    expected = params["expected_sha256"]
+    return Upload(int(params["total_chunks"]), params["filename"] or "file", expected)
 
 
-def _keep_chunk(upload: Upload, index: int, encoded: str) -> None:
+def _keep_chunk(upload: Upload, index: int, encoded: str) -> str:
     if not 0 <= index < upload.total_chunks:
-        raise Failure(f"Invalid chunk_index {index}")
+        raise Failure(f"Invalid chunk index: {index}")
+    if index in upload.chunks:  # a second time, after an answer that got lost: it changes nothing
+        return "file_created"
     try:
         upload.chunks[index] = base64.b64decode(encoded)
     except (binascii.Error, ValueError) as error:
         raise Failure(f"base64 无法解码 cannot decode base64: {error}") from error
+    return "chunk_received"
 
 
 def _progress(stream_id: str, upload: Upload, kind: str, status: str) -> dict[str, Any]:
@@ -144,13 +153,15 @@ def _progress(stream_id: str, upload: Upload, kind: str, status: str) -> dict[st
     }
 
 
-def _complete(world: World, stream_id: str, upload: Upload, expected: str | None) -> dict[str, Any]:
-    if len(upload.chunks) < upload.total_chunks:
-        raise Failure(f"Missing chunks: got {len(upload.chunks)} of {upload.total_chunks}")
+def _complete(world: World, stream_id: str, upload: Upload) -> dict[str, Any]:
+    missing = next((i for i in range(upload.total_chunks) if i not in upload.chunks), None)
+    if missing is not None:
+        raise Failure(f"Missing memory chunk {missing}")
     content = b"".join(upload.chunks[index] for index in range(upload.total_chunks))
     digest = hashlib.sha256(content).hexdigest()
-    if expected and expected.lower() != digest:
-        raise Failure(f"SHA256 mismatch: expected {expected}, got {digest}")
+    expected = upload.expected_sha256
+    if expected and expected != digest:
+        raise Failure(f"SHA256 mismatch. Expected: {expected}, Got: {digest}")
     del world.uploads[stream_id]
     temporary = f"upload-{world.count('upload')}-{upload.filename.rpartition('/')[2]}"
     world.files[temporary] = StoredFile(temporary, temporary, content)

@@ -244,6 +244,25 @@ def test_files_are_streamed_up(bot: Bot) -> None:
     assert (done["status"], done["file_size"]) == ("file_complete", 1010)
 
 
+def test_a_chunk_that_comes_twice_changes_nothing(bot: Bot) -> None:
+    stream = {"stream_id": "s", "total_chunks": 2, "filename": "x"}
+    assert bot.fails("upload_file_stream", stream_id="s", verify_only=True) == "Stream not found"
+    for content in ("YQ==", "Yg=="):
+        bot.call("upload_file_stream", **stream, chunk_index=0, chunk_data=content)
+    state = bot.call("upload_file_stream", stream_id="s", verify_only=True)
+    assert (state["status"], state["received_chunks"]) == ("file_created", 1)
+    assert "Missing" in bot.fails("upload_file_stream", stream_id="s", is_complete=True)
+    bot.call("upload_file_stream", **stream, chunk_index=1, chunk_data="Yw==")
+    done = bot.call("upload_file_stream", stream_id="s")
+    assert bot.qq.world.files[done["file_path"].rpartition("/")[2]].content == b"ac"
+
+
+def test_a_checksum_counts_from_the_first_call_on(bot: Bot) -> None:
+    first = {"stream_id": "s", "total_chunks": 1, "expected_sha256": "0" * 64}
+    bot.call("upload_file_stream", **first, chunk_index=0, chunk_data="YQ==")
+    assert "SHA256 mismatch" in bot.fails("upload_file_stream", stream_id="s", is_complete=True)
+
+
 def test_known_and_unknown_actions_are_told_apart(bot: Bot) -> None:
     known = bot.request("get_rkey_server")
     assert known["status"] == "failed"

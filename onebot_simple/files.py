@@ -1,0 +1,202 @@
+"""大文件：一块一块地上传到 OneBot，或者从 OneBot 下载到这里。
+
+Large files, in chunks: up to OneBot, or from there down to here.
+
+Source: NapCat, stream actions.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import count
+from os import PathLike, fspath
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from .errors import ActionFailed, ApiNotAvailable, NetworkError, OneBotError
+
+Progress = Callable[[int, int], object]  # called with the bytes that are done, and all of them
+
+# OneBot parses each frame at one go and does nothing else meanwhile, and each chunk must arrive
+# within the timeout of one call: small enough for both, large enough for few round trips
+CHUNK_BYTES = 256 * 1024
+MAX_NAME_BYTES = 200  # file systems allow 255
+_MAX_ENDING_BYTES = 20
+
+_RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+_KEPT_STREAMS = 64
+
+_lock = Lock()  # guards _broken_off
+_broken_off: dict[tuple[str, str], str] = {}  # (sha256, name) of a file: its stream_id at OneBot
+
+
+def upload(
+    call_action: Callable[..., Any],
+    path: str | PathLike[str],
+    name: str | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Send a local file to OneBot; what OneBot says of it, checked."""
+    path = Path(path)
+    with _explained(path), path.open("rb") as source:
+        digest, size = _measured(source)
+        if not size:
+            raise ValueError(f"{path} is empty, nothing can be uploaded. 文件是空的，不能上传。")
+        file = {
+            "filename": name or path.name,
+            "file_size": size,
+            "expected_sha256": digest,
+            "total_chunks": -(-size // CHUNK_BYTES),
+        }
+        done = _send(call_action, source, file, progress)
+    if done.get("file_size") != size or done.get("sha256") != digest:
+        raise NetworkError(
+            f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, OneBot "
+            f"has {done.get('file_size')} with {done.get('sha256')}. 文件没有传完整：请再传一次。"
+        )
+    return done
+
+
+def _measured(source: BinaryIO) -> tuple[str, int]:
+    digest = sha256()
+    while piece := source.read(CHUNK_BYTES):
+        digest.update(piece)
+    return digest.hexdigest(), source.tell()
+
+
+def _send(
+    call_action: Callable[..., Any],
+    source: BinaryIO,
+    file: dict[str, Any],
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """The chunks in their order, from where an earlier attempt broke off."""
+    key = (file["expected_sha256"], file["filename"])
+    with _lock:
+        known = _broken_off.pop(key, None)
+    stream_id = known or uuid4().hex
+    try:
+        first = _received_chunks(call_action, stream_id) if known else 0
+        for index in range(first, file["total_chunks"]):
+            source.seek(index * CHUNK_BYTES)
+            call_action(
+                "upload_file_stream",
+                stream_id=stream_id,
+                chunk_index=index,
+                chunk_data=b64encode(source.read(CHUNK_BYTES)).decode(),
+                **(file if index == 0 else {}),  # what a stream begins with
+            )
+            if progress:
+                progress(min(source.tell(), file["file_size"]), file["file_size"])
+        return call_action("upload_file_stream", stream_id=stream_id, is_complete=True) or {}
+    except (NetworkError, ApiNotAvailable):  # the latter while nobody is connected
+        with _lock:
+            _broken_off[key] = stream_id
+            if len(_broken_off) > _KEPT_STREAMS:
+                del _broken_off[next(iter(_broken_off))]
+        raise
+
+
+def _received_chunks(call_action: Callable[..., Any], stream_id: str) -> int:
+    try:
+        stream = call_action("upload_file_stream", stream_id=stream_id, verify_only=True)
+    except ActionFailed:  # complete, or idle for too long: OneBot has forgotten it
+        return 0
+    return int((stream or {}).get("received_chunks", 0))
+
+
+def download(
+    frames: Iterator[dict[str, Any]], to: str | PathLike[str], progress: Progress | None
+) -> Path:
+    """Write a file that comes in frames; where it is now."""
+    target = Path(to)
+    is_folder = target.is_dir() or fspath(to).endswith(("/", "\\"))
+    folder = target if is_folder else target.parent
+    part = folder / f"download-{uuid4().hex[:12]}.part"
+    with _explained(target):
+        try:
+            with part.open("xb") as output:  # before OneBot begins to fetch the file
+                name = _receive(frames, output, progress)
+            if is_folder:
+                target = _reserved(folder, safe_name(name))
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return target
+
+
+def _receive(
+    frames: Iterator[dict[str, Any]], output: BinaryIO, progress: Progress | None
+) -> object:
+    """Write the chunks, and check that none is missing; the file's name."""
+    info = next(frames, {})
+    size, done = info.get("file_size"), 0
+    if info.get("data_type") != "file_info" or not isinstance(size, int):
+        raise _damaged(f"it began with {info.get('data_type')!r}, size {size!r}")
+    for index, frame in enumerate(frames):
+        if frame.get("data_type") == "file_complete":
+            if not done == size == frame.get("total_bytes"):
+                raise _damaged(f"{done} bytes came, of {size} and {frame.get('total_bytes')!r}")
+            return info.get("file_name")
+        if frame.get("data_type") != "file_chunk" or frame.get("index") != index:
+            raise _damaged(f"chunk {index} was expected, {frame.get('index')!r} came")
+        done += output.write(_decoded(frame.get("data")))
+        if progress:
+            progress(done, size)
+    raise _damaged(f"it ended after {done} of {size} bytes")
+
+
+def _decoded(data: object) -> bytes:
+    try:
+        return b64decode(data) if isinstance(data, str) else b""
+    except ValueError as error:
+        raise _damaged(f"a chunk is not base64, {error}") from error
+
+
+def _damaged(what: str) -> NetworkError:
+    return NetworkError(
+        f"the file did not arrive whole: {what}. 文件没有下载完整，什么也没有保存：请再下载一次。"
+    )
+
+
+def safe_name(name: object) -> str:
+    """A name that stays within its folder on every system, whatever a stranger called the file."""
+    last = re.split(r"[/\\]", name if isinstance(name, str) else "")[-1]
+    kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
+    if _RESERVED.match(kept):
+        kept = f"_{kept}"
+    ending = Path(kept).suffix if len(kept.encode()) > MAX_NAME_BYTES else ""
+    if len(ending.encode()) > _MAX_ENDING_BYTES:
+        ending = ""
+    stem = kept.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
+    return (stem.decode(errors="ignore") + ending).rstrip(". ") or "file"
+
+
+def _reserved(folder: Path, name: str) -> Path:
+    """A place in the folder that was free: a file that somebody sent replaces no other."""
+    wanted = folder / name
+    for number in count(2):
+        try:
+            wanted.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            wanted = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+    return wanted
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """An error of the disk says which file, and what to check."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OneBotError):  # a timeout of the network is one, too
+            raise
+        said = f"{error.strerror}. 这个文件读不了或写不了：路径对吗？有权限吗？磁盘满了吗？"
+        raise OSError(error.errno, said, str(path.absolute())) from error
