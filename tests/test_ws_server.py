@@ -107,6 +107,7 @@ def test_a_second_connection_replaces_the_first_and_its_end_changes_nothing(
 
 def test_waiting_calls_of_a_replaced_connection_are_freed(server: WsServer) -> None:
     first = join(server)
+    server.wait_connected(5)
     first.api.answers["slow"] = lambda params: None
     errors: list[Exception] = []
 
