@@ -109,6 +109,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header names this machine; the name of a web page that was pointed here
+    (DNS rebinding) does not."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) or name == "host.docker.internal"  # Docker's, from the inside
+
+
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
     """The error to raise when dialling `url` failed with `error`."""
     reason, advice = _reason(error)

@@ -17,7 +17,6 @@ from socket import SHUT_RDWR, socket
 from threading import Event as Flag
 from threading import Lock, Thread, current_thread
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
@@ -26,7 +25,7 @@ from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHand
 from werkzeug.test import run_wsgi_app
 
 from .actions import Actions, from_json
-from .addresses import authority, check_token, is_loopback, listen
+from .addresses import authority, check_token, is_loopback, listen, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 
@@ -40,6 +39,9 @@ IDLE_SECONDS = 60  # in which the next request must begin, and its head be compl
 BODY_SECONDS = 120  # in which a body must be complete
 MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
 SLICE_SECONDS = 0.2
+FOREIGN_HOST = (
+    "在 OneBot 里把地址的主机写成 127.0.0.1；经过反向代理时，让它把 Host 改成 127.0.0.1。"
+)
 SAME_SECRET = "OneBot 里填的 token 要和这里的 secret 一模一样。"
 ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
 
@@ -160,8 +162,10 @@ class EventServer(Bot):
 
     def _checked_body(self) -> bytes:
         """The raw body of a request that may come in; any other is answered by an HTTP error."""
-        if self._local_only and not _names_loopback(request.headers.get("Host", "localhost")):
-            _refuse(403, "the Host must be 127.0.0.1 or localhost. 只接受本机的地址。")
+        host = request.headers.get("Host", "localhost")
+        if self._local_only and not names_this_machine(host):
+            self._complain("an event for another host", host, FOREIGN_HOST)
+            _refuse(403, f"the Host must be 127.0.0.1 or localhost. {FOREIGN_HOST}")
         if not request.is_json:
             _refuse(415, "events come as application/json. Content-Type 要是 application/json。")
         body = request.get_data(cache=False)
@@ -213,12 +217,6 @@ class EventServer(Bot):
             acceptor.join(1)
         self._server = self._acceptor = None
         self._local_only = False
-
-
-def _names_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return is_loopback(urlsplit(f"//{host}").hostname or "")
-    return False
 
 
 def _text(status: int, text: str) -> Response:

@@ -23,7 +23,14 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from .actions import Actions
-from .addresses import authority, check_seconds, check_token, is_loopback, listen
+from .addresses import (
+    authority,
+    check_seconds,
+    check_token,
+    is_loopback,
+    listen,
+    names_this_machine,
+)
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError
 from .handlers import id_of
@@ -37,12 +44,15 @@ REPLACED = "replaced by a newer one"
 API, EVENT = "api", "event"
 SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 
+HANDSHAKE_SECONDS = 10
+MAX_CONNECTIONS = 2000  # each costs some threads
 MAX_SIZE = 64 * 1024 * 1024
 SEND_SECONDS = 30  # a peer that takes nothing for so long is gone
 GOODBYE_SECONDS = 0.4
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 ACCEPT_PAUSE = 0.5
 BACKLOG = 512
+FOREIGN_HOST = "地址的主机写成 127.0.0.1；经过反向代理时，请设置 access_token。"
 SAME_TOKEN = "OneBot 里填的 token 要和这里的 access_token 一模一样。"
 
 
@@ -308,6 +318,7 @@ class WsServer(Bot):
             process_request=self._refusal,
             compression=None,
             max_size=MAX_SIZE,
+            open_timeout=HANDSHAKE_SECONDS,
             ping_interval=self.ping_interval,
             ping_timeout=self.ping_timeout,
             close_timeout=GOODBYE_SECONDS,
@@ -321,6 +332,11 @@ class WsServer(Bot):
         log.info("listening on %s. 等待 OneBot 连接。", self.url)
 
     def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
+        with self._changed:
+            taken = len(self._websockets)
+        if taken >= MAX_CONNECTIONS:
+            self._complain("a connection", f"{taken} are open already")
+            raise ConnectionRefusedError
         websocket = ServerConnection(*args, **kwargs)
         with self._changed:
             self._websockets[current_thread()] = websocket
@@ -354,13 +370,17 @@ class WsServer(Bot):
         peer = websocket.remote_address[0]
         if self._ending.is_set():
             return websocket.respond(503, "stopping\n")
-        origin = _header(request, "Origin")
-        if origin and not self._may_come_from(origin, _header(request, "Host")):
+        origin, host = _header(request, "Origin"), _header(request, "Host")
+        if origin and not self._may_come_from(origin, host):
             self._complain("a connection from a web page", f"{peer}, Origin {origin}")
             return websocket.respond(403, "web pages may not connect\n")
-        given = _token_of(request)
-        if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
-            self._complain(f"a connection from {peer}", "missing or wrong access_token", SAME_TOKEN)
+        local_only = not self._token and is_loopback(self.host)
+        if local_only and not names_this_machine(host or "localhost"):
+            self._complain("a connection for another host", host, FOREIGN_HOST)
+            return websocket.respond(403, "the Host must be 127.0.0.1 or localhost\n")
+        given = _token_of(request).encode(errors="replace")
+        if self._token and not hmac.compare_digest(given, self._token.encode()):
+            self._complain("a connection with a missing or wrong access_token", peer, SAME_TOKEN)
             return websocket.respond(403 if given else 401, "missing or wrong access_token\n")
         return None
 

@@ -165,12 +165,19 @@ def test_a_signature_is_checked_over_the_raw_bytes() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "[::2]", "10.0.0.1", "@"])
-def test_a_host_that_is_not_loopback_is_refused(server: EventServer, host: str) -> None:
+def test_a_host_that_is_not_loopback_is_refused(
+    server: EventServer, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert post(server, message(), {"Host": host})[0] == 403
+    assert f"dropped an event for another host: '{host}'" in caplog.text
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:5", "127.9.9.9"]
+    "host",
+    [
+        *("localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:5", "127.9.9.9"),
+        "host.docker.internal:8080",
+    ],
 )
 def test_a_loopback_host_is_welcome(server: EventServer, host: str) -> None:
     assert post(server, message(), {"Host": host})[0] == 200

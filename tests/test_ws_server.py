@@ -15,6 +15,7 @@ import pytest
 from websocket import WebSocketBadStatusException, create_connection
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
+from onebot_simple import ws_server as module
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -245,6 +246,71 @@ def test_a_rebound_name_must_not_become_a_bot(server: WsServer) -> None:
 
 def test_the_own_host_as_origin_is_welcome(server: WsServer) -> None:
     assert dial(server, "/", f"Origin: http://127.0.0.1:{server.port}") == 101
+
+
+def raw_dial(server: WsServer, path: bytes = b"/", *headers: bytes) -> bytes:
+    """The first line of the answer to a handshake that may hold any bytes."""
+    lines = [b"GET " + path + b" HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"]
+    lines += [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + b"A" * 22 + b"=="]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"\r\n".join([*lines, *headers]) + b"\r\n\r\n")
+        return connection.recv(4096).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("token", [b"\xff", "密码".encode(), b"s3cret\xff"])
+def test_a_token_may_hold_any_bytes_and_is_just_wrong(token: bytes) -> None:
+    with WsServer(port=0, access_token="s3cret") as server:
+        assert b" 403 " in raw_dial(server, b"/", b"Authorization: Bearer " + token)
+        assert b" 101 " not in raw_dial(server, b"/?access_token=" + token)
+        assert dial(server, "/", "Authorization: Bearer s3cret") == 101
+
+
+def test_another_host_needs_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    with WsServer(port=0) as server:
+        assert b" 403 " in raw_dial(server, b"/", b"Host: evil.example:8765")
+        assert "dropped a connection for another host: 'evil.example:8765'" in caplog.text
+        for host in (b"127.0.0.1:8765", b"localhost", b"[::1]:1", b"host.docker.internal:8765"):
+            assert b" 101 " in raw_dial(server, b"/", b"Host: " + host)
+        assert b" 101 " in raw_dial(server)
+    with WsServer(port=0, access_token="t") as server:
+        headers = [b"Host: bot.example", b"Authorization: Bearer t"]
+        assert b" 101 " in raw_dial(server, b"/", *headers)
+
+
+def test_wrong_tokens_are_said_once_wherever_they_come_from(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with WsServer(port=0, access_token="s3cret") as server:
+        for _ in range(3):
+            dial(server)
+    assert caplog.text.count("missing or wrong access_token: '127.0.0.1'") == 1
+
+
+def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.2)
+    with (
+        WsServer(port=0) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent,
+    ):
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        assert silent.recv(10) == b""
+
+
+def test_connections_are_counted_and_too_many_are_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.5)  # some websockets wait for it in vain
+    with WsServer(port=0) as server:
+        address = ("127.0.0.1", server.port)
+        with socket.create_connection(address) as first, socket.create_connection(address):
+            wait_until(lambda: len(server._websockets) == 2)
+            with socket.create_connection(address, timeout=5) as third:
+                assert third.recv(10) == b""
+            assert "dropped a connection" in caplog.text
+            first.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not server._websockets)
+        assert dial(server) == 101
 
 
 def test_listening_to_the_world_without_a_token_is_warned_of(
