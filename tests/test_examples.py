@@ -8,11 +8,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -426,6 +427,28 @@ def test_18_keeps_the_register_of_a_class(tmp_path: Path, monkeypatch: pytest.Mo
     with chatting("18_check_in.py") as (qq, _):  # started again, it still knows everybody
         qq.send_group("/in", user=20001)
         assert "小爱，签到成功" in qq.wait_reply()["text"]
+
+
+def test_18_is_safe_when_many_classes_check_in_at_once(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    peer = ForwardWs(api)
+    with running("18_check_in.py", ONEBOT_URL=peer.url) as example:
+        wait_until(lambda: peer.sockets, 15)
+        peer.push(message("/in", group_id=1))
+        assert "你叫什么" in api.said(1)
+        peer.push(message("小安", group_id=1))
+        api.said(2)
+        for group_id in range(2, 32):
+            peer.push(message("/in", group_id=group_id))
+        assert "小安，签到成功" in api.said(32)
+        example.end()
+        assert "Traceback" not in example.output
+    peer.close()
+    with closing(sqlite3.connect("check_in.db")) as database:
+        rows = database.execute("SELECT group_id, name FROM seen ORDER BY group_id").fetchall()
+    assert rows == [(group_id, "小安") for group_id in range(1, 32)]
 
 
 # -- the mistakes of pupils -----------------------------------------------------------------------
