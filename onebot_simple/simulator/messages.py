@@ -133,9 +133,9 @@ def media(world: World, kind: str, data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(source, str) or not source:
         raise Failure(f"消息段 {kind} 缺少 file missing in its data")
     content = inline_content(source)
-    known = find_file(world, source)
-    if content is None and known:
-        content = known.content
+    if content is None:  # a name, or the path or URL under which it was received or uploaded
+        known = find_file(world, source) or find_file(world, source.rpartition("/")[2])
+        content = known.content if known else None
     name = data.get("name") if isinstance(data.get("name"), str) else None
     stored = keep_file(world, kind, content or b"", name, source)
     link = source if source.startswith(("http://", "https://")) else world.file_url(stored.file_id)
