@@ -192,6 +192,21 @@ def test_the_application_runs_without_the_server_and_takes_any_host() -> None:
     server._conversations.end(1)
 
 
+def test_the_application_alone_holds_a_conversation_through_the_api() -> None:
+    api = Api()
+    onebot = HttpApi(api)
+    with HttpClient(onebot.url) as http:
+        server = EventServer(api=http)
+        server.on_command("hello")(lambda event: "hi " + server.ask(event, "who are you?"))
+        client = server.app.test_client()
+        assert client.post("/", json=message("/hello")).status_code == 204
+        assert api.said(1) == "who are you?"
+        assert client.post("/", json=message("Ann")).status_code == 204
+        assert api.said(2) == "hi Ann"
+        server._conversations.end(1)
+    onebot.close()
+
+
 def test_listening_to_the_world_without_a_secret_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
