@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-from .addresses import check_token, check_url
+from .addresses import check_seconds, check_token, check_url
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -38,6 +38,15 @@ LISTEN_EXAMPLES = """\
   listen --json | jq .raw_message
 
 Ctrl+C 结束 ends it.
+"""
+DOCTOR_EXAMPLES = """\
+例如 for example:
+  doctor http://127.0.0.1:3000            我们去调用 OneBot  we call OneBot
+  doctor ws://127.0.0.1:3001              我们去连 OneBot  we connect to OneBot
+  doctor --reverse ws://127.0.0.1:8765    OneBot 来连我们  OneBot connects to us
+  doctor --reverse http://127.0.0.1:8080/ OneBot 推送给我们  OneBot posts to us
+
+退出码 exit code: 0 一切正常 all is well, 1 有问题 something is wrong
 """
 
 
@@ -83,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_playground(commands)
     _add_call(commands)
     _add_listen(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -156,6 +166,26 @@ def _add_listen(commands: Commands) -> None:
     command.set_defaults(onebot_url=forward if forward.lower().startswith("ws") else None)
 
 
+def _add_doctor(commands: Commands) -> None:
+    words = "找出为什么连不上，该改哪里。Find out why it does not connect, and what to change."
+    command = _add_command(commands, "doctor", words, DOCTOR_EXAMPLES)
+    command.add_argument(
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="默认 ONEBOT_URL 或 ws://127.0.0.1:3001；加 --reverse 时 ws://127.0.0.1:8765 "
+        "by default what ONEBOT_URL says",
+    )
+    _add_reverse(command)
+    command.add_argument(
+        "--wait",
+        type=_seconds,
+        metavar="SECONDS",
+        help="等对方多久，默认 5 秒，加 --reverse 时 30 秒 how long to wait for the other side",
+    )
+    command.set_defaults(onebot_url=os.environ.get("ONEBOT_URL"))
+
+
 def _add_command(
     commands: Commands, name: str, words: str, examples: str
 ) -> argparse.ArgumentParser:
@@ -207,6 +237,13 @@ def _token(text: str) -> str | None:
     try:
         return check_token(text)
     except ValueError as error:  # which does not show the token
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(check_seconds(float(text), "--wait"))
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

@@ -1,6 +1,6 @@
-"""控制台：打印 JSON、打印一行，显示不了的字符也不出错。
+"""控制台：打印 JSON、一行字、诊断结果，显示不了的字符也不出错。
 
-The console: prints JSON and lines, whatever characters it can or cannot show.
+The console: prints JSON, lines and findings, whatever characters it can or cannot show.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 
 from .handlers import UNPRINTABLE
 
+MARKS = (("✔", "✘"), ("√", "×"), ("+", "x"))  # good and bad; not every console has each
+GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
+
 
 def say(text: str) -> bool:
     """Print a line at once; False when nobody reads any more, as after `| head`."""
@@ -26,8 +29,41 @@ def say(text: str) -> bool:
     return True
 
 
-def can_show(text: str) -> bool:
-    """Whether the console has all these characters."""
+class Trouble(Exception):
+    """What is wrong and what to change, and hints; each first in Chinese, then in English."""
+
+    def __init__(self, chinese: str, english: str, *hints: tuple[str, str]) -> None:
+        super().__init__(chinese, english)
+        self.chinese, self.english, self.hints = chinese, english, hints
+
+
+class Report:
+    """What was found, a line each: Chinese, then English; what is bad has a line for each."""
+
+    def __init__(self) -> None:
+        self.all_is_well = True
+        self._good, self._bad = next(pair for pair in MARKS if _can_show("".join(pair)))
+        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        if self._coloured and os.name == "nt":
+            os.system("")  # switches the escape sequences of the console on
+
+    def good(self, chinese: str, english: str) -> None:
+        self._print(GREEN, f"{self._good} {chinese} {english}")
+
+    def bad(self, trouble: Trouble) -> None:
+        self.all_is_well = False
+        self._print(RED, f"{self._bad} {trouble.chinese}\n  {trouble.english}")
+        for hint in trouble.hints:
+            self.note(*hint)
+
+    def note(self, chinese: str, english: str) -> None:
+        say(f"· {chinese} {english}")
+
+    def _print(self, colour: str, text: str) -> None:
+        say(f"{colour}{text}{PLAIN}" if self._coloured else text)
+
+
+def _can_show(text: str) -> bool:
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

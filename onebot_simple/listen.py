@@ -11,6 +11,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
+from urllib.parse import SplitResult
 
 from .addresses import check_url
 from .bot import Bot
@@ -60,19 +61,27 @@ class ListeningEventServer(Listening, EventServer):
     """OneBot posts to it."""
 
 
-def server_at(url: str, token: str | None) -> ListeningServer | ListeningEventServer:
-    """The server at a URL as OneBot has it; ValueError when it is none that we can be."""
-    web = url.lower().startswith("http")
-    parts = check_url(url, "http" if web else "ws")
-    if parts.scheme in ("https", "wss"):
+def address_to_serve(url: str) -> SplitResult:
+    """The parts of a URL as OneBot has it; ValueError when it is none that we can serve."""
+    scheme = "ws" if url.lower().startswith("ws") else "http"
+    parts = check_url(url, scheme)
+    if parts.scheme != scheme:
         raise ValueError(
-            f"serving is done without TLS: use {'http' if web else 'ws'}://. "
-            "我们的服务器不带 TLS：用 http:// 或 ws://，TLS 交给前面的 nginx 等。"
+            f"serving is done without TLS: use {scheme}://. "
+            f"我们的服务器不带 TLS：用 {scheme}://，TLS 交给前面的 nginx 等。"
         )
+    return parts
+
+
+def _listener(options: argparse.Namespace) -> Listening:
+    url = options.url or (REVERSE_URL if options.reverse else options.onebot_url or FORWARD_URL)
+    if not options.reverse and not url.lower().startswith("http"):
+        return ListeningClient(url, options.token)
+    parts = address_to_serve(url)
     host, port = parts.hostname or "", parts.port or 80
-    if web:
-        return ListeningEventServer(host, port, path=parts.path or "/", secret=token)
-    return ListeningServer(host, port, token)
+    if parts.scheme == "http":
+        return ListeningEventServer(host, port, path=parts.path or "/", secret=options.token)
+    return ListeningServer(host, port, options.token)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,12 +89,8 @@ def run(options: argparse.Namespace) -> int:
 
     Print events until Ctrl+C. Returns the exit code.
     """
-    bot: Listening
     try:
-        if options.reverse or (options.url or "").lower().startswith("http"):
-            bot = server_at(options.url or REVERSE_URL, options.token)
-        else:
-            bot = ListeningClient(options.url or options.onebot_url or FORWARD_URL, options.token)
+        bot = _listener(options)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -347,7 +347,7 @@ def test_the_entry_point_is_installed_and_runs() -> None:
     assert run.stdout.startswith("onebot-simple 0.")
 
 
-@pytest.mark.parametrize("arguments", [[], ["playground"], ["call"], ["listen"]])
+@pytest.mark.parametrize("arguments", [[], ["playground"], ["call"], ["listen"], ["doctor"]])
 def test_help_speaks_both_languages_on_any_console(arguments: list[str]) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "onebot_simple", *arguments, "--help"],

@@ -19,8 +19,10 @@ LEVELS = [
     ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],
     ["bot"],
-    ["event_server", "ws_client", "ws_server"],
+    ["event_server", "ws_client", "ws_server", "probe"],
     ["__init__", "call", "listen"],
+    ["reception"],
+    ["doctor"],
     ["__main__"],
 ]
 RANK = {name: level for level, names in enumerate(LEVELS) for name in names}

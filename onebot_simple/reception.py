@@ -1,0 +1,242 @@
+"""门口：OneBot 来连我们时，谁来了，为什么没进来。
+
+The reception: who came when OneBot is to dial us, and why it did not get in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from queue import Empty
+from typing import Any
+
+from flask import Response, request
+from websockets.exceptions import InvalidMessage
+from websockets.sync.server import ServerConnection
+
+from .actions import Actions
+from .addresses import is_loopback
+from .console import Report, Trouble
+from .errors import OneBotError
+from .handlers import Event
+from .listen import ListeningEventServer, ListeningServer, address_to_serve
+from .probe import in_container, open_ports, report_account, report_events
+
+SLICE_SECONDS = 0.1
+EVERYWHERE = ("0.0.0.0", "::")  # where a server may listen, and nobody can be
+NAPCAT_SERVERS = {3000: "http", 3001: "ws"}
+
+
+class WatchedServer(ListeningServer):
+    """A WsServer that remembers everybody who knocked."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._visitors: list[ServerConnection] = []
+
+    def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
+        visitor = super()._new_connection(*args, **kwargs)
+        self._visitors.append(visitor)
+        return visitor
+
+    def trouble(self) -> Trouble | None:
+        """Why somebody was not let in."""
+        for visitor in list(self._visitors):
+            status = visitor.response.status_code if visitor.response else 0
+            error = visitor.protocol.handshake_exc
+            no_http = isinstance(error, InvalidMessage) and not isinstance(
+                error.__cause__,
+                EOFError,  # who only looks whether the port is open
+            )
+            if status in (401, 403):
+                return _wrong_token(status)
+            if no_http or status in (400, 426):
+                return Trouble(
+                    "有人连上来了，但说的不是 WebSocket：在 NapCat 里要新建“WebSocket 客户端”"
+                    "（不是“HTTP 客户端”），地址以 ws:// 开头（不是 wss://）。",
+                    "Somebody came who does not speak WebSocket: NapCat needs a "
+                    '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
+                )
+        return None
+
+
+class WatchedEventServer(ListeningEventServer):
+    """An EventServer that remembers what it refused."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._troubles: list[Trouble] = []
+        self.app.after_request(self._note)
+
+    def _note(self, response: Response) -> Response:
+        status = response.status_code
+        if request.headers.get("Upgrade"):
+            self._troubles.append(
+                Trouble(
+                    "来的是 WebSocket：在 NapCat 里要新建“HTTP 客户端”（不是“WebSocket 客户端”），"
+                    "地址以 http:// 开头；想用 WebSocket，就检查 --reverse ws://……",
+                    'A WebSocket came: NapCat needs an "HTTP client" (no "WebSocket client"), '
+                    "with http://; to use WebSocket, examine --reverse ws://...",
+                )
+            )
+        elif status == 404:
+            self._troubles.append(
+                Trouble(
+                    f"推送来了，但路径是 {request.path}，我们等的是 {self.path}：两边要一样。",
+                    f"It posts to the path {request.path}, we wait at {self.path}: "
+                    "both must be the same.",
+                )
+            )
+        elif status in (401, 403) and self._secret:
+            self._troubles.append(_wrong_token(status))
+        elif status >= 400 and request.method == "POST":
+            self._troubles.append(
+                Trouble(
+                    f"推送来了，但不能接收（HTTP {status}）。",
+                    response.get_data(as_text=True).strip(),
+                )
+            )
+        return response
+
+    def trouble(self) -> Trouble | None:
+        """Why something was not accepted."""
+        return self._troubles[0] if self._troubles else None
+
+
+Watched = WatchedServer | WatchedEventServer
+
+
+class Ears(logging.Handler):
+    """Keeps the log off the console, and hears of what came and was no HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard_nonsense = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and 400 in record.args:
+            self.heard_nonsense = True
+
+
+def _wrong_token(status: int) -> Trouble:
+    """The token of whoever came is missing (401) or wrong (403)."""
+    what, what_english = (
+        ("没有带 token", "no token") if status == 401 else ("token 不对", "a wrong token")
+    )
+    return Trouble(
+        f"OneBot 来了，但是{what}：NapCat“网络配置”里这一项的 token 要和 --token（代码里的 "
+        "access_token 或 secret）一模一样，改了要保存。",
+        f"OneBot came with {what_english}: the token of this entry in NapCat's network settings "
+        "must be the same as --token (access_token or secret in the code).",
+    )
+
+
+def receive(report: Report, url: str, token: str | None, seconds: float, ears: Ears) -> None:
+    """Wait for OneBot at a URL; Trouble when it does not come, or is not let in."""
+    try:
+        server = _server_at(url, token, seconds)
+    except ValueError as error:
+        raise Trouble("地址写错了。", str(error)) from error
+    try:
+        server.start()
+    except OneBotError as error:
+        raise Trouble("我们没法在这个地址上等 OneBot。", str(error)) from error
+    with server:
+        report.good(f"我们在 {server.url} 等 OneBot。", f"We wait for OneBot at {server.url}.")
+        if server.host in EVERYWHERE:
+            report.note(
+                f"NapCat 里填这台机器的 IP，不是 {server.host}。",
+                f"In NapCat fill in the IP of this machine, not {server.host}.",
+            )
+        if not token and not is_loopback(server.host):
+            report.note(
+                "没有 token，谁都能连进来：设置一个。", "Without a token anybody may come: set one."
+            )
+        event = _first_event(report, server, ears, seconds)
+        report.good("OneBot 来了。", "OneBot has come.")
+        if token:
+            report.good("token 正确。", "The token is right.")
+        report_events(report, [event] if event else [])
+        if isinstance(server, WatchedServer):
+            api: Actions = next(iter(server.bots.values()), server)
+            try:
+                report_account(report, api, api.request("get_version_info"))
+            except OneBotError as error:
+                raise Trouble("OneBot 来了，但是调用出错了。", str(error)) from error
+
+
+def _server_at(url: str, token: str | None, seconds: float) -> Watched:
+    parts = address_to_serve(url)
+    host, port = parts.hostname or "", parts.port or 80
+    if parts.scheme == "http":
+        return WatchedEventServer(host, port, path=parts.path or "/", secret=token)
+    return WatchedServer(host, port, token, timeout=seconds)
+
+
+def _first_event(report: Report, server: Watched, ears: Ears, seconds: float) -> Event | None:
+    """The first event; None when somebody is there who sends none. Trouble when nobody is."""
+    report.note(f"最多等 {seconds:g} 秒。", f"It may take {seconds:g} s.")
+    if isinstance(server, WatchedEventServer):
+        report.note("现在给机器人发一条消息。", "Write something to the bot now.")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            return server.events.get(timeout=SLICE_SECONDS)
+        except Empty:
+            trouble = server.trouble()
+            if trouble is None and ears.heard_nonsense:
+                trouble = _no_http()
+            if trouble is not None:
+                raise trouble from None
+    if isinstance(server, WatchedServer) and server.bots:
+        return None
+    raise _nobody_came(server, seconds)
+
+
+def _no_http() -> Trouble:
+    return Trouble(
+        "有东西连上来了，但说的不是 HTTP：NapCat 里的地址要以 http:// 开头（不是 https://）。",
+        "Something came that does not speak HTTP: the address in NapCat must begin with http:// "
+        "(not https://).",
+    )
+
+
+def _nobody_came(server: Watched, seconds: float) -> Trouble:
+    is_http = isinstance(server, WatchedEventServer)
+    kind, came = ("HTTP", "posted") if is_http else ("WebSocket", "connected")
+    return Trouble(
+        f"{seconds:g} 秒里没有人来 {server.url}：NapCat“网络配置”里要有启用了的“{kind} 客户端”"
+        f"（如果是“{kind} 服务器”，两边就都在等），填的就是这个地址。",
+        f"Nobody {came} to {server.url} within {seconds:g} s: NapCat needs an enabled "
+        f'"{kind} client" with this address (with a "{kind} server" both sides would wait).',
+        *([_from_elsewhere(server)] if is_loopback(server.host) else []),
+        *_the_other_way(server, "http" if is_http else "ws"),
+    )
+
+
+def _from_elsewhere(server: Watched) -> tuple[str, str]:
+    if in_container():
+        return (
+            f"我们在 Docker 容器里，{server.host} 只有容器自己能连：host 改成 0.0.0.0，设置 token，"
+            f"并映射端口（-p {server.port}:{server.port}）。",
+            f"We are in a Docker container, and {server.host} is for the inside only: let host be "
+            f"0.0.0.0 with a token, and publish the port (-p {server.port}:{server.port}).",
+        )
+    return (
+        f"NapCat 在 Docker 或别的机器里时，它的 {server.host} 不是这里：host 改成 0.0.0.0，"
+        "设置 token，NapCat 里填这台机器的 IP（Docker 里可以填 host.docker.internal）。",
+        f"If NapCat runs in Docker or elsewhere, its {server.host} is not here: let host be "
+        "0.0.0.0 with a token, and fill in this machine's IP (host.docker.internal from Docker).",
+    )
+
+
+def _the_other_way(server: Watched, scheme: str) -> list[tuple[str, str]]:
+    """A hint, where NapCat itself seems to wait."""
+    return [
+        (
+            f"也许 NapCat 在等我们去连：试试 doctor {scheme}://127.0.0.1:{port}。",
+            f"Perhaps NapCat waits for us: try doctor {scheme}://127.0.0.1:{port}.",
+        )
+        for port in open_ports("127.0.0.1")
+        if NAPCAT_SERVERS.get(port) == scheme and port != server.port
+    ]

@@ -1,0 +1,666 @@
+"""The command `doctor`: every way in which it does not work, made for real, is told apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from websocket import WebSocketException, create_connection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+
+from onebot_simple import probe
+from onebot_simple.__main__ import main
+from onebot_simple.simulator import Simulator
+
+from .peers import connect_event, ok, wait_until
+from .test_examples import free_port
+
+TOKEN = "secret-token"
+SHORT = ["--wait", "0.2"]
+
+
+@pytest.fixture(autouse=True)
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("ONEBOT_") or name.lower() in probe.PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(probe, "CONTAINER_MARK", tmp_path / "absent")
+
+
+class Doctor:
+    """Runs the command, and checks what every run promises."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        code = main(["doctor", *arguments])
+        shown = self.capsys.readouterr()
+        assert shown.err == ""
+        assert TOKEN not in shown.out
+        assert "not-the-one" not in shown.out
+        assert (code == 0) == ("✘" not in shown.out) == ("✔ 一切正常。 All is well." in shown.out)
+        return code, shown.out
+
+    def finds(self, words: str, *arguments: str) -> str:
+        """The one bad line has these words; all that is shown."""
+        code, shown = self(*arguments)
+        assert code == 1
+        [bad] = [line for line in shown.splitlines() if line.startswith("✘")]
+        assert words in bad, shown
+        return shown
+
+    def is_content(self, *arguments: str) -> str:
+        code, shown = self(*arguments)
+        assert code == 0, shown
+        return shown
+
+
+@pytest.fixture
+def doctor(capsys: pytest.CaptureFixture[str]) -> Doctor:
+    return Doctor(capsys)
+
+
+@pytest.fixture
+def qq() -> Iterator[Simulator]:
+    with Simulator(reconnect_interval=100) as one:
+        yield one
+
+
+@pytest.fixture
+def strict() -> Iterator[Simulator]:
+    """It wants a token."""
+    with Simulator(TOKEN, reconnect_interval=100) as one:
+        yield one
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ssl.SSLContext:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@contextmanager
+def tcp_server(answer: Callable[[socket.socket], object]) -> Iterator[int]:
+    """The port of a server that does as `answer` says with every connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            try:
+                answer(connection)
+            except OSError:
+                connection.close()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        listener.close()
+        thread.join()
+        for connection in connections:
+            connection.close()
+
+
+@contextmanager
+def web_server(pages: dict[str, tuple[int, dict[str, str], str]]) -> Iterator[int]:
+    """The port of an HTTP server with these pages, the one under "*" for all others."""
+
+    class Requests(BaseHTTPRequestHandler):
+        timeout = 5
+
+        def do_GET(self) -> None:
+            status, headers, page = pages.get(self.path, pages["*"])
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answer_to(frame: str | bytes, data: dict[str, Any]) -> dict[str, Any]:
+    call = json.loads(frame)
+    return {**ok(data.get(call["action"], {})), "echo": call["echo"]}
+
+
+@contextmanager
+def ws_server(
+    *,
+    refusal: Callable[[ServerConnection, Request], Response | None] | None = None,
+    context: ssl.SSLContext | None = None,
+    events: list[dict[str, Any]] | None = None,
+    data: dict[str, Any] | None = None,
+) -> Iterator[int]:
+    """The port of a WebSocket server; `data` is what it answers, by action."""
+
+    def handler(connection: ServerConnection) -> None:
+        greeting = {**connect_event(), "time": time.time()}
+        with suppress(ConnectionClosed):
+            for event in [greeting] if events is None else events:
+                connection.send(json.dumps(event))
+            for frame in connection:
+                connection.send(json.dumps(answer_to(frame, data or {})))
+
+    server = serve(handler, "127.0.0.1", 0, ssl=context, process_request=refusal, compression=None)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.socket.getsockname()[1]
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def swapped(url: str, scheme: str) -> str:
+    return scheme + url[url.index(":") :]
+
+
+# -- all is well ----------------------------------------------------------------------------------
+
+
+def test_a_websocket_that_works(doctor: Doctor, strict: Simulator) -> None:
+    shown = doctor.is_content(strict.ws_url, "--token", TOKEN)
+    for words in (
+        "端口",
+        "✔ 那里说的是 WebSocket。 WebSocket is spoken there.",
+        "✔ token 正确。 The token is right.",
+        "NapCat.Onebot 4.18.13-simulator",
+        "✔ 账号是 10001 Bot。 The account is 10001 Bot.",
+        "✔ QQ 在线。 The account is online.",
+        "✔ 时钟一致，相差 ",
+    ):
+        assert words in shown
+
+
+def test_an_http_api_that_works(doctor: Doctor, qq: Simulator) -> None:
+    shown = doctor.is_content(qq.http_url)
+    assert "✔ OneBot 不要 token。 OneBot wants no token." in shown
+    assert "✔ 账号是 10001 Bot。" in shown
+
+
+def test_onebot_connects_to_us(doctor: Doctor, strict: Simulator) -> None:
+    port = free_port()
+    strict.connect_to(f"ws://127.0.0.1:{port}")
+    shown = doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--token", TOKEN)
+    assert "✔ OneBot 来了。 OneBot has come." in shown
+    assert "✔ token 正确。" in shown
+    assert "✔ 账号是 10001 Bot。" in shown
+    assert "✔ 时钟一致" in shown
+
+
+@contextmanager
+def posting(simulator: Simulator, url: str, secret: str | None = None) -> Iterator[None]:
+    """Somebody writes to the bot, again and again, until the doctor has done."""
+    simulator.post_to(url, secret)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.05):
+            simulator.send_group("hi")
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("message_format", ["array", "string"])
+def test_onebot_posts_to_us(doctor: Doctor, message_format: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}/events"
+    with Simulator(message_format=message_format) as qq, posting(qq, url, TOKEN):
+        shown = doctor.is_content("--reverse", url, "--token", TOKEN)
+    assert f"✔ 消息格式是 {message_format}" in shown
+    assert "现在给机器人发一条消息" in shown
+
+
+def test_a_certificate_that_is_trusted(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, context: ssl.SSLContext
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with ws_server(context=context) as port:
+        doctor.is_content(f"wss://localhost:{port}")
+
+
+# -- the address, the host, the port --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "detail"),
+    [
+        ("http://<host>:<port>", "<host>:<port>"),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("ws://127.0.0.1:99999", "端口号"),
+    ],
+)
+def test_an_address_that_is_none(doctor: Doctor, url: str, detail: str) -> None:
+    assert detail in doctor.finds("地址写错了", url)
+    assert detail in doctor.finds("地址写错了", "--reverse", url)
+
+
+def test_a_host_that_does_not_resolve(doctor: Doctor) -> None:
+    doctor.finds("找不到主机 no-such-host.invalid", "ws://no-such-host.invalid:3001")
+    doctor.finds("找不到主机", f"ws://{'x' * 70}.invalid:3001")
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("ws", "WebSocket"), ("http", "HTTP")])
+def test_a_closed_port(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, scheme: str, kind: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        open_port = listener.getsockname()[1]
+        monkeypatch.setattr(probe, "USUAL_PORTS", {open_port: "here", free_port(): "not here"})
+        monkeypatch.setattr("onebot_simple.doctor.USUAL_PORTS", probe.USUAL_PORTS)
+        shown = doctor.finds(f"启用了的“{kind} 服务器”", f"{scheme}://127.0.0.1:{free_port()}")
+    assert f"那里开着的常用端口：{open_port} (here)。" in shown
+    assert f"“{kind} 客户端”不开端口" in shown
+    assert "Docker" not in shown
+
+
+def test_a_closed_port_inside_a_container(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(probe, "CONTAINER_MARK", tmp_path)
+    shown = doctor.finds("关着", f"ws://localhost:{free_port()}")
+    assert "localhost 是容器自己" in shown
+    assert "host.docker.internal" in shown
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full backlog drops SYNs there")
+def test_a_firewall_that_swallows_everything(doctor: Doctor) -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for one in (first, second):
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        doctor.finds("防火墙", f"ws://127.0.0.1:{listener.getsockname()[1]}", *SHORT)
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http", "wss", "https"])
+def test_a_program_that_never_answers(doctor: Doctor, scheme: str) -> None:
+    with tcp_server(lambda connection: None) as port:
+        doctor.finds("0.2 秒里什么也不回答", f"{scheme}://127.0.0.1:{port}", *SHORT)
+
+
+def test_a_program_that_speaks_something_else(doctor: Doctor) -> None:
+    with tcp_server(lambda connection: connection.sendall(b"SSH-2.0-x\r\n")) as port:
+        doctor.finds("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}", *SHORT)
+    with tcp_server(lambda connection: connection.close()) as port:
+        doctor.finds("不是 HTTP，也不是 WebSocket", f"http://127.0.0.1:{port}", *SHORT)
+
+
+def test_a_web_page_that_is_not_onebot(doctor: Doctor) -> None:
+    pages = {"*": (301, {"Location": "https://example.org/?k=1"}, "")}
+    with web_server(pages) as port:
+        shown = doctor.finds("不是 OneBot（它回答 HTTP 301", f"http://127.0.0.1:{port}")
+    assert "https://example.org/" in shown
+
+
+def test_the_webui_of_napcat(doctor: Doctor) -> None:
+    pages = {"/": (301, {"Location": "/webui"}, ""), "*": (404, {}, "Not Found")}
+    with web_server(pages) as port:
+        for scheme in ("http", "ws"):
+            doctor.finds("WebUI（管理页面），不是 API", f"{scheme}://127.0.0.1:{port}")
+    with web_server({"*": (200, {}, "<title>NapCat WebUI</title>")}) as port:
+        doctor.finds("WebUI（管理页面），不是 API", f"http://127.0.0.1:{port}", "--token", TOKEN)
+
+
+def test_a_proxy_in_the_environment_is_named_and_not_used(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, qq: Simulator
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://name:{TOKEN}@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALL_PROXY", "")
+    for url in (qq.http_url, qq.ws_url):
+        shown = doctor.is_content(url)
+        assert "代理（http_proxy）" in shown
+        assert "name" not in shown
+
+
+# -- what is spoken there -------------------------------------------------------------------------
+
+
+def test_http_and_websocket_mixed_up(doctor: Doctor, qq: Simulator) -> None:
+    doctor.finds("说的是 HTTP，不是 WebSocket", swapped(qq.http_url, "ws"))
+    doctor.finds("是 WebSocket 的：改用 WsClient", swapped(qq.ws_url, "http"))
+
+
+def test_a_websocket_server_that_calls_http_a_bad_request(doctor: Doctor) -> None:
+    def refusal(connection: ServerConnection, request: Request) -> Response | None:
+        wanted = request.headers.get("Upgrade")
+        return None if wanted else connection.respond(400, "Bad Request\n")
+
+    with ws_server(refusal=refusal) as port:
+        doctor.finds("是 WebSocket 的：改用 WsClient", f"http://127.0.0.1:{port}")
+
+
+def test_tls_where_there_is_none(doctor: Doctor, qq: Simulator) -> None:
+    doctor.finds("没有 TLS：地址改成 http://", swapped(qq.http_url, "https"), *SHORT)
+    doctor.finds("没有 TLS：地址改成 ws://", swapped(qq.ws_url, "wss"), *SHORT)
+
+
+def test_no_tls_where_it_is_wanted(doctor: Doctor, context: ssl.SSLContext) -> None:
+    with ws_server(context=context) as port:
+        doctor.finds("要 TLS：地址改成 wss://", f"ws://127.0.0.1:{port}")
+        doctor.finds("要 TLS：地址改成 https://", f"http://127.0.0.1:{port}")
+
+
+def test_a_tls_server_that_explains_it_in_plain_http(
+    doctor: Doctor, context: ssl.SSLContext
+) -> None:
+    def answer(connection: socket.socket) -> None:
+        if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            context.wrap_socket(connection, server_side=True).close()
+        else:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with tcp_server(answer) as port:
+        doctor.finds("要 TLS：地址改成 https://", f"http://127.0.0.1:{port}")
+
+
+def test_a_certificate_that_nobody_vouches_for(doctor: Doctor, context: ssl.SSLContext) -> None:
+    with ws_server(context=context) as port:
+        for scheme in ("wss", "https"):
+            shown = doctor.finds("证书不受信任", f"{scheme}://localhost:{port}")
+            assert "ca_file=" in shown
+
+
+def refuse(status: int, connection: ServerConnection, request: Request) -> Response:
+    return connection.respond(status, "")
+
+
+@pytest.mark.parametrize("given", [[], ["--token", "not-the-one"]])
+def test_a_token_that_is_missing_or_wrong(
+    doctor: Doctor, strict: Simulator, given: list[str]
+) -> None:
+    words = "token 不对" if given else "要 token，但没有给"
+    doctor.finds(f"{words}（HTTP 403）", strict.http_url, *given)
+    doctor.finds(f"{words}（1403）", strict.ws_url, *given)
+    for status in (401, 403):
+        with ws_server(refusal=partial(refuse, status)) as port:
+            doctor.finds(f"{words}（HTTP {status}）", f"ws://127.0.0.1:{port}", *given)
+        with web_server({"*": (status, {}, "")}) as port:
+            doctor.finds(f"{words}（HTTP {status}）", f"http://127.0.0.1:{port}", *given)
+
+
+def test_a_path_that_is_not_there(doctor: Doctor, qq: Simulator) -> None:
+    def refusal(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(404, "") if request.path != "/" else None
+
+    doctor.finds("路径 /onebot 不对", f"{qq.http_url}/onebot")
+    with ws_server(refusal=refusal) as port:
+        doctor.finds("路径 /onebot 不对", f"ws://127.0.0.1:{port}/onebot/")
+    answer = json.dumps({"status": "ok", "retcode": 0, "data": {}})
+    with web_server({"/get_version_info": (200, {}, answer), "*": (404, {}, "")}) as port:
+        doctor.finds("路径 /v11 不对", f"http://127.0.0.1:{port}/v11")
+
+
+def test_a_path_without_events(doctor: Doctor, qq: Simulator) -> None:
+    doctor.finds("路径 /api 上没有事件", f"{qq.ws_url}/api")
+
+
+def test_a_path_or_a_program_that_answers_no_calls(doctor: Doctor, qq: Simulator) -> None:
+    qq.swallow()
+    doctor.finds("动作没有回答", f"{qq.ws_url}/event", *SHORT)
+
+
+# -- the account ----------------------------------------------------------------------------------
+
+
+def test_an_account_that_is_offline(doctor: Doctor, qq: Simulator) -> None:
+    qq.world.online = False
+    doctor.finds("QQ 掉线了", qq.ws_url)
+
+
+def test_clocks_that_differ(doctor: Doctor) -> None:
+    for skew in (-3600, 3600):
+        event = {**connect_event(), "time": time.time() + skew}
+        with ws_server(events=[event]) as port:
+            shown = doctor.finds("时钟和这里的差", f"ws://127.0.0.1:{port}")
+            assert "3600 秒" in shown or "3599 秒" in shown or "3601 秒" in shown
+
+
+def test_an_event_without_time_is_nothing_bad(doctor: Doctor) -> None:
+    with ws_server(events=[{"post_type": "meta_event"}]) as port:
+        assert "时钟" not in doctor.is_content(f"ws://127.0.0.1:{port}")
+
+
+def test_odd_answers_are_shown_on_one_line(doctor: Doctor) -> None:
+    login = {"user_id": 1, "nickname": "a\nb\x1b[0m"}
+    with ws_server(data={"get_login_info": login, "get_status": []}) as port:
+        assert "账号是 1 a\\nb\\x1b[0m。" in doctor.is_content(f"ws://127.0.0.1:{port}")
+
+
+# -- OneBot should come to us ---------------------------------------------------------------------
+
+
+def test_nobody_comes(doctor: Doctor) -> None:
+    for scheme, kind in (("ws", "WebSocket"), ("http", "HTTP")):
+        url = f"{scheme}://127.0.0.1:{free_port()}"
+        shown = doctor.finds(f"0.2 秒里没有人来 {url}", "--reverse", url, *SHORT)
+        assert f"启用了的“{kind} 客户端”（如果是“{kind} 服务器”，两边就都在等）" in shown
+        assert "NapCat 在 Docker 或别的机器里时" in shown
+
+
+def test_nobody_comes_into_a_container(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(probe, "CONTAINER_MARK", tmp_path)
+    port = free_port()
+    shown = doctor.finds("没有人来", "--reverse", f"ws://127.0.0.1:{port}", *SHORT)
+    assert (
+        f"只有容器自己能连：host 改成 0.0.0.0，设置 token，并映射端口（-p {port}:{port}）" in shown
+    )
+
+
+def test_both_sides_wait(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, qq: Simulator) -> None:
+    ports = {int(url.rpartition(":")[2]): url[: url.index(":")] for url in (qq.ws_url, qq.http_url)}
+    monkeypatch.setattr(probe, "USUAL_PORTS", dict.fromkeys(ports, ""))
+    monkeypatch.setattr("onebot_simple.reception.NAPCAT_SERVERS", ports)
+    for url in (qq.ws_url, qq.http_url):
+        mine = f"{url[: url.index(':')]}://127.0.0.1:{free_port()}"
+        shown = doctor.finds("没有人来", "--reverse", mine, *SHORT)
+        assert f"也许 NapCat 在等我们去连：试试 doctor {url}。" in shown
+
+
+def test_somebody_only_looks_whether_the_port_is_open(doctor: Doctor) -> None:
+    for scheme in ("ws", "http"):
+        port = free_port()
+        looking = threading.Thread(target=lambda port=port: knock(port, b""), daemon=True)
+        looking.start()
+        doctor.finds("没有人来", "--reverse", f"{scheme}://127.0.0.1:{port}", "--wait", "0.5")
+        looking.join()
+
+
+def knock(port: int, data: bytes) -> None:
+    """Connect as soon as somebody listens, send this, and hang up."""
+    with wait_until(lambda: connected(port)) as connection:
+        connection.sendall(data)
+        connection.settimeout(5)
+        with suppress(OSError):
+            connection.recv(100) if data else None
+
+
+def connected(port: int) -> socket.socket | None:
+    with suppress(OSError):
+        return socket.create_connection(("127.0.0.1", port))
+    return None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"), [("ws", "说的不是 WebSocket"), ("http", "说的不是 HTTP")]
+)
+def test_it_comes_with_tls(doctor: Doctor, scheme: str, words: str) -> None:
+    port = free_port()
+    hello = b"\x16\x03\x01\x00\x05hello\r\n\r\n"
+    coming = threading.Thread(target=knock, args=(port, hello), daemon=True)
+    coming.start()
+    doctor.finds(words, "--reverse", f"{scheme}://127.0.0.1:{port}")
+    coming.join()
+
+
+@pytest.mark.parametrize(
+    ("its_token", "words"), [("", "没有带 token"), ("not-the-one", "token 不对")]
+)
+def test_it_comes_with_another_token(
+    doctor: Doctor, qq: Simulator, its_token: str, words: str
+) -> None:
+    url = f"ws://127.0.0.1:{free_port()}"
+    qq.connect_to(url, its_token)
+    doctor.finds(f"OneBot 来了，但是{words}", "--reverse", url, "--token", TOKEN)
+    url = f"http://127.0.0.1:{free_port()}/"
+    with posting(qq, url, its_token or None):
+        doctor.finds(f"OneBot 来了，但是{words}", "--reverse", url, "--token", TOKEN)
+
+
+def test_it_posts_to_another_path(doctor: Doctor, qq: Simulator) -> None:
+    port = free_port()
+    with posting(qq, f"http://127.0.0.1:{port}/other"):
+        doctor.finds(
+            "路径是 /other，我们等的是 /events", "--reverse", f"http://127.0.0.1:{port}/events"
+        )
+
+
+def test_it_posts_where_a_websocket_is_wanted(doctor: Doctor, qq: Simulator) -> None:
+    port = free_port()
+    with posting(qq, f"http://127.0.0.1:{port}/"):
+        doctor.finds("说的不是 WebSocket", "--reverse", f"ws://127.0.0.1:{port}")
+
+
+def test_a_websocket_comes_where_posts_are_wanted(doctor: Doctor, qq: Simulator) -> None:
+    port = free_port()
+    qq.connect_to(f"ws://127.0.0.1:{port}/")
+    doctor.finds("来的是 WebSocket", "--reverse", f"http://127.0.0.1:{port}/")
+
+
+def test_what_is_posted_is_no_event(doctor: Doctor) -> None:
+    port = free_port()
+    body = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    coming = threading.Thread(
+        target=knock, args=(port, body + b"Content-Length: 2\r\n\r\n[]"), daemon=True
+    )
+    coming.start()
+    shown = doctor.finds("不能接收（HTTP 400）", "--reverse", f"http://127.0.0.1:{port}")
+    assert "内容不是 JSON 对象" in shown
+    coming.join()
+
+
+def test_an_account_that_sends_no_events(doctor: Doctor) -> None:
+    port = free_port()
+
+    def come() -> None:
+        wait_until(lambda: connected(port)).close()
+        headers = ["X-Self-ID: 10001", "X-Client-Role: API"]
+        url = f"ws://127.0.0.1:{port}"
+        socket = create_connection(url, header=headers, suppress_origin=True, timeout=10)
+        with suppress(WebSocketException, OSError):
+            while frame := socket.recv():
+                socket.send(json.dumps(answer_to(frame, {})))
+        socket.shutdown()  # type: ignore[no-untyped-call]
+
+    coming = threading.Thread(target=come, daemon=True)
+    coming.start()
+    doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--wait", "0.5")
+    coming.join()
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_a_port_that_is_taken(doctor: Doctor, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        assert "端口被占用" in doctor.finds("没法在这个地址上等", "--reverse", url)
+
+
+def test_we_serve_without_tls(doctor: Doctor) -> None:
+    assert "不带 TLS" in doctor.finds("地址写错了", "--reverse", "wss://127.0.0.1:8765")
+
+
+# -- the console ----------------------------------------------------------------------------------
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, bytes]:
+    done = subprocess.run(
+        [sys.executable, "-m", "onebot_simple", "doctor", *arguments],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=30,
+    )
+    assert done.stderr == b""
+    return done.returncode, done.stdout
+
+
+def test_the_environment_says_where_onebot_is(strict: Simulator) -> None:
+    code, shown = run(ONEBOT_URL=strict.http_url, ONEBOT_TOKEN=TOKEN, PYTHONIOENCODING="utf-8")
+    assert code == 0
+    assert strict.http_url in shown.decode()
+    assert TOKEN not in shown.decode()
+    assert b"\x1b" not in shown  # no colours in a pipe
+
+
+def test_a_gbk_console_gets_marks_that_it_has(qq: Simulator) -> None:
+    code, shown = run(f"{qq.http_url}/onebot", PYTHONIOENCODING="gbk")
+    assert code == 1
+    lines = shown.decode("gbk").splitlines()
+    assert lines[0].startswith("√ 地址")
+    assert any(line.startswith("× 路径 /onebot") for line in lines)
+    assert not any("\\u" in line for line in lines)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no pty")
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_colours_are_for_terminals_that_want_them(qq: Simulator, no_colour: str) -> None:
+    keyboard, screen = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "onebot_simple", "doctor", qq.ws_url],
+        stdout=screen,
+        env={**os.environ, "NO_COLOR": no_colour, "PYTHONIOENCODING": "utf-8"},
+    ) as process:
+        assert process.wait(30) == 0
+    os.close(screen)
+    shown = os.read(keyboard, 100_000)
+    os.close(keyboard)
+    assert ("\x1b[32m✔".encode() in shown) is not bool(no_colour)
+    assert (b"\x1b" in shown) is not bool(no_colour)
