@@ -1,0 +1,25 @@
+# 第 17 课：大文件。一块一块地下载、上传，不管多大，还有进度条。
+# Lesson 17: large files. Down and up in chunks, however large, with a progress bar.
+# 私聊发给机器人一个文件：它存到 downloads，再发回来 / send it a file: it keeps it, and returns it.
+import os
+
+from onebot_simple import WsClient, segment
+
+bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
+
+
+def show(done, total):
+    print("#" * (40 * done // total), end="\n" if done == total else "\r", flush=True)
+
+
+@bot.on_private_message
+def keep(event):
+    os.makedirs("downloads", exist_ok=True)
+    for part in segment.to_list(event):
+        if part["type"] in ("file", "image"):
+            file = part["data"].get("file_id") or part["data"]["file"]
+            path = bot.download_file(file, to="downloads", progress=show)
+            return segment.file(bot.upload_file(path, progress=show)["file_path"], name=path.name)
+
+
+bot.run()
