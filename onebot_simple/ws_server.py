@@ -47,7 +47,6 @@ SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 HANDSHAKE_SECONDS = 10
 MAX_CONNECTIONS = 2000  # each costs some threads
 MAX_SIZE = 64 * 1024 * 1024
-SEND_SECONDS = 30  # a peer that takes nothing for so long is gone
 GOODBYE_SECONDS = 0.4
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 ACCEPT_PAUSE = 0.5
@@ -395,7 +394,7 @@ class WsServer(Bot):
         """One connection, from the handshake to the end; on a thread of its own."""
         assert websocket.request is not None
         peer = _Peer(websocket, websocket.request, self._complain)
-        _limit_sending(websocket.socket)
+        _limit_sending(websocket.socket, self.ping_timeout)
         self._join(peer)
         reason: object = "stopped"
         try:
@@ -431,13 +430,15 @@ def _token_of(request: Request) -> str:
     return ""
 
 
-def _limit_sending(sock: socket.socket) -> None:
+def _limit_sending(sock: socket.socket, seconds: float) -> None:
     """A peer that reads nothing must not hold a sender, and the lock it has, for ever."""
-    seconds = struct.pack("ll", SEND_SECONDS, 0)
+    milliseconds = int(min(seconds, 86400) * 1000) or 1
     if os.name == "nt":
-        seconds = struct.pack("I", SEND_SECONDS * 1000)
+        limit = struct.pack("I", milliseconds)
+    else:
+        limit = struct.pack("ll", milliseconds // 1000, milliseconds % 1000 * 1000)
     with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _listed(bots: dict[int, Account]) -> str:

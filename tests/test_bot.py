@@ -13,6 +13,7 @@ import pytest
 from onebot_simple import (
     ActionFailed,
     ApiNotAvailable,
+    ApiTimeout,
     EventServer,
     NetworkError,
     WaitTimeout,
@@ -22,7 +23,7 @@ from onebot_simple import (
 )
 
 from .conftest import Stage
-from .peers import failed, message, text_of, wait_until
+from .peers import failed, message, ok, text_of, wait_until
 
 # -- answering ------------------------------------------------------------------------------------
 
@@ -769,3 +770,51 @@ def test_an_ipv6_address_has_its_brackets_in_the_url(kind: type[EventServer | Ws
         assert server.url.startswith(("http://[::1]:", "ws://[::1]:"))
         with pytest.raises(NetworkError, match=r"\[::1\]:\d+: the port is already in use"):
             kind("::1", server.port).start()
+
+
+def test_streams_are_counted_as_calls(calling_stage: Stage) -> None:
+    stage = calling_stage
+    stage.api.answers["bad"] = lambda params: failed(1200, "no")
+    stage.go()
+    assert list(stage.bot.stream_action("download")) == [{"message_id": 1234}]
+    with pytest.raises(ActionFailed):
+        list(stage.bot.stream_action("bad"))
+    stats = stage.bot.stats
+    assert (stats["calls"], stats["failures"]) == (2, 1)
+
+
+def test_calls_that_never_get_an_answer_are_failures_and_leave_nothing(
+    calling_stage: Stage,
+) -> None:
+    stage, release = calling_stage, threading.Event()
+
+    def slow(params: dict[str, Any]) -> dict[str, Any]:
+        release.wait(10)
+        return failed(1, "late")
+
+    stage.api.answers["slow"] = slow
+    stage.go()
+    for number in range(20):
+        with pytest.raises(ApiTimeout):
+            stage.bot.request("slow", {"number": number}, timeout=0.01)
+    assert (stage.bot.stats["calls"], stage.bot.stats["failures"]) == (20, 20)
+    release.set()
+    assert stage.bot.call_action("quick") == {"message_id": 1234}
+    assert not waiting_calls(stage.bot)
+
+
+def test_streams_that_are_left_early_leave_nothing(calling_stage: Stage) -> None:
+    stage = calling_stage
+    stage.api.answers["endless"] = lambda params: ok({"type": "stream"})
+    stage.go()
+    for _ in range(20):
+        assert next(stage.bot.stream_action("endless")) == {"type": "stream"}
+    assert not waiting_calls(stage.bot)
+
+
+def waiting_calls(bot: EventServer | WsClient | WsServer) -> dict[str, Any]:
+    if isinstance(bot, EventServer):
+        return {}
+    connection = bot._connection if isinstance(bot, WsClient) else bot._api_of(bot._target())
+    assert connection is not None
+    return connection._waiting

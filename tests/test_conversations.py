@@ -263,6 +263,24 @@ def test_a_system_without_threads_to_give_makes_jobs_wait(
     assert seen == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
 
 
+def test_jobs_that_no_thread_could_take_before_the_end_block_nothing_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_more(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    conversations = Conversations()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        conversations.put("a", pytest.fail, "it was to be dropped")
+        assert conversations.end(0.05) == 1
+    conversations.open()
+    done = threading.Event()
+    conversations.put("a", done.set)
+    assert done.wait(2)
+    conversations.end(1)
+
+
 def test_random_conversations_of_askers_and_speakers_keep_their_promises(
     conversations: Conversations,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -183,6 +184,72 @@ def test_a_stale_handle_works_again_when_the_account_is_back(server: WsServer) -
     wait_until(lambda: server.bots)
     assert account.send_like(1) == {"message_id": 1234}
     peer.close()
+
+
+def test_the_sockets_of_one_account_are_no_reconnection_and_one_that_comes_again_is(
+    server: WsServer,
+) -> None:
+    api, event = join(server, role="API"), join(server, role="Event")
+    wait_until(lambda: len(server._accounts.get(10001, {})) == 2)
+    assert server.stats["reconnects"] == 0
+    api.close()
+    wait_until(lambda: len(server._accounts[10001]) == 1)
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    event.push(message("meanwhile"))
+    wait_until(lambda: heard == ["meanwhile"])
+    api = join(server, role="API")
+    server.wait_connected(5)
+    assert server.stats["reconnects"] == 1
+    server.on_command("hi")(lambda event: "hello")
+    event.push(message("/hi", user_id=5))
+    wait_until(lambda: len(heard) == 2)
+    api.close()
+    event.close()
+
+
+def test_each_connection_and_its_end_is_a_line_with_the_reason(
+    server: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    first = join(server, None)
+    wait_until(lambda: server.bots)
+    second = join(server)
+    wait_until(lambda: "disconnected" in caplog.text)
+    second.close()
+    wait_until(lambda: caplog.text.count("disconnected") == 2)
+    first.close()
+    lines = [record.getMessage() for record in caplog.records if "connected" in record.msg]
+    assert [line.rpartition(". ")[0] for line in lines] == [
+        "account 10001 from 127.0.0.1 connected",
+        "account 10001 from 127.0.0.1 connected",
+        "account 10001 from 127.0.0.1 disconnected: replaced by a newer one",
+        "account 10001 from 127.0.0.1 disconnected: no close frame received or sent",
+    ]
+
+
+def test_handlers_hear_of_connections_in_the_order_of_the_facts(server: WsServer) -> None:
+    """However many connections of one account come and go at once."""
+    turns: list[str] = []
+    server.on_connect(lambda self_id: turns.append("+"))
+    server.on_disconnect(lambda self_id: turns.append("-"))
+
+    def come_and_go() -> None:
+        for _ in range(15):
+            peer = create_connection(
+                server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5
+            )
+            assert peer.sock
+            peer.sock.shutdown(socket.SHUT_RDWR)
+            peer.shutdown()  # type: ignore[no-untyped-call]
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    wait_until(lambda: not server.bots and turns.count("-") == turns.count("+") > 0)
+    assert "".join(turns) == "+-" * (len(turns) // 2)
 
 
 # -- who may come in ------------------------------------------------------------------------------
@@ -384,6 +451,65 @@ def test_stop_ends_peers_that_say_nothing_and_peers_that_never_shook_hands() -> 
         silent.settimeout(2)
         assert b"101" not in silent.recv(200)
     peer.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a limit as on POSIX")
+def test_a_system_without_files_to_give_makes_connections_wait(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import resource
+
+    monkeypatch.setattr(module, "ACCEPT_PAUSE", 0.01)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as late:
+        late.settimeout(5)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            late.connect(("127.0.0.1", server.port))
+            wait_until(lambda: "cannot take a connection" in caplog.text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        late.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"426" in late.recv(100)
+    assert dial(server) == 101
+
+
+def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(server: WsServer) -> None:
+    server.ping_timeout = 0.2
+    deaf = create_connection(server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5)
+    server.wait_connected(5)
+    errors: list[Exception] = []
+
+    def call(size: int) -> None:
+        try:
+            server.call_action("send_msg", message="x" * size)
+        except NetworkError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=call, args=(size,)) for size in [30_000_000] + [10] * 5]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(errors) == 6
+    wait_until(lambda: not server.bots)
+    peer = join(server)
+    server.wait_connected(5)
+    assert server.send_like(1) == {"message_id": 1234}
+    peer.close()
+    deaf.shutdown()  # type: ignore[no-untyped-call]
+
+
+def test_a_peer_that_vanishes_without_a_word_is_given_up() -> None:
+    with WsServer(port=0, ping_interval=0.1, ping_timeout=0.1) as server:
+        gone: list[Any] = []
+        server.on_disconnect(gone.append)
+        silent = create_connection(
+            server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5
+        )
+        server.wait_connected(5)
+        wait_until(lambda: gone == [1])
+        silent.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_a_hundred_accounts_are_all_answered(server: WsServer) -> None:
