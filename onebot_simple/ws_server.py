@@ -332,7 +332,7 @@ class WsServer(Bot):
 
     def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
         with self._changed:
-            taken = len(self._websockets)
+            taken = sum(thread.is_alive() for thread in self._websockets)
         if taken >= MAX_CONNECTIONS:
             self._complain("a connection", f"{taken} are open already")
             raise ConnectionRefusedError
