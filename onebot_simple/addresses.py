@@ -9,7 +9,7 @@ import errno
 import ipaddress
 import socket
 import ssl
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from .errors import NetworkError
 
@@ -65,6 +65,16 @@ def check_token(token: str | None) -> str | None:
             "access_token 里不能有中文、换行，首尾不能有空格：是不是复制多了？"
         )
     return token
+
+
+def take_token(query: str) -> tuple[str, str | None]:
+    """A query without its access_token, which urllib3 would put into its errors and its log; and
+    the token."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    tokens = [value for name, value in pairs if name == "access_token"]
+    if not tokens:
+        return query, None
+    return urlencode([pair for pair in pairs if pair[0] != "access_token"]), tokens[-1]
 
 
 def check_seconds(value: float, name: str) -> float:

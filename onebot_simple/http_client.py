@@ -28,6 +28,7 @@ from .addresses import (
     check_seconds,
     check_token,
     check_url,
+    take_token,
     without_secrets,
 )
 from .errors import ApiTimeout, AuthenticationError, NetworkError
@@ -59,11 +60,13 @@ class HttpClient(Actions):
         parts = check_url(api_root, "http")
         self.api_root = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.timeout = check_seconds(timeout, "timeout")
-        self._query = f"?{parts.query}" if parts.query else ""
+        query, token_in_query = take_token(parts.query)
+        self._query = f"?{query}" if query else ""
         self._shown = without_secrets(self.api_root)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if check_token(access_token):
-            self._headers["Authorization"] = f"Bearer {access_token}"
+        token = check_token(access_token or token_in_query)
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._verify = check_ca_file(ca_file) or True
         self._adapter = _Adapter(pool_maxsize=POOL_SIZE)  # no session: no proxy, cookie, redirect
 

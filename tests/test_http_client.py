@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -165,10 +167,27 @@ def test_the_token_goes_into_the_header_and_a_wrong_one_is_an_error(api: Api) ->
 
 def test_a_path_and_a_query_in_the_address_are_kept(api: Api) -> None:
     server = HttpApi(api)
-    with HttpClient(server.url + "/bots/one/?access_token=t") as client:
+    with HttpClient(server.url + "/bots/one/?who=%41&x=") as client:
         client.request("get_status")
-    assert api.calls[0][0] == "bots/one/get_status/?access_token=t".replace("status/", "status")
+    assert api.calls[0][0] == "bots/one/get_status?who=%41&x="
     server.close()
+
+
+@pytest.mark.parametrize("query", ["access_token=s3cret-t", "a=1&access_token=s3cret-t&b=2"])
+def test_a_token_in_the_address_goes_into_the_header_and_into_no_log_or_traceback(
+    api: Api, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = HttpApi(api, "s3cret-t")
+    with HttpClient(f"{server.url}?{query}") as client:
+        client.request("get_status")
+        assert "s3cret" not in api.calls[0][0]
+        server.close()
+        client.close()
+        with pytest.raises(NetworkError) as caught:
+            client.request("get_status")
+    shown = "".join(traceback.format_exception(caught.value)) + repr(client)
+    assert "s3cret" not in shown + caplog.text
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request", "406 Not Acceptable"])
