@@ -106,9 +106,10 @@ def test_a_lesson_is_short_and_opens_with_three_lines_of_comment(path: Path) -> 
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_a_lesson_imports_only_what_a_pupil_has(path: Path) -> None:
+def test_a_lesson_uses_only_what_is_public_and_what_a_pupil_has(path: Path) -> None:
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.Attribute) and node.attr.startswith("_")), node.attr
         if isinstance(node, ast.Import):
             modules |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

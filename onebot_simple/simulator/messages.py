@@ -133,8 +133,9 @@ def media(world: World, kind: str, data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(source, str) or not source:
         raise Failure(f"消息段 {kind} 缺少 file missing in its data")
     content = inline_content(source)
-    if content is None:  # a name, or the path or URL under which it was received or uploaded
-        known = find_file(world, source) or find_file(world, source.rpartition("/")[2])
+    if content is None:  # known by its name, or by a path or a URL of the simulator's own
+        last = source.rpartition("/")[2] if "/simulator" in source else None
+        known = find_file(world, source) or find_file(world, last)
         content = known.content if known else None
     name = data.get("name") if isinstance(data.get("name"), str) else None
     stored = keep_file(world, kind, content or b"", name, source)
