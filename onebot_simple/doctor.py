@@ -174,7 +174,7 @@ class _Forward:
             raise self._wrong_token(f"HTTP {reply.status}")
         if reply.status == 400 and not self.tls and self.place.speaks_tls():
             raise self._no_reply(silent=False)
-        if self.is_http and not reply.is_onebot:
+        if self.is_http and not reply.is_onebot and not self._takes_posts(path):
             raise self._no_api(reply)
         if not self.is_http and reply.status != 101:
             raise self._no_websocket(reply)
@@ -185,8 +185,11 @@ class _Forward:
         silent = False
         reply = None
         try:
-            reply = self.place.get(
-                path + self.query, tls=self.tls, upgrade=not self.is_http, token=self.token
+            reply = self.place.ask(
+                path + self.query,
+                tls=self.tls,
+                upgrade=not self.is_http,
+                token=self.token,
             )
         except ssl.SSLCertVerificationError as error:
             raise Trouble(
@@ -199,6 +202,13 @@ class _Forward:
         if reply is None:
             raise self._no_reply(silent)
         return reply
+
+    def _takes_posts(self, path: str) -> bool:
+        try:
+            reply = self.place.ask(path + self.query, tls=self.tls, token=self.token, body="{}")
+        except TimeoutError:
+            return False
+        return reply is not None and reply.is_onebot
 
     def _no_reply(self, silent: bool) -> Trouble:
         plain, secure = ("http", "https") if self.is_http else ("ws", "wss")
@@ -227,7 +237,7 @@ class _Forward:
     def _status(self, path: str, *, tls: bool, upgrade: bool = False) -> int:
         """Of a GET without token; 0 for no answer."""
         try:
-            reply = self.place.get(path, tls=tls, upgrade=upgrade)
+            reply = self.place.ask(path, tls=tls, upgrade=upgrade)
         except (TimeoutError, ssl.SSLCertVerificationError):
             return 0
         return reply.status if reply else 0
@@ -238,7 +248,7 @@ class _Forward:
         if reply.is_webui or self.place.port == WEBUI_PORT:
             return True
         try:
-            front = self.place.get("/", tls=self.tls)
+            front = self.place.ask("/", tls=self.tls)
         except TimeoutError:
             return False
         return front is not None and front.is_webui

@@ -76,21 +76,28 @@ class Place(NamedTuple):
         """A connection; OSError when there is none."""
         return socket.create_connection((self.host, self.port), self.seconds)
 
-    def get(
-        self, path: str, *, tls: bool, upgrade: bool = False, token: str | None = None
+    def ask(
+        self,
+        path: str,
+        *,
+        tls: bool,
+        upgrade: bool = False,
+        token: str | None = None,
+        body: str | None = None,
     ) -> Reply | None:
-        """What a GET is answered; None for what is no HTTP.
+        """What a GET, or a POST of a body, is answered; None for what is no HTTP.
 
         TimeoutError when nothing comes, SSLCertVerificationError for an unknown certificate.
         """
-        headers = dict(HANDSHAKE) if upgrade else {}
+        headers = dict(HANDSHAKE) if upgrade else {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         connection: HTTPConnection = (HTTPSConnection if tls else HTTPConnection)(
             self.host, self.port, timeout=self.seconds
         )
         try:
-            connection.request("GET", quote(path or "/", safe="/?&=%+"), headers=headers)
+            target = quote(path or "/", safe="/?&=%+")
+            connection.request("POST" if body else "GET", target, body, headers)
             with connection.getresponse() as response:
                 page = b"" if response.status == 101 else response.read1(BEGINNING)
         except (TimeoutError, ssl.SSLCertVerificationError):

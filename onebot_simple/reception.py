@@ -12,13 +12,14 @@ from typing import Any
 
 from flask import Response, request
 from websockets.exceptions import InvalidMessage
+from websockets.http11 import Request
 from websockets.sync.server import ServerConnection
 
 from .actions import Actions
 from .addresses import is_loopback
 from .console import Report, Trouble
 from .errors import OneBotError
-from .handlers import Event
+from .handlers import Event, printable
 from .listen import ListeningEventServer, ListeningServer, address_to_serve
 from .probe import in_container, open_ports, report_account, report_events
 
@@ -41,23 +42,21 @@ class WatchedServer(ListeningServer):
 
     def trouble(self) -> Trouble | None:
         """Why somebody was not let in."""
-        for visitor in list(self._visitors):
-            status = visitor.response.status_code if visitor.response else 0
-            error = visitor.protocol.handshake_exc
-            no_http = isinstance(error, InvalidMessage) and not isinstance(
-                error.__cause__,
-                EOFError,  # who only looks whether the port is open
-            )
-            if status in (401, 403):
-                return _wrong_token(status)
-            if no_http or status in (400, 426):
-                return Trouble(
-                    "有人连上来了，但说的不是 WebSocket：在 NapCat 里要新建“WebSocket 客户端”"
-                    "（不是“HTTP 客户端”），地址以 ws:// 开头（不是 wss://）。",
-                    "Somebody came who does not speak WebSocket: NapCat needs a "
-                    '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
-                )
-        return None
+        return next(filter(None, map(self._refused, list(self._visitors))), None)
+
+    def _refused(self, visitor: ServerConnection) -> Trouble | None:
+        status = visitor.response.status_code if visitor.response else 0
+        if status in (401, 403) and visitor.request and "Origin" not in visitor.request.headers:
+            return _wrong_token(status) if self._token else _foreign_host(visitor.request)
+        error = visitor.protocol.handshake_exc
+        if not isinstance(error, InvalidMessage) or isinstance(error.__cause__, EOFError):
+            return None  # among them a person with a browser, and who only looks
+        return Trouble(
+            "有人连上来了，但说的不是 WebSocket：在 NapCat 里要新建“WebSocket 客户端”"
+            "（不是“HTTP 客户端”），地址以 ws:// 开头（不是 wss://）。",
+            "Somebody came who does not speak WebSocket: NapCat needs a "
+            '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
+        )
 
 
 class WatchedEventServer(ListeningEventServer):
@@ -69,7 +68,6 @@ class WatchedEventServer(ListeningEventServer):
         self.app.after_request(self._note)
 
     def _note(self, response: Response) -> Response:
-        status = response.status_code
         if request.headers.get("Upgrade"):
             self._troubles.append(
                 Trouble(
@@ -79,24 +77,21 @@ class WatchedEventServer(ListeningEventServer):
                     "with http://; to use WebSocket, examine --reverse ws://...",
                 )
             )
-        elif status == 404:
-            self._troubles.append(
-                Trouble(
-                    f"推送来了，但路径是 {request.path}，我们等的是 {self.path}：两边要一样。",
-                    f"It posts to the path {request.path}, we wait at {self.path}: "
-                    "both must be the same.",
-                )
+        elif request.method == "POST" and response.status_code >= 400:
+            self._troubles.append(self._refused(response))
+        return response  # a GET is a person with a browser
+
+    def _refused(self, response: Response) -> Trouble:
+        status, words = response.status_code, response.get_data(as_text=True).strip()
+        if status == 404:
+            path = printable(request.path[:100])
+            return Trouble(
+                f"推送来了，但路径是 {path}，我们等的是 {self.path}：两边要一样。",
+                f"It posts to the path {path}, we wait at {self.path}: both must be the same.",
             )
-        elif status in (401, 403) and self._secret:
-            self._troubles.append(_wrong_token(status))
-        elif status >= 400 and request.method == "POST":
-            self._troubles.append(
-                Trouble(
-                    f"推送来了，但不能接收（HTTP {status}）。",
-                    response.get_data(as_text=True).strip(),
-                )
-            )
-        return response
+        if words.startswith("X-Signature"):
+            return _wrong_token(status)
+        return Trouble(f"推送来了，但不能接收（HTTP {status}）。", words)
 
     def trouble(self) -> Trouble | None:
         """Why something was not accepted."""
@@ -128,6 +123,15 @@ def _wrong_token(status: int) -> Trouble:
         "access_token 或 secret）一模一样，改了要保存。",
         f"OneBot came with {what_english}: the token of this entry in NapCat's network settings "
         "must be the same as --token (access_token or secret in the code).",
+    )
+
+
+def _foreign_host(request: Request) -> Trouble:
+    host = printable(request.headers.get("Host", "")[:100])
+    return Trouble(
+        f"OneBot 来了，但它填的地址是 {host}，没有 token 时只接受 127.0.0.1：改地址或设置 token。",
+        f"OneBot came, but to the address {host}; without a token only 127.0.0.1 is accepted: "
+        "change the address, or set a token.",
     )
 
 

@@ -28,11 +28,11 @@ from onebot_simple import probe
 from onebot_simple.__main__ import main
 from onebot_simple.simulator import Simulator
 
-from .peers import connect_event, ok, wait_until
+from .peers import Api, HttpApi, connect_event, ok, wait_until
 from .test_examples import free_port
 
 TOKEN = "secret-token"
-SHORT = ["--wait", "0.2"]
+SHORT = ["--wait", "0.1"]
 
 
 @pytest.fixture(autouse=True)
@@ -218,6 +218,14 @@ def test_an_http_api_that_works(doctor: Doctor, qq: Simulator) -> None:
     assert "✔ 账号是 10001 Bot。" in shown
 
 
+def test_an_http_api_that_takes_posts_only(doctor: Doctor) -> None:
+    server = HttpApi(Api())
+    try:
+        doctor.is_content(server.url)
+    finally:
+        server.close()
+
+
 def test_onebot_connects_to_us(doctor: Doctor, strict: Simulator) -> None:
     port = free_port()
     strict.connect_to(f"ws://127.0.0.1:{port}")
@@ -322,14 +330,14 @@ def test_a_firewall_that_swallows_everything(doctor: Doctor) -> None:
 @pytest.mark.parametrize("scheme", ["ws", "http", "wss", "https"])
 def test_a_program_that_never_answers(doctor: Doctor, scheme: str) -> None:
     with tcp_server(lambda connection: None) as port:
-        doctor.finds("0.2 秒里什么也不回答", f"{scheme}://127.0.0.1:{port}", *SHORT)
+        doctor.finds("0.1 秒里什么也不回答", f"{scheme}://127.0.0.1:{port}", *SHORT)
 
 
 def test_a_program_that_speaks_something_else(doctor: Doctor) -> None:
     with tcp_server(lambda connection: connection.sendall(b"SSH-2.0-x\r\n")) as port:
-        doctor.finds("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}", *SHORT)
+        doctor.finds("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}")
     with tcp_server(lambda connection: connection.close()) as port:
-        doctor.finds("不是 HTTP，也不是 WebSocket", f"http://127.0.0.1:{port}", *SHORT)
+        doctor.finds("不是 HTTP，也不是 WebSocket", f"http://127.0.0.1:{port}")
 
 
 def test_a_web_page_that_is_not_onebot(doctor: Doctor) -> None:
@@ -377,8 +385,8 @@ def test_a_websocket_server_that_calls_http_a_bad_request(doctor: Doctor) -> Non
 
 
 def test_tls_where_there_is_none(doctor: Doctor, qq: Simulator) -> None:
-    doctor.finds("没有 TLS：地址改成 http://", swapped(qq.http_url, "https"), *SHORT)
-    doctor.finds("没有 TLS：地址改成 ws://", swapped(qq.ws_url, "wss"), *SHORT)
+    doctor.finds("没有 TLS：地址改成 http://", swapped(qq.http_url, "https"))
+    doctor.finds("没有 TLS：地址改成 ws://", swapped(qq.ws_url, "wss"))
 
 
 def test_no_tls_where_it_is_wanted(doctor: Doctor, context: ssl.SSLContext) -> None:
@@ -480,7 +488,7 @@ def test_odd_answers_are_shown_on_one_line(doctor: Doctor) -> None:
 def test_nobody_comes(doctor: Doctor) -> None:
     for scheme, kind in (("ws", "WebSocket"), ("http", "HTTP")):
         url = f"{scheme}://127.0.0.1:{free_port()}"
-        shown = doctor.finds(f"0.2 秒里没有人来 {url}", "--reverse", url, *SHORT)
+        shown = doctor.finds(f"0.1 秒里没有人来 {url}", "--reverse", url, *SHORT)
         assert f"启用了的“{kind} 客户端”（如果是“{kind} 服务器”，两边就都在等）" in shown
         assert "NapCat 在 Docker 或别的机器里时" in shown
 
@@ -506,13 +514,15 @@ def test_both_sides_wait(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, qq: Si
         assert f"也许 NapCat 在等我们去连：试试 doctor {url}。" in shown
 
 
-def test_somebody_only_looks_whether_the_port_is_open(doctor: Doctor) -> None:
-    for scheme in ("ws", "http"):
-        port = free_port()
-        looking = threading.Thread(target=lambda port=port: knock(port, b""), daemon=True)
-        looking.start()
-        doctor.finds("没有人来", "--reverse", f"{scheme}://127.0.0.1:{port}", "--wait", "0.5")
-        looking.join()
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+@pytest.mark.parametrize("request_line", ["", "GET /favicon.ico HTTP/1.1"])
+def test_somebody_only_looks(doctor: Doctor, scheme: str, request_line: str) -> None:
+    port = free_port()
+    head = f"{request_line}\r\nHost: 127.0.0.1\r\n\r\n" if request_line else ""
+    looking = threading.Thread(target=knock, args=(port, head.encode()), daemon=True)
+    looking.start()
+    doctor.finds("没有人来", "--reverse", f"{scheme}://127.0.0.1:{port}", "--wait", "0.3")
+    looking.join()
 
 
 def knock(port: int, data: bytes) -> None:
@@ -576,15 +586,32 @@ def test_a_websocket_comes_where_posts_are_wanted(doctor: Doctor, qq: Simulator)
     doctor.finds("来的是 WebSocket", "--reverse", f"http://127.0.0.1:{port}/")
 
 
-def test_what_is_posted_is_no_event(doctor: Doctor) -> None:
+@pytest.mark.parametrize(
+    ("host", "status", "words"),
+    [
+        ("127.0.0.1", 400, "内容不是 JSON 对象"),
+        ("bot.example.org", 403, "the Host must be 127.0.0.1"),
+    ],
+)
+def test_what_is_posted_cannot_be_taken(doctor: Doctor, host: str, status: int, words: str) -> None:
     port = free_port()
-    body = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    coming = threading.Thread(
-        target=knock, args=(port, body + b"Content-Length: 2\r\n\r\n[]"), daemon=True
-    )
+    head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    body = f"{head}Content-Length: 2\r\n\r\n[]".encode()
+    coming = threading.Thread(target=knock, args=(port, body), daemon=True)
     coming.start()
-    shown = doctor.finds("不能接收（HTTP 400）", "--reverse", f"http://127.0.0.1:{port}")
-    assert "内容不是 JSON 对象" in shown
+    shown = doctor.finds(f"不能接收（HTTP {status}）", "--reverse", f"http://127.0.0.1:{port}")
+    assert words in shown
+    coming.join()
+
+
+def test_it_comes_for_another_host(doctor: Doctor) -> None:
+    port = free_port()
+    fields = ["GET / HTTP/1.1", "Host: bot.example.org"]
+    fields += [f"{name}: {value}" for name, value in probe.HANDSHAKE.items()]
+    head = "\r\n".join([*fields, "", ""]).encode()
+    coming = threading.Thread(target=knock, args=(port, head), daemon=True)
+    coming.start()
+    doctor.finds("它填的地址是 bot.example.org", "--reverse", f"ws://127.0.0.1:{port}")
     coming.join()
 
 
@@ -603,7 +630,7 @@ def test_an_account_that_sends_no_events(doctor: Doctor) -> None:
 
     coming = threading.Thread(target=come, daemon=True)
     coming.start()
-    doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--wait", "0.5")
+    doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--wait", "0.3")
     coming.join()
 
 
