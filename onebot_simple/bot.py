@@ -191,7 +191,8 @@ class Bot(Decorators):
             if log.isEnabledFor(logging.INFO):
                 level = logging.DEBUG if event["post_type"] == "meta_event" else logging.INFO
                 log.log(level, "%s", event_line(event))
-            if self._conversations.offer(event, person_of(event)):
+            turns = self._conversations
+            if turns.awaited and turns.offer(event, person_of(event)):
                 return
             operation = self._operation(event)
             if operation is not None and answer:

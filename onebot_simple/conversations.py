@@ -2,8 +2,8 @@
 
 Turns: one job at a time within a conversation, different conversations side by side.
 
-A conversation is any hashable key. It stands in ``_lines`` exactly while somebody has its turn;
-its line holds the jobs, and the waiters on their way back, that come next.
+A conversation is any hashable key. It stands in ``_lines`` exactly while somebody has its turn, or
+is to take it; its line holds the jobs, and the waiters on their way back, that come next.
 """
 
 from __future__ import annotations
@@ -64,26 +64,20 @@ class Waiter:
 
 
 class _Worker(Thread):
-    """A thread that does what it is handed, and ends when that has been nothing for a while."""
+    """A thread that does what there is to do, and ends when that has been nothing for a while."""
 
-    def __init__(self, owner: Conversations, key: Hashable, task: Task) -> None:
+    def __init__(self, owner: Conversations) -> None:
         super().__init__(name="onebot_simple handler", daemon=True)
-        self.key: Hashable = key
-        self.task: Task | None = task
-        self.handed = Lock()  # released to hand over `key` and `task`
-        self.handed.acquire()
+        self.key: Hashable = None  # the conversation whose turn it has
+        self.called = Lock()  # released to wake it
+        self.called.acquire()
         self._owner = owner
-
-    def hand(self, key: Hashable, task: Task | None) -> None:
-        self.key, self.task = key, task
-        self.handed.release()
 
     def run(self) -> None:
         self._owner._own.worker = self
-        while self.task is not None:
-            self._do(*self.task)
-            self.task = None  # an idle thread keeps no event alive
-            self.task = self._owner._next_task(self)
+        while (task := self._owner._next_task(self)) is not None:
+            self._do(*task)
+            del task  # an idle thread keeps no event alive
 
     def _do(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         try:
@@ -102,7 +96,8 @@ class Conversations:
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
         self._waiters: dict[Hashable, list[Waiter]] = {}
-        self._stranded: deque[Hashable] = deque()  # their turn is theirs, but no thread could start
+        self._ready: deque[Hashable] = deque()  # turns that no thread has taken yet
+        self._coming: _Worker | None = None  # the thread that is on its way to take one
         self._queued = 0
         self._warn_at = QUEUE_WARNING
         self._draining = False  # no waits any more
@@ -124,15 +119,15 @@ class Conversations:
             if self._closed:
                 return False
             line = self._lines.get(key)
-            if line is None:
-                self._lines[key] = deque()
-                self._start(key, (function, arguments))
-            else:
+            if line is not None:
                 line.append((function, arguments))
-                self._queued += 1
-                if self._queued >= self._warn_at:
-                    warning = self._queued
-                    self._warn_at *= 2
+            else:
+                self._lines[key] = deque([(function, arguments)])
+                self._make_ready(key)
+            self._queued += 1
+            if self._queued >= self._warn_at:
+                warning = self._queued
+                self._warn_at *= 2
         if warning:
             log.warning(
                 "%d events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？",
@@ -160,10 +155,13 @@ class Conversations:
                 self._waiters.setdefault(key, []).append(waiter)
         return waiter
 
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for any event."""
+        return bool(self._waiters)
+
     def offer(self, event: Any, key: Hashable) -> bool:
         """Give the event to the first who waits for it; False when nobody does."""
-        if not self._waiters:
-            return False
         with self._lock:
             candidates = [*self._waiters.get(key, ()), *self._waiters.get(None, ())]
         for waiter in candidates:
@@ -190,9 +188,7 @@ class Conversations:
                 return False
             waiter.aside = True
             if waiter.turn_of is not None:
-                task = self._pass_turn(waiter.turn_of)
-                if task:
-                    self._start(waiter.turn_of, task)
+                self._step_back(waiter.turn_of)
             return True
 
     def _give_up(self, waiter: Waiter) -> None:
@@ -227,20 +223,37 @@ class Conversations:
 
     # -- turns and threads --------------------------------------------------------------------
 
-    def _start(self, key: Hashable, task: Task) -> None:
-        if self._idle:
-            self._idle.pop().hand(key, task)
+    def _make_ready(self, key: Hashable) -> None:
+        self._ready.append(key)
+        self._call_worker()
+
+    def _call_worker(self) -> None:
+        """See to it that a thread is on its way while a conversation is ready.
+
+        Only one, and it calls the next when it has come: waking a thread costs more than a short
+        job, and those that are awake may have done all of them by then.
+        """
+        if self._coming is not None or not self._ready:
             return
-        worker = _Worker(self, key, task)
-        try:
-            worker.start()
-        except RuntimeError as error:  # the system gives no more threads
-            log.error("%s: waiting for a thread to be free. 线程太多，先排队等一等。", error)
-            self._lines[key].appendleft(task)
-            self._queued += 1
-            self._stranded.append(key)
+        worker = self._idle.pop() if self._idle else _Worker(self)
+        if worker in self._workers:
+            worker.called.release()
         else:
+            try:
+                worker.start()
+            except RuntimeError as error:  # the system gives no more: one that is busy will do it
+                log.error("%s: waiting for a thread to be free. 线程太多，先排队等一等。", error)
+                return
             self._workers.add(worker)
+        self._coming = worker
+
+    def _step_back(self, key: Hashable) -> None:
+        """Leave the turn to whoever comes next."""
+        line = self._lines.get(key)
+        if line and not isinstance(line[0], Waiter):
+            self._make_ready(key)
+        else:
+            self._pass_turn(key)
 
     def _pass_turn(self, key: Hashable) -> Task | None:
         """The next job of the conversation; None when a waiter took the turn or nobody is left."""
@@ -260,33 +273,41 @@ class Conversations:
 
     def _next_task(self, worker: _Worker) -> Task | None:
         """What the worker is to do next, after a wait perhaps; None when it is to end."""
-        with self._lock:
-            task = self._pass_turn(worker.key)
-            if task is None and self._stranded:
-                worker.key = self._stranded.popleft()
-                task = self._pass_turn(worker.key)
-            if task is not None:
-                return task
-            if self._closed:
-                self._workers.discard(worker)
-                return None
-            self._idle.append(worker)
-        if not worker.handed.acquire(timeout=IDLE_SECONDS):
+        while True:
             with self._lock:
-                if worker in self._idle:
-                    self._idle.remove(worker)
+                task = self._pass_turn(worker.key) if worker.key is not None else None
+                while task is None and self._ready:
+                    worker.key = self._ready.popleft()
+                    task = self._pass_turn(worker.key)
+                if self._coming is worker:
+                    self._coming = None
+                    self._call_worker()
+                if task is not None:
+                    return task
+                worker.key = None
+                if self._closed:
                     self._workers.discard(worker)
                     return None
-            worker.handed.acquire()  # it was handed something at the last moment
-        return worker.task
+                self._idle.append(worker)
+            if not worker.called.acquire(timeout=IDLE_SECONDS) and self._retire(worker):
+                return None
+
+    def _retire(self, worker: _Worker) -> bool:
+        with self._lock:
+            if worker in self._idle:
+                self._idle.remove(worker)
+                self._workers.discard(worker)
+                return True
+        worker.called.acquire()  # it was called at the last moment
+        return False
+
+    # -- the end ------------------------------------------------------------------------------
 
     @property
     def threads(self) -> list[Thread]:
         """Those that run the jobs, at this moment."""
         with self._lock:
             return list(self._workers)
-
-    # -- the end ------------------------------------------------------------------------------
 
     def drain(self, seconds: float) -> int:
         """End every wait with Stopped, let what is queued run for at most `seconds`, drop the rest.
@@ -315,7 +336,7 @@ class Conversations:
             while self._idle:
                 worker = self._idle.pop()
                 self._workers.discard(worker)
-                worker.hand(None, None)
+                worker.called.release()
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
         stuck = sum(worker.is_alive() for worker in workers)
@@ -335,8 +356,8 @@ class Conversations:
                 if isinstance(waiter, Waiter):
                     waiter.go.release()
             line.clear()
-        while self._stranded:
-            self._lines.pop(self._stranded.popleft(), None)
+        while self._ready:  # nobody will take these turns
+            self._lines.pop(self._ready.popleft(), None)
         return dropped
 
 

@@ -202,6 +202,7 @@ def test_a_queue_that_grows_is_warned_of(
 ) -> None:
     release = threading.Event()
     conversations.put("a", release.wait, 10)
+    wait_until(lambda: not conversations.queued)
     for _ in range(4100):
         conversations.put("a", int)
     assert [record.args for record in caplog.records] == [(1000,), (2000,), (4000,)]
@@ -248,6 +249,7 @@ def test_a_system_without_threads_to_give_makes_jobs_wait(
     release = threading.Event()
     seen: list[int] = []
     conversations.put("first", release.wait, 10)
+    wait_until(lambda: not conversations.queued)
 
     def no_more(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
