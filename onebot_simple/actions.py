@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from threading import Thread
-from typing import Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from . import files
 from .errors import failure
 from .extended_actions import ExtendedActions, Id
 from .segment import Message, media
+
+if TYPE_CHECKING:
+    from . import typed
+
+# mypy: disable-error-code="no-any-return"
+# what a result holds is known from the documentation, not from call_action()
 
 
 def to_json(action: str, params: Any) -> str:
@@ -127,7 +133,7 @@ class Actions(ExtendedActions):
         *,
         name: str | None = None,
         progress: files.Progress | None = None,
-    ) -> dict[str, Any]:
+    ) -> typed.UploadedFile:
         """把这台机器上的文件（多大都行）一块一块地传到 OneBot 那台机器上。
 
         Uploads a file of this machine, however large, to OneBot's machine, in chunks.
@@ -160,7 +166,7 @@ class Actions(ExtendedActions):
         name: str | None = None,
         headers: str | list[str] | None = None,
         thread_count: int | None = None,
-    ) -> Any: ...
+    ) -> typed.DownloadedFile: ...
     def download_file(
         self,
         file: str | None = None,
@@ -217,7 +223,7 @@ class Actions(ExtendedActions):
         auto_escape: bool = False,
         *,
         group_id: Id | None = None,
-    ) -> Any:
+    ) -> typed.SentMessage:
         """给一个人发私聊消息。
 
         Sends a message to one user.
@@ -235,7 +241,9 @@ class Actions(ExtendedActions):
             group_id=group_id,
         )
 
-    def send_group_msg(self, group_id: Id, message: Message, auto_escape: bool = False) -> Any:
+    def send_group_msg(
+        self, group_id: Id, message: Message, auto_escape: bool = False
+    ) -> typed.SentMessage:
         """向一个群发消息。
 
         Sends a message to a group.
@@ -256,7 +264,7 @@ class Actions(ExtendedActions):
         group_id: Id | None = None,
         message: Message = "",
         auto_escape: bool = False,
-    ) -> Any:
+    ) -> typed.SentMessage:
         """发消息：私聊还是群聊由 message_type 决定，不写就看给了哪个号码。
 
         Sends a message to a user or a group.
@@ -275,7 +283,7 @@ class Actions(ExtendedActions):
             auto_escape=auto_escape,
         )
 
-    def delete_msg(self, message_id: Id) -> Any:
+    def delete_msg(self, message_id: Id) -> None:
         """撤回一条消息。
 
         Recalls a message.
@@ -285,7 +293,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("delete_msg", message_id=message_id)
 
-    def get_msg(self, message_id: Id) -> Any:
+    def get_msg(self, message_id: Id) -> typed.StoredMessage:
         """按编号取一条消息。
 
         Fetches a message by its id.
@@ -296,7 +304,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_msg", message_id=message_id)
 
-    def get_forward_msg(self, id: str) -> Any:
+    def get_forward_msg(self, id: str) -> typed.ForwardedMessages:
         """取合并转发的内容。
 
         Fetches the content of a merged forward.
@@ -308,7 +316,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_forward_msg", id=id)
 
-    def send_like(self, user_id: Id, times: int = 1) -> Any:
+    def send_like(self, user_id: Id, times: int = 1) -> None:
         """给一个人的名片点赞。
 
         Likes a user's profile.
@@ -321,7 +329,7 @@ class Actions(ExtendedActions):
 
     # -- 群管理 / groups ----------
 
-    def set_group_kick(self, group_id: Id, user_id: Id, reject_add_request: bool = False) -> Any:
+    def set_group_kick(self, group_id: Id, user_id: Id, reject_add_request: bool = False) -> None:
         """把一个人踢出群。
 
         Removes a member from a group.
@@ -337,7 +345,7 @@ class Actions(ExtendedActions):
             reject_add_request=reject_add_request,
         )
 
-    def set_group_ban(self, group_id: Id, user_id: Id, duration: int = 30 * 60) -> Any:
+    def set_group_ban(self, group_id: Id, user_id: Id, duration: int = 30 * 60) -> None:
         """禁言一个群成员；duration 是 0 就解除。
 
         Mutes a member of a group; a duration of 0 ends it.
@@ -353,10 +361,10 @@ class Actions(ExtendedActions):
     def set_group_anonymous_ban(
         self,
         group_id: Id,
-        anonymous: dict[str, Any] | None = None,
+        anonymous: Mapping[str, Any] | None = None,
         anonymous_flag: str | None = None,
         duration: int = 30 * 60,
-    ) -> Any:
+    ) -> None:
         """禁言一个匿名的群成员（NapCat 没有匿名功能）。
 
         Mutes an anonymous member of a group; NapCat has no anonymous chat.
@@ -374,7 +382,7 @@ class Actions(ExtendedActions):
             duration=duration,
         )
 
-    def set_group_whole_ban(self, group_id: Id, enable: bool = True) -> Any:
+    def set_group_whole_ban(self, group_id: Id, enable: bool = True) -> None:
         """全员禁言，或者解除。
 
         Mutes a whole group, or ends that.
@@ -385,7 +393,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("set_group_whole_ban", group_id=group_id, enable=enable)
 
-    def set_group_admin(self, group_id: Id, user_id: Id, enable: bool = True) -> Any:
+    def set_group_admin(self, group_id: Id, user_id: Id, enable: bool = True) -> None:
         """设置或取消管理员（机器人要是群主）。
 
         Makes a member an administrator, or takes that back; for the owner of the group.
@@ -398,7 +406,7 @@ class Actions(ExtendedActions):
             "set_group_admin", group_id=group_id, user_id=user_id, enable=enable
         )
 
-    def set_group_anonymous(self, group_id: Id, enable: bool = True) -> Any:
+    def set_group_anonymous(self, group_id: Id, enable: bool = True) -> None:
         """打开或关闭群里的匿名聊天（NapCat 没有）。
 
         Switches anonymous chat in a group on or off; not in NapCat.
@@ -409,7 +417,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("set_group_anonymous", group_id=group_id, enable=enable)
 
-    def set_group_card(self, group_id: Id, user_id: Id, card: str = "") -> Any:
+    def set_group_card(self, group_id: Id, user_id: Id, card: str = "") -> None:
         """设置群名片；空字符串就是删除。
 
         Sets a member's name in the group; an empty one removes it.
@@ -420,7 +428,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("set_group_card", group_id=group_id, user_id=user_id, card=card)
 
-    def set_group_name(self, group_id: Id, group_name: str) -> Any:
+    def set_group_name(self, group_id: Id, group_name: str) -> None:
         """改群名。
 
         Renames a group.
@@ -430,7 +438,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("set_group_name", group_id=group_id, group_name=group_name)
 
-    def set_group_leave(self, group_id: Id, is_dismiss: bool = False) -> Any:
+    def set_group_leave(self, group_id: Id, is_dismiss: bool = False) -> None:
         """退群；群主可以解散群。
 
         Leaves a group; its owner may dissolve it.
@@ -443,7 +451,7 @@ class Actions(ExtendedActions):
 
     def set_group_special_title(
         self, group_id: Id, user_id: Id, special_title: str = "", duration: int = -1
-    ) -> Any:
+    ) -> None:
         """设置群专属头衔；空字符串就是删除。
 
         Gives a member a special title; an empty one removes it.
@@ -462,7 +470,7 @@ class Actions(ExtendedActions):
 
     # -- 请求 / requests ----------
 
-    def set_friend_add_request(self, flag: str, approve: bool = True, remark: str = "") -> Any:
+    def set_friend_add_request(self, flag: str, approve: bool = True, remark: str = "") -> None:
         """同意或拒绝加好友的请求。
 
         Answers a friend request.
@@ -475,7 +483,7 @@ class Actions(ExtendedActions):
 
     def set_group_add_request(
         self, flag: str, sub_type: str, approve: bool = True, reason: str = ""
-    ) -> Any:
+    ) -> None:
         """同意或拒绝加群的请求、进群的邀请。
 
         Answers a request to join a group, or an invitation.
@@ -490,7 +498,7 @@ class Actions(ExtendedActions):
 
     # -- 账号、好友、群的资料 / information ----------
 
-    def get_login_info(self) -> Any:
+    def get_login_info(self) -> typed.LoginInfo:
         """机器人自己是谁。
 
         Who the bot is.
@@ -500,7 +508,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_login_info")
 
-    def get_stranger_info(self, user_id: Id, no_cache: bool = False) -> Any:
+    def get_stranger_info(self, user_id: Id, no_cache: bool = False) -> typed.StrangerInfo:
         """一个人的资料。
 
         What is known of a user.
@@ -511,7 +519,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_stranger_info", user_id=user_id, no_cache=no_cache)
 
-    def get_friend_list(self) -> Any:
+    def get_friend_list(self) -> list[typed.Friend]:
         """好友列表。
 
         The list of friends.
@@ -521,7 +529,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_friend_list")
 
-    def get_group_info(self, group_id: Id, no_cache: bool = False) -> Any:
+    def get_group_info(self, group_id: Id, no_cache: bool = False) -> typed.GroupInfo:
         """一个群的资料。
 
         What is known of a group.
@@ -533,7 +541,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_group_info", group_id=group_id, no_cache=no_cache)
 
-    def get_group_list(self) -> Any:
+    def get_group_list(self) -> list[typed.GroupInfo]:
         """机器人在哪些群里。
 
         The groups that the bot is in.
@@ -544,7 +552,9 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_group_list")
 
-    def get_group_member_info(self, group_id: Id, user_id: Id, no_cache: bool = False) -> Any:
+    def get_group_member_info(
+        self, group_id: Id, user_id: Id, no_cache: bool = False
+    ) -> typed.GroupMemberInfo:
         """一个群成员的资料。
 
         What is known of a member of a group.
@@ -558,7 +568,7 @@ class Actions(ExtendedActions):
             "get_group_member_info", group_id=group_id, user_id=user_id, no_cache=no_cache
         )
 
-    def get_group_member_list(self, group_id: Id) -> Any:
+    def get_group_member_list(self, group_id: Id) -> list[typed.GroupMemberInfo]:
         """群成员列表。
 
         The members of a group.
@@ -569,7 +579,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_group_member_list", group_id=group_id)
 
-    def get_group_honor_info(self, group_id: Id, type: str) -> Any:
+    def get_group_honor_info(self, group_id: Id, type: str) -> typed.GroupHonorInfo:
         """群荣誉：龙王、群聊之火等等。
 
         The honours of a group: the most talkative member and the like.
@@ -583,7 +593,7 @@ class Actions(ExtendedActions):
 
     # -- 网页登录凭证 / credentials ----------
 
-    def get_cookies(self, domain: str = "") -> Any:
+    def get_cookies(self, domain: str = "") -> typed.Cookies:
         """取 Cookies（不要给别人看）。
 
         The account's cookies; keep them to yourself.
@@ -594,7 +604,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_cookies", domain=domain)
 
-    def get_csrf_token(self) -> Any:
+    def get_csrf_token(self) -> typed.CsrfToken:
         """取 CSRF Token（不要给别人看）。
 
         The account's CSRF token; keep it to yourself.
@@ -604,7 +614,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_csrf_token")
 
-    def get_credentials(self, domain: str = "") -> Any:
+    def get_credentials(self, domain: str = "") -> typed.Credentials:
         """取 Cookies 和 CSRF Token（不要给别人看）。
 
         Both cookies and CSRF token; keep them to yourself.
@@ -618,7 +628,7 @@ class Actions(ExtendedActions):
 
     # -- 语音和图片 / voice and pictures ----------
 
-    def get_record(self, file: str, out_format: str) -> Any:
+    def get_record(self, file: str, out_format: str) -> typed.FileInfo:
         """取一段语音，转换成想要的格式。
 
         Fetches a voice message, converted.
@@ -629,7 +639,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_record", file=file, out_format=out_format)
 
-    def get_image(self, file: str) -> Any:
+    def get_image(self, file: str) -> typed.FileInfo:
         """取一张图片。
 
         Fetches a picture.
@@ -640,7 +650,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_image", file=file)
 
-    def can_send_image(self) -> Any:
+    def can_send_image(self) -> typed.CanSend:
         """能不能发图片。
 
         Whether pictures can be sent.
@@ -650,7 +660,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("can_send_image")
 
-    def can_send_record(self) -> Any:
+    def can_send_record(self) -> typed.CanSend:
         """能不能发语音。
 
         Whether voice can be sent.
@@ -662,7 +672,7 @@ class Actions(ExtendedActions):
 
     # -- OneBot 自己 / OneBot itself ----------
 
-    def get_status(self) -> Any:
+    def get_status(self) -> typed.Status:
         """运行状态。
 
         How OneBot is.
@@ -672,7 +682,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_status")
 
-    def get_version_info(self) -> Any:
+    def get_version_info(self) -> typed.VersionInfo:
         """OneBot 实现的名字和版本。
 
         The implementation's name and version.
@@ -682,7 +692,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("get_version_info")
 
-    def set_restart(self, delay: int = 0) -> Any:
+    def set_restart(self, delay: int = 0) -> None:
         """重启 OneBot。
 
         Restarts OneBot.
@@ -693,7 +703,7 @@ class Actions(ExtendedActions):
         """
         return self.call_action("set_restart", delay=delay)
 
-    def clean_cache(self) -> Any:
+    def clean_cache(self) -> None:
         """清理缓存。
 
         Empties OneBot's cache.
@@ -703,7 +713,9 @@ class Actions(ExtendedActions):
         """
         return self.call_action("clean_cache")
 
-    def handle_quick_operation(self, context: dict[str, Any], operation: dict[str, Any]) -> Any:
+    def handle_quick_operation(
+        self, context: Mapping[str, Any], operation: Mapping[str, Any]
+    ) -> None:
         """对一个事件做快速操作（处理函数返回 dict 时，这个库自己会做，不用调用它）。
 
         Carries out a quick operation on an event; what a handler returns is carried out anyway.

@@ -129,7 +129,7 @@ class Bot(Decorators):
             who = f"user {event['user_id']} did not answer"
             return segment.plain_text(self._wait(waiter, seconds, who))
 
-    def wait_for(self, predicate: Callable[[Event], object], timeout: float = 60) -> Event:
+    def wait_for(self, predicate: Callable[[Any], object], timeout: float = 60) -> dict[str, Any]:
         """等下一个让 predicate 返回真值的事件；它不会再交给处理函数。
 
         Waits for the next event for which `predicate` is true; no handler sees that event.
@@ -147,9 +147,9 @@ class Bot(Decorators):
         with self._conversations.waiter(wants) as waiter:
             return self._wait(waiter, seconds, "no such event came")
 
-    def _wait(self, waiter: Waiter, seconds: float, failed: str) -> Event:
+    def _wait(self, waiter: Waiter, seconds: float, failed: str) -> dict[str, Any]:
         try:
-            event: Event = waiter.wait(seconds)
+            event: dict[str, Any] = waiter.wait(seconds)
             return event
         except TimeoutError as error:
             raise WaitTimeout(f"{failed} within {seconds:g} s. 等太久了，没有等到。") from error

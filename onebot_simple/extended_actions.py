@@ -11,9 +11,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .segment import Message
+
+if TYPE_CHECKING:
+    from . import typed
+
+# mypy: disable-error-code="no-any-return"
+# what a result holds is known from the documentation, not from call_action()
 
 Id = int | str
 Source = str | bytes | PathLike[str]
@@ -60,7 +66,7 @@ class ExtendedActions(ABC):
         parse_mult_msg: bool | None = None,
         quick_reply: bool | None = None,
         reverseOrder: bool | None = None,
-    ) -> Any:
+    ) -> typed.MessageHistory:
         """群聊的历史消息。
 
         Earlier messages of a group.
@@ -91,7 +97,7 @@ class ExtendedActions(ABC):
         parse_mult_msg: bool | None = None,
         quick_reply: bool | None = None,
         reverseOrder: bool | None = None,
-    ) -> Any:
+    ) -> typed.MessageHistory:
         """私聊的历史消息。
 
         Earlier messages of a private chat.
@@ -162,7 +168,7 @@ class ExtendedActions(ABC):
         summary: str | None = None,
         prompt: str | None = None,
         timeout: int | None = None,
-    ) -> Any:
+    ) -> typed.SentMessage:
         """发合并转发，给人或给群。
 
         Sends a merged forward to a user or a group.
@@ -195,7 +201,7 @@ class ExtendedActions(ABC):
         summary: str | None = None,
         prompt: str | None = None,
         timeout: int | None = None,
-    ) -> Any:
+    ) -> typed.SentMessage:
         """向群发合并转发。
 
         Sends a merged forward to a group.
@@ -228,7 +234,7 @@ class ExtendedActions(ABC):
         summary: str | None = None,
         prompt: str | None = None,
         timeout: int | None = None,
-    ) -> Any:
+    ) -> typed.SentMessage:
         """向一个人发合并转发。
 
         Sends a merged forward to a user.
@@ -257,7 +263,7 @@ class ExtendedActions(ABC):
         emojiType: Id,
         count: Id | None = None,
         cookie: str | None = None,
-    ) -> Any:
+    ) -> typed.EmojiLikes:
         """谁用某个表情回应了一条消息。
 
         Who reacted to a message with an emoji.
@@ -282,7 +288,7 @@ class ExtendedActions(ABC):
         group_id: Id | None = None,
         emoji_type: str | None = None,
         count: int | None = None,
-    ) -> Any:
+    ) -> typed.EmojiLikers:
         """一条消息的表情回应。
 
         The reactions to a message.
@@ -311,7 +317,7 @@ class ExtendedActions(ABC):
             "set_msg_emoji_like", message_id=message_id, emoji_id=emoji_id, set=set
         )
 
-    def fetch_ptt_text(self, message_id: Id) -> Any:
+    def fetch_ptt_text(self, message_id: Id) -> typed.VoiceText:
         """语音转文字。
 
         The words of a voice message.
@@ -322,7 +328,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("fetch_ptt_text", message_id=message_id)
 
-    def get_recent_contact(self, count: Id | None = None) -> Any:
+    def get_recent_contact(self, count: Id | None = None) -> list[typed.RecentContact]:
         """最近的聊天。
 
         The latest chats.
@@ -370,7 +376,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("_del_group_notice", group_id=group_id, notice_id=notice_id)
 
-    def get_group_notice(self, group_id: Id) -> Any:
+    def get_group_notice(self, group_id: Id) -> list[typed.GroupNotice]:
         """群公告列表。
 
         The announcements of a group.
@@ -440,7 +446,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("set_essence_msg", message_id=message_id)
 
-    def get_essence_msg_list(self, group_id: Id) -> Any:
+    def get_essence_msg_list(self, group_id: Id) -> list[typed.EssenceMessage]:
         """精华消息列表。
 
         The highlights of a group.
@@ -451,7 +457,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_essence_msg_list", group_id=group_id)
 
-    def get_group_at_all_remain(self, group_id: Id) -> Any:
+    def get_group_at_all_remain(self, group_id: Id) -> typed.AtAllRemain:
         """还能 @全体成员 几次。
 
         How often everybody may still be called with @.
@@ -462,7 +468,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_group_at_all_remain", group_id=group_id)
 
-    def get_group_system_msg(self, count: Id | None = None) -> Any:
+    def get_group_system_msg(self, count: Id | None = None) -> typed.GroupSystemMessages:
         """还没处理的加群请求和邀请。
 
         Requests and invitations that wait for an answer.
@@ -491,7 +497,9 @@ class ExtendedActions(ABC):
         """
         return self.call_action("set_group_sign", group_id=group_id)
 
-    def set_group_portrait(self, file: Source, group_id: Id, cache: str | None = None) -> Any:
+    def set_group_portrait(
+        self, file: Source, group_id: Id, cache: str | None = None
+    ) -> typed.OperationResult:
         """换群头像。
 
         Changes the picture of a group.
@@ -541,7 +549,7 @@ class ExtendedActions(ABC):
             "cancel_group_todo", group_id=group_id, message_id=message_id, message_seq=message_seq
         )
 
-    def get_group_detail_info(self, group_id: Id) -> Any:
+    def get_group_detail_info(self, group_id: Id) -> typed.GroupInfo:
         """一个群的详细资料。
 
         Detailed data of a group.
@@ -697,7 +705,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_group_shut_list", group_id=group_id)
 
-    def get_group_ignored_notifies(self) -> Any:
+    def get_group_ignored_notifies(self) -> typed.GroupSystemMessages:
         """被忽略的群通知。
 
         The group notices that were ignored.
@@ -708,7 +716,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_group_ignored_notifies")
 
-    def get_group_ignore_add_request(self) -> Any:
+    def get_group_ignore_add_request(self) -> list[typed.PendingRequest]:
         """被过滤的加群请求。
 
         The requests to join that were filtered.
@@ -719,7 +727,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_group_ignore_add_request")
 
-    def get_group_signed_list(self, group_id: Id) -> Any:
+    def get_group_signed_list(self, group_id: Id) -> list[typed.SignedIn]:
         """今天谁打卡了。
 
         Who checked in to the group today.
@@ -743,7 +751,7 @@ class ExtendedActions(ABC):
             "group_poke", user_id=user_id, group_id=group_id, target_id=target_id
         )
 
-    def send_group_ai_record(self, character: str, group_id: Id, text: str) -> Any:
+    def send_group_ai_record(self, character: str, group_id: Id, text: str) -> typed.AiRecord:
         """向群发 AI 语音。
 
         Sends a text to a group in an AI voice.
@@ -788,7 +796,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("delete_unidirectional_friend", user_id=user_id)
 
-    def get_unidirectional_friend_list(self) -> Any:
+    def get_unidirectional_friend_list(self) -> list[typed.UnidirectionalFriend]:
         """单向好友列表。
 
         The one-way friends.
@@ -826,7 +834,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("set_friend_remark", user_id=user_id, remark=remark)
 
-    def get_friends_with_category(self) -> Any:
+    def get_friends_with_category(self) -> list[typed.FriendCategory]:
         """按分组列出好友。
 
         The friends, by category.
@@ -846,7 +854,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("set_input_status", user_id=user_id, event_type=event_type)
 
-    def nc_get_user_status(self, user_id: Id) -> Any:
+    def nc_get_user_status(self, user_id: Id) -> typed.UserStatus:
         """一个人的在线状态。
 
         The online status of a user.
@@ -878,7 +886,7 @@ class ExtendedActions(ABC):
         folder_name: str | None = None,
         name: str | None = None,
         parent_id: str | None = None,
-    ) -> Any:
+    ) -> typed.CreatedFolder:
         """在群文件里新建文件夹。
 
         Creates a folder in the files of a group.
@@ -919,7 +927,7 @@ class ExtendedActions(ABC):
             "delete_group_folder", group_id=group_id, folder_id=folder_id, folder=folder
         )
 
-    def get_group_file_system_info(self, group_id: Id) -> Any:
+    def get_group_file_system_info(self, group_id: Id) -> typed.GroupFileSystem:
         """群文件的数量和空间。
 
         Number and space of the files of a group.
@@ -930,7 +938,9 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_group_file_system_info", group_id=group_id)
 
-    def get_group_file_url(self, group_id: Id, file_id: str, busid: int | None = None) -> Any:
+    def get_group_file_url(
+        self, group_id: Id, file_id: str, busid: int | None = None
+    ) -> typed.FileUrl:
         """一个群文件的下载链接。
 
         The download link of a group file.
@@ -949,7 +959,7 @@ class ExtendedActions(ABC):
         folder_id: str | None = None,
         folder: str | None = None,
         file_count: Id | None = None,
-    ) -> Any:
+    ) -> typed.GroupFiles:
         """群文件夹里的文件。
 
         The files in a folder of a group.
@@ -966,7 +976,7 @@ class ExtendedActions(ABC):
             file_count=file_count,
         )
 
-    def get_group_root_files(self, group_id: Id, file_count: Id | None = None) -> Any:
+    def get_group_root_files(self, group_id: Id, file_count: Id | None = None) -> typed.GroupFiles:
         """群文件的根目录。
 
         The files and folders at the top of a group.
@@ -985,7 +995,7 @@ class ExtendedActions(ABC):
         folder: str | None = None,
         folder_id: str | None = None,
         upload_file: bool | None = None,
-    ) -> Any:
+    ) -> typed.SentFile:
         """上传一个群文件。
 
         Uploads a file to a group.
@@ -1006,7 +1016,7 @@ class ExtendedActions(ABC):
 
     def upload_private_file(
         self, user_id: Id, file: Source, name: str, upload_file: bool | None = None
-    ) -> Any:
+    ) -> typed.SentFile:
         """给一个人发文件。
 
         Sends a file to a user.
@@ -1019,7 +1029,7 @@ class ExtendedActions(ABC):
             "upload_private_file", user_id=user_id, file=file, name=name, upload_file=upload_file
         )
 
-    def get_file(self, file: str | None = None, file_id: str | None = None) -> Any:
+    def get_file(self, file: str | None = None, file_id: str | None = None) -> typed.FileInfo:
         """取一个收到的文件。
 
         Fetches a file that was received.
@@ -1036,7 +1046,7 @@ class ExtendedActions(ABC):
         file_id: str,
         current_parent_directory: str,
         target_parent_directory: str,
-    ) -> Any:
+    ) -> typed.MovedFile:
         """移动一个群文件。
 
         Moves a file of a group.
@@ -1055,7 +1065,7 @@ class ExtendedActions(ABC):
 
     def rename_group_file(
         self, group_id: Id, file_id: str, current_parent_directory: str, new_name: str
-    ) -> Any:
+    ) -> typed.MovedFile:
         """给群文件改名。
 
         Renames a file of a group.
@@ -1072,7 +1082,7 @@ class ExtendedActions(ABC):
             new_name=new_name,
         )
 
-    def trans_group_file(self, group_id: Id, file_id: str) -> Any:
+    def trans_group_file(self, group_id: Id, file_id: str) -> typed.MovedFile:
         """转存一个群文件，让它不过期。
 
         Stores a file of a group for good.
@@ -1083,7 +1093,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("trans_group_file", group_id=group_id, file_id=file_id)
 
-    def get_private_file_url(self, file_id: str) -> Any:
+    def get_private_file_url(self, file_id: str) -> typed.FileUrl:
         """一个私聊文件的下载链接。
 
         The download link of a private file.
@@ -1171,7 +1181,7 @@ class ExtendedActions(ABC):
         reset: bool | None = None,
         verify_only: bool | None = None,
         file_retention: int | None = None,
-    ) -> Any:
+    ) -> typed.UploadProgress:
         """上传一个文件的一块。
 
         Uploads one piece of a file.
@@ -1284,7 +1294,7 @@ class ExtendedActions(ABC):
             attach_info=attach_info,
         )
 
-    def get_qun_album_list(self, group_id: Id, attach_info: str | None = None) -> Any:
+    def get_qun_album_list(self, group_id: Id, attach_info: str | None = None) -> typed.AlbumList:
         """群相册列表。
 
         The albums of a group.
@@ -1378,7 +1388,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_fileset_info", fileset_id=fileset_id)
 
-    def get_fileset_id(self, share_code: str) -> Any:
+    def get_fileset_id(self, share_code: str) -> typed.FilesetId:
         """分享码对应的闪传编号。
 
         The id of the flash transfer that a share code stands for.
@@ -1466,7 +1476,7 @@ class ExtendedActions(ABC):
 
     # -- 账号 / the account ----------
 
-    def get_model_show(self, model: str | None = None) -> Any:
+    def get_model_show(self, model: str | None = None) -> list[typed.ModelVariants]:
         """可以显示的机型。
 
         The phone models that can be shown.
@@ -1497,7 +1507,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_online_clients", no_cache=no_cache)
 
-    def qidian_get_account_info(self) -> Any:
+    def qidian_get_account_info(self) -> typed.QidianAccount:
         """企点账号的资料。
 
         The data of a Qidian account.
@@ -1531,7 +1541,7 @@ class ExtendedActions(ABC):
             college=college,
         )
 
-    def get_rkey(self) -> Any:
+    def get_rkey(self) -> list[typed.Rkey]:
         """下载媒体文件用的密钥。
 
         The keys with which media are downloaded.
@@ -1553,7 +1563,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("nc_get_rkey")
 
-    def get_rkey_server(self) -> Any:
+    def get_rkey_server(self) -> typed.RkeyServer:
         """给密钥服务器用的数据。
 
         What a shared key server needs.
@@ -1564,7 +1574,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_rkey_server")
 
-    def get_clientkey(self) -> Any:
+    def get_clientkey(self) -> typed.ClientKey:
         """登录网页用的 clientkey（不要给别人看）。
 
         The account's client key; keep it to yourself.
@@ -1635,7 +1645,7 @@ class ExtendedActions(ABC):
 
     def set_diy_online_status(
         self, face_id: Id, face_type: Id | None = None, wording: str | None = None
-    ) -> Any:
+    ) -> str:
         """设置自定义在线状态。
 
         Sets an online status of one's own.
@@ -1648,7 +1658,7 @@ class ExtendedActions(ABC):
 
     def get_profile_like(
         self, user_id: Id | None = None, start: Id | None = None, count: Id | None = None
-    ) -> Any:
+    ) -> typed.ProfileLikes:
         """谁给名片点了赞。
 
         Who liked a profile.
@@ -1657,7 +1667,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_profile_like", user_id=user_id, start=start, count=count)
 
-    def fetch_custom_face(self, count: Id | None = None) -> Any:
+    def fetch_custom_face(self, count: Id | None = None) -> list[str]:
         """收藏的表情。
 
         The favourite stickers.
@@ -1905,7 +1915,7 @@ class ExtendedActions(ABC):
 
     # -- OneBot 自己 / OneBot itself ----------
 
-    def get_supported_actions(self) -> Any:
+    def get_supported_actions(self) -> list[str]:
         """对方支持的所有动作。
 
         The names of all actions that are supported.
@@ -1956,7 +1966,7 @@ class ExtendedActions(ABC):
 
     # -- 其他 / other ----------
 
-    def get_word_slices(self, content: str) -> Any:
+    def get_word_slices(self, content: str) -> typed.WordSlices:
         """把一句中文切成词。
 
         Splits a Chinese text into words.
@@ -1976,7 +1986,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("ocr_image", image=image)
 
-    def check_url_safely(self, url: str) -> Any:
+    def check_url_safely(self, url: str) -> typed.UrlSafety:
         """查一个网址是否安全。
 
         Asks whether a link is safe.
@@ -1987,7 +1997,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("check_url_safely", url=url)
 
-    def ArkShareGroup(self, group_id: Id) -> Any:
+    def ArkShareGroup(self, group_id: Id) -> str:
         """分享群的卡片（旧名字）。
 
         A card that shares a group; an older name.
@@ -2009,7 +2019,7 @@ class ExtendedActions(ABC):
             "ArkSharePeer", user_id=user_id, group_id=group_id, phone_number=phone_number
         )
 
-    def send_group_ark_share(self, group_id: Id) -> Any:
+    def send_group_ark_share(self, group_id: Id) -> str:
         """分享群的卡片。
 
         A card that shares a group.
@@ -2050,7 +2060,7 @@ class ExtendedActions(ABC):
         versionId: str | None = None,
         sdkId: str | None = None,
         withShareTicket: str | None = None,
-    ) -> Any:
+    ) -> typed.MiniAppArk:
         """做一张小程序卡片。
 
         Builds the card of a mini app.
@@ -2080,7 +2090,7 @@ class ExtendedActions(ABC):
             withShareTicket=withShareTicket,
         )
 
-    def translate_en2zh(self, words: list[str]) -> Any:
+    def translate_en2zh(self, words: list[str]) -> typed.Translation:
         """把英文单词翻译成中文。
 
         Translates English words into Chinese.
@@ -2104,7 +2114,7 @@ class ExtendedActions(ABC):
             "send_poke", user_id=user_id, group_id=group_id, target_id=target_id
         )
 
-    def get_ai_record(self, character: str, group_id: Id, text: str) -> Any:
+    def get_ai_record(self, character: str, group_id: Id, text: str) -> str:
         """把文字变成 AI 语音，得到链接。
 
         Turns a text into an AI voice and returns its link.
@@ -2113,7 +2123,9 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_ai_record", character=character, group_id=group_id, text=text)
 
-    def get_ai_characters(self, group_id: Id, chat_type: Id | None = None) -> Any:
+    def get_ai_characters(
+        self, group_id: Id, chat_type: Id | None = None
+    ) -> list[typed.AiCharacters]:
         """AI 语音有哪些角色。
 
         The AI voices.
@@ -2124,7 +2136,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_ai_characters", group_id=group_id, chat_type=chat_type)
 
-    def send_packet(self, cmd: str, data: str, rsp: bool | None = None) -> Any:
+    def send_packet(self, cmd: str, data: str, rsp: bool | None = None) -> str | None:
         """发送一个原始数据包。
 
         Sends a raw packet.
@@ -2162,7 +2174,7 @@ class ExtendedActions(ABC):
         images: list[str] | None = None,
         ugc_right: Id | None = None,
         target_uins: list[Id] | None = None,
-    ) -> Any:
+    ) -> typed.QzonePost:
         """发一条 QQ 空间动态。
 
         Publishes a post in Qzone.

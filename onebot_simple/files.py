@@ -16,10 +16,13 @@ from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
 from .errors import ActionFailed, ApiNotAvailable, NetworkError, OneBotError
+
+if TYPE_CHECKING:
+    from . import typed
 
 Progress = Callable[[int, int], object]  # called with the bytes that are done, and all of them
 
@@ -41,7 +44,7 @@ def upload(
     path: str | PathLike[str],
     name: str | None,
     progress: Progress | None,
-) -> dict[str, Any]:
+) -> typed.UploadedFile:
     """Send a local file to OneBot; what OneBot says of it, checked."""
     path = Path(path)
     with _explained(path), path.open("rb") as source:
@@ -54,7 +57,7 @@ def upload(
             "expected_sha256": digest,
             "total_chunks": -(-size // CHUNK_BYTES),
         }
-        done = _send(call_action, source, file, progress)
+        done: typed.UploadedFile = _send(call_action, source, file, progress)
     if done.get("file_size") != size or done.get("sha256") != digest:
         raise NetworkError(
             f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, OneBot "
@@ -75,7 +78,7 @@ def _send(
     source: BinaryIO,
     file: dict[str, Any],
     progress: Progress | None,
-) -> dict[str, Any]:
+) -> Any:
     """The chunks in their order, from where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
     with _lock:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from . import segment
 
-Event = dict[str, Any]
+Event = Mapping[str, Any]  # a dict; so written, a TypedDict will do, too
 
 _FULL_NAMES = """
 message.private.friend message.private.group message.private.group_self message.private.other

@@ -9,6 +9,7 @@ one segment, or a list of segments and strs. Ids may be int or str; what is None
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from errno import ENOENT
 from json import dumps
 from os import PathLike
@@ -17,7 +18,8 @@ from reprlib import repr as brief
 from typing import Any, TypeAlias
 
 Segment: TypeAlias = dict[str, Any]
-Message: TypeAlias = str | Segment | list[Any]  # the list: of segments and strs
+# a list: of segments and strs; a Mapping: one segment, so that a TypedDict will do, too
+Message: TypeAlias = str | Mapping[str, Any] | list[Any]
 Media: TypeAlias = str | bytes | PathLike[str]
 
 MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSocket frames of 50
@@ -430,7 +432,7 @@ def _part(part: object) -> Segment | None:
     return {"type": part["type"], "data": dict(data) if isinstance(data, dict) else {}}
 
 
-def _content(event: dict[str, Any]) -> Any:
+def _content(event: Mapping[str, Any]) -> Any:
     message = event.get("message")
     if message is None:
         message = event.get("raw_message")

@@ -30,11 +30,13 @@ from onebot_simple import (
     OneBotError,
     WsClient,
     WsServer,
+    segment,
     ws_client,
 )
 from onebot_simple.actions import Actions
 from onebot_simple.files import CHUNK_BYTES, safe_name
 from onebot_simple.simulator import Simulator
+from onebot_simple.typed import UploadedFile
 
 from .peers import Api, ForwardWs, HttpApi, failed, ok, wait_until
 
@@ -66,7 +68,8 @@ class Line:
         """The file_id of a file that came in a message."""
         data = {"file": "base64://" + b64encode(content).decode(), "name": name}
         message_id = self.qq.send_private([{"type": "file", "data": data}])
-        return str(self.api.get_msg(message_id)["message"][0]["data"]["file_id"])
+        [part] = segment.to_list(self.api.get_msg(message_id))
+        return str(part["data"]["file_id"])
 
     def lose_answer(self) -> None:
         """The next call is carried out, and times out."""
@@ -98,7 +101,7 @@ def big(tmp_path: Path) -> Path:
     return path
 
 
-def uploaded(qq: Simulator, answer: Json) -> bytes:
+def uploaded(qq: Simulator, answer: UploadedFile) -> bytes:
     return qq.world.files[answer["file_path"].rpartition("/")[2]].content
 
 
@@ -117,7 +120,7 @@ def test_five_megabytes_go_up_and_come_down_unchanged(line: Line, tmp_path: Path
     target = tmp_path / "b.bin"
     target.write_text("what was there before")
     path = line.api.download_file(
-        sent["file_id"], to=target, progress=lambda *now: downs.append(now)
+        str(sent["file_id"]), to=target, progress=lambda *now: downs.append(now)
     )
     assert path == target
     assert path.read_bytes() == content

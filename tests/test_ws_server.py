@@ -43,7 +43,7 @@ def test_a_bot_is_there_once_it_has_connected(server: WsServer) -> None:
     peer = join(server)
     server.wait_connected(5)
     assert list(server.bots) == [10001]
-    assert server.bot(10001).send_like(1) == {"message_id": 1234}
+    assert server.bot(10001).call_action("send_like", user_id=1) == {"message_id": 1234}
     assert server.bot("10001").self_id == 10001
     with pytest.raises(ApiNotAvailable, match="account 5 is not connected, connected: 10001"):
         server.bot(5)
@@ -100,7 +100,7 @@ def test_a_second_connection_replaces_the_first_and_its_end_changes_nothing(
     server.wait_connected(5)
     second = join(server)
     wait_until(lambda: not first.thread.is_alive())
-    assert server.send_like(1) == {"message_id": 1234}
+    assert server.call_action("send_like", user_id=1) == {"message_id": 1234}
     assert second.api.calls and not first.api.calls
     assert list(server.bots) == [10001]
     first.close()
@@ -183,7 +183,7 @@ def test_a_stale_handle_works_again_when_the_account_is_back(server: WsServer) -
         account.send_like(1)
     peer = join(server)
     wait_until(lambda: server.bots)
-    assert account.send_like(1) == {"message_id": 1234}
+    assert account.call_action("send_like", user_id=1) == {"message_id": 1234}
     peer.close()
 
 
@@ -497,7 +497,7 @@ def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(server: WsSer
     wait_until(lambda: not server.bots)
     peer = join(server)
     server.wait_connected(5)
-    assert server.send_like(1) == {"message_id": 1234}
+    assert server.call_action("send_like", user_id=1) == {"message_id": 1234}
     peer.close()
     deaf.shutdown()  # type: ignore[no-untyped-call]
 
