@@ -442,4 +442,4 @@ def _limit_sending(sock: socket.socket, seconds: float) -> None:
 
 
 def _listed(bots: dict[int, Account]) -> str:
-    return f"connected: {', '.join(map(str, bots))}" if bots else "none is connected"
+    return f"connected: {', '.join(map(str, sorted(bots)))}" if bots else "none is connected"

@@ -462,6 +462,8 @@ def test_a_system_without_files_to_give_makes_connections_wait(
     import resource
 
     monkeypatch.setattr(module, "ACCEPT_PAUSE", 0.01)
+    assert dial(server) == 101
+    wait_until(lambda: not server._accounts)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as late:
         late.settimeout(5)
