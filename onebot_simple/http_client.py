@@ -35,6 +35,7 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError
 
 POOL_SIZE = 256  # idle connections that are kept; any number may be in use
 PIECE = 64 * 1024
+MAX_ANSWER = 256 * 1024 * 1024  # unpacked; the frames of a stream are not limited
 END_OF_FRAME = b"\r\n\r\n"  # between the frames of a streaming action
 
 
@@ -149,9 +150,12 @@ class HttpClient(Actions):
 
     def _pieces(self, action: str, http: HTTPResponse, seconds: float | None) -> Iterator[bytes]:
         """The body; `seconds` limits all of it, each single read has its limit anyway."""
-        deadline = time.monotonic() + (seconds or math.inf)
+        deadline, size = time.monotonic() + (seconds or math.inf), 0
         try:
             for piece in http.stream(PIECE, decode_content=True):
+                size += len(piece)
+                if seconds and size > MAX_ANSWER:
+                    raise HTTPError(f"an answer of more than {MAX_ANSWER} bytes")
                 yield piece
                 if time.monotonic() > deadline:
                     http.close()
@@ -161,6 +165,8 @@ class HttpClient(Actions):
         except ReadTimeoutError as error:
             raise self._too_late(action, seconds) from error
         except (HTTPError, OSError) as error:
+            http.close()
+            http.release_conn()  # closed or read to its end
             raise self._failed(action, error) from error
         raise self._too_late(action, seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -22,6 +23,7 @@ from onebot_simple import (
     HttpClient,
     NetworkError,
 )
+from onebot_simple import http_client as module
 
 from .peers import Api, HttpApi, failed, ok
 
@@ -371,6 +373,41 @@ def test_what_is_not_onebot_is_said_so(answer: bytes, said: str) -> None:
             client.get_status()
         assert said in str(caught.value)
         assert "token=t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_answer_without_end_is_cut_off(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ANSWER", 1_000_000)
+    bomb = b" " * 5_000_000
+    body = gzip.compress(bomb) if encoding == "gzip" else bomb
+
+    def endless(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(http(body, "200 OK", f"Content-Encoding: {encoding}"))
+
+    with (
+        raw_server(endless) as url,
+        HttpClient(url) as client,
+        pytest.raises(NetworkError, match="more than 1000000 bytes"),
+    ):
+        client.request("x")
+
+
+def test_a_connection_whose_answer_cannot_be_unpacked_is_not_lost() -> None:
+    numbers: list[int] = []
+
+    def garbled(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            numbers.append(number)
+            connection.sendall(http(b"no gzip", "200 OK", "Content-Encoding: gzip"))
+
+    errors = []  # they, and all that they hold, stay alive
+    with raw_server(garbled) as url, HttpClient(url) as client:
+        for _ in range(2):
+            with pytest.raises(NetworkError) as caught:
+                client.request("x")
+            errors.append(caught)
+    assert numbers == [0, 0]
 
 
 def test_what_is_not_even_http_is_said_so() -> None:
