@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import count
-from os import PathLike, fspath
+from os import PathLike, fspath, urandom
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
-from uuid import uuid4
 
 from .errors import ActionFailed, ApiNotAvailable, NetworkError, OneBotError
 
@@ -83,7 +82,7 @@ def _send(
     key = (file["expected_sha256"], file["filename"])
     with _lock:
         known = _broken_off.pop(key, None)
-    stream_id = known or uuid4().hex
+    stream_id = known or urandom(16).hex()
     try:
         first = _received_chunks(call_action, stream_id) if known else 0
         for index in range(first, file["total_chunks"]):
@@ -121,7 +120,7 @@ def download(
     target = Path(to)
     is_folder = target.is_dir() or fspath(to).endswith(("/", "\\"))
     folder = target if is_folder else target.parent
-    part = folder / f"download-{uuid4().hex[:12]}.part"
+    part = folder / f"download-{urandom(6).hex()}.part"
     with _explained(target):
         try:
             with part.open("xb") as output:  # before OneBot begins to fetch the file

@@ -31,8 +31,10 @@ notice.notify.profile_like notice.notify.gray_tip
 notice.group_card notice.group_name_change notice.group_dismiss
 notice.essence.add notice.essence.delete notice.group_msg_emoji_like
 notice.reaction.add notice.reaction.remove
-notice.offline_file notice.flash_file notice.online_file_send.receive
+notice.offline_file notice.online_file_send.receive
 notice.online_file_send.refuse notice.online_file_receive.cancel
+notice.flash_file.downloading notice.flash_file.downloaded
+notice.flash_file.uploading notice.flash_file.uploaded
 notice.client_status notice.bot_online notice.bot_offline
 notice.guild_channel_recall notice.message_reactions_updated
 notice.channel_created notice.channel_updated notice.channel_destroyed

@@ -237,8 +237,8 @@ class GroupDismiss(_Notice):
 
     notice_type: Literal["group_dismiss"]
     group_id: int
-    user_id: NotRequired[int]
-    operator_id: NotRequired[int]
+    user_id: int
+    group_name: NotRequired[str]
 
 
 class Essence(_Notice):
@@ -307,9 +307,10 @@ class PokeRecall(_Notify):
     """戳一戳被撤回（LLOneBot）/ a poke was taken back."""
 
     sub_type: Literal["poke_recall"]
-    user_id: NotRequired[int]
-    target_id: NotRequired[int]
+    user_id: int
+    target_id: int
     group_id: NotRequired[int]
+    raw_info: NotRequired[Any]
 
 
 class LuckyKing(_Notify):
@@ -413,12 +414,28 @@ class OfflineFile(_Notice):
     file: OfflineFileInfo
 
 
+class FlashFileEntry(TypedDict):
+    """闪传里的一个文件 / a file of a flash transfer."""
+
+    name: str
+    size: str
+    save_path: NotRequired[str]
+
+
 class FlashFile(_Notice):
-    """闪传文件（LLOneBot）/ a flash transfer; what else it holds differs."""
+    """闪传文件（LLOneBot）/ a flash transfer goes on, or is done."""
 
     notice_type: Literal["flash_file"]
-    user_id: NotRequired[int]
-    group_id: NotRequired[int]
+    sub_type: Literal["downloading", "downloaded", "uploading", "uploaded"]
+    title: str
+    share_link: str
+    file_set_id: str
+    files: list[FlashFileEntry]
+    downloaded_size: NotRequired[int]  # downloading
+    uploaded_size: NotRequired[int]  # uploading
+    total_size: NotRequired[int]
+    speed: NotRequired[int]
+    remain_seconds: NotRequired[int]
 
 
 class OnlineFileSend(_Notice):
