@@ -166,7 +166,6 @@ class HttpClient(Actions):
             raise self._too_late(action, seconds) from error
         except (HTTPError, OSError) as error:
             http.close()
-            http.release_conn()  # closed or read to its end
             raise self._failed(action, error) from error
         raise self._too_late(action, seconds)
 
