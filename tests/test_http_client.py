@@ -399,6 +399,7 @@ def test_a_connection_whose_answer_cannot_be_unpacked_is_closed() -> None:
     def garbled(connection: socket.socket, number: int) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno gzip")
+        connection.shutdown(socket.SHUT_WR)
         if connection.recv(1) == b"":
             closed.set()
 
