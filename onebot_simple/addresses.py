@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from .errors import NetworkError
 
 WEBUI_PORT = 6099
+OTHER_NAME = (62, 64)  # of OpenSSL: the host name, the IP address does not match
 NAPCAT_PORTS = {3000: "HTTP", 3001: "WebSocket"}
 
 
@@ -153,6 +154,10 @@ def _reason(error: BaseException) -> tuple[str, str]:
     if isinstance(error, TimeoutError):
         return "no answer in time", "检查地址和端口，以及防火墙、安全组有没有放行。"
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in OTHER_NAME:
+            return f"the certificate is for another name ({error.verify_message})", (
+                "地址里的主机名要和证书上的一样：换成证书上的那个名字。"
+            )
         return f"the certificate is not trusted ({error.verify_message})", (
             "自签名证书不被信任：用 ca_file= 指定签发它的证书，或者换成受信任的证书。"
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,19 +94,54 @@ def test_a_call_may_cross_what_tls_says_after_the_handshake(wss: str, ca_file: s
             assert bot.call_action("x") == 1
 
 
-def test_a_certificate_for_another_name_is_refused(
-    authority: trustme.CA, ca_file: str, context: ssl.SSLContext
-) -> None:
-    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("elsewhere.example").configure_cert(other)
-    server = serve(lambda connection: None, "127.0.0.1", 0, ssl=other)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    url = f"wss://localhost:{server.socket.getsockname()[1]}"
-    with pytest.raises(NetworkError, match="certificate is not trusted"):
+@contextmanager
+def tls_listener(context: ssl.SSLContext) -> Iterator[int]:
+    """The port of a server that does nothing but shake hands, once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shake_hands() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=shake_hands, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
+def dial(url: str, ca_file: str) -> None:
+    if url.startswith("wss"):
         WsClient(url, ca_file=ca_file).start()
-    server.shutdown()
-    thread.join()
+    else:
+        with HttpClient(url, ca_file=ca_file) as client:
+            client.request("x")
+
+
+@pytest.mark.parametrize("scheme", ["wss", "https"])
+@pytest.mark.parametrize(
+    ("certified", "host"), [("elsewhere.example", "localhost"), ("localhost", "127.0.0.1")]
+)
+def test_a_certificate_for_another_name_is_refused(
+    authority: trustme.CA, ca_file: str, scheme: str, certified: str, host: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(certified).configure_cert(context)
+    with (
+        tls_listener(context) as port,
+        pytest.raises(NetworkError, match=f"is for another name.*{host}.*主机名要和证书上的一样"),
+    ):
+        dial(f"{scheme}://{host}:{port}", ca_file)
+
+
+@pytest.mark.parametrize("scheme", ["wss", "https"])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_before_1_2_is_refused(context: ssl.SSLContext, ca_file: str, scheme: str) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with tls_listener(context) as port, pytest.raises(NetworkError, match="TLS failed.*VERSION"):
+        dial(f"{scheme}://localhost:{port}", ca_file)
 
 
 def test_tls_where_there_is_none_is_said_so() -> None:
