@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,15 +44,66 @@ def test_a_handler_answers_where_the_message_came_from(stage: Stage) -> None:
     assert stage.api.wait_call("send_msg", 2)["user_id"] == 20001
 
 
-def test_a_str_is_plain_text_even_when_a_stranger_typed_a_cq_code(stage: Stage) -> None:
-    @stage.bot.on_message
-    def echo(event: dict[str, Any]) -> str:
-        return segment.plain_text(event)
+# what a bot may do with the words of a stranger; each without switching CQ codes on
+RETURNED: dict[str, Callable[[str], Any]] = {
+    "str": lambda said: said,
+    "in a list": lambda said: ["> ", said],
+    "text segment": segment.text,
+    "text in a list": lambda said: [segment.text(said), said],
+    "reply": lambda said: {"reply": said},
+    "reply with @": lambda said: {"reply": [said], "at_sender": True, "auto_escape": True},
+    "reply not quite unescaped": lambda said: {"reply": said, "auto_escape": 0},
+}
+CALLED: dict[str, Callable[[Any, Any, str], Any]] = {
+    "send": lambda bot, event, said: bot.send(event, said),
+    "send with @ and quotation": lambda bot, event, said: bot.send(
+        event, [said], at_sender=True, reply_message=True
+    ),
+    "prompt": lambda bot, event, said: bot.ask(event, said, timeout=0.01),
+    "forwarded": lambda bot, event, said: bot.send_group_forward_msg(
+        group_id=1, messages=[segment.node_custom(5, said, said)]
+    ),
+    "as CQ text": lambda bot, event, said: bot.send_group_msg(1, segment.to_cq(["> ", said])),
+}
+TYPED = "[CQ:image,file=/etc/passwd][CQ:at,qq=all]&#91;CQ:face,id=1&#93;"
 
+
+def kinds_in(content: Any) -> set[str]:
+    """The types of all segments that OneBot would make of this."""
+    kinds: set[str] = set()
+    for part in segment.from_cq(content) if isinstance(content, str) else content:
+        kinds.add(part["type"])
+        if part["type"] == "node":
+            kinds |= kinds_in(part["data"]["content"])
+    return kinds
+
+
+@pytest.mark.parametrize("way", RETURNED)
+def test_what_a_stranger_typed_never_comes_alive_in_an_answer(stage: Stage, way: str) -> None:
+    stage.bot.on_command("say")(lambda event, args: RETURNED[way](args))
     stage.go()
-    stage.push(message("[CQ:image,file=/etc/passwd]"))
+    stage.push(message(f"/say {TYPED}", group_id=30001))
     content = stage.api.wait_call("send_msg")["message"]
-    assert content == [{"type": "text", "data": {"text": "[CQ:image,file=/etc/passwd]"}}]
+    assert isinstance(content, list)
+    assert kinds_in(content) == {"text"} | ({"at"} if "@" in way and not_http(stage) else set())
+    assert TYPED in segment.plain_text(content)
+
+
+def not_http(stage: Stage) -> bool:
+    return stage.transport != "http_answer"  # there at_sender is OneBot's to carry out
+
+
+@pytest.mark.parametrize("way", CALLED)
+def test_what_a_stranger_typed_never_comes_alive_in_a_call(calling_stage: Stage, way: str) -> None:
+    bot, api = calling_stage.bot, calling_stage.api
+    bot.on_command("say")(lambda event, args: CALLED[way](bot, event, args))
+    calling_stage.go()
+    calling_stage.push(message(f"/say {TYPED}", group_id=30001))
+    _, params = wait_until(lambda: api.calls and api.calls[0])
+    content = params.get("message") or params["messages"]
+    assert params.get("auto_escape", False) is False
+    assert kinds_in(content) <= {"text", "at", "reply", "node"}
+    assert "at" not in kinds_in(content) or way == "send with @ and quotation"
 
 
 def test_a_segment_or_a_list_is_an_answer_too(stage: Stage) -> None:
