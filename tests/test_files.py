@@ -241,11 +241,11 @@ def test_an_upload_whose_end_got_lost_begins_again(http: Line, big: Path) -> Non
     assert uploaded(http.qq, http.api.upload_file(big)) == big.read_bytes()
 
 
-def test_a_failed_chunk_ends_an_upload(line: Line, big: Path) -> None:
-    fail = once_at(CHUNK_BYTES, lambda: line.qq.fail("upload_file_stream", message="disk full"))
+def test_a_failed_chunk_ends_an_upload(http: Line, big: Path) -> None:
+    fail = once_at(CHUNK_BYTES, lambda: http.qq.fail("upload_file_stream", message="disk full"))
     with pytest.raises(ActionFailed, match="disk full"):
-        line.api.upload_file(big, progress=fail)
-    assert line.chunks_sent() == [0, 1]
+        http.api.upload_file(big, progress=fail)
+    assert http.chunks_sent() == [0, 1]
 
 
 def test_a_file_that_changes_on_the_way_is_refused(http: Line, big: Path) -> None:
