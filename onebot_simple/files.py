@@ -125,12 +125,16 @@ def download(
         try:
             with part.open("xb") as output:  # before OneBot begins to fetch the file
                 name = _receive(frames, output, progress)
-            if is_folder:
-                target = _reserved(folder, safe_name(name))
-            part.replace(target)
+            if not is_folder:
+                return part.replace(target)
+            target = _reserved(folder, safe_name(name))
+            try:
+                return part.replace(target)
+            except OSError:
+                target.unlink()
+                raise
         finally:
             part.unlink(missing_ok=True)
-    return target
 
 
 def _receive(

@@ -455,6 +455,20 @@ def test_a_full_disk_is_an_error_with_the_name(tmp_path: Path, monkeypatch: Any)
     assert caught.value.errno == errno.ENOSPC
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed")
+def test_a_file_that_cannot_get_its_name_leaves_no_empty_one(tmp_path: Path) -> None:
+    frames = [ok(info(2, "a.txt")), ok(chunk(0, b"hi")), ok(complete(2))]
+
+    def remove(done: int, total: int) -> None:
+        [part] = tmp_path.iterdir()
+        assert part.suffix == ".part"
+        part.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        Streaming(frames).download_file("x", to=tmp_path, progress=remove)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_timeout_is_no_error_of_the_disk(http: Line, tmp_path: Path) -> None:
     http.lose_answer()
     with pytest.raises(ApiTimeout) as caught:
