@@ -1,0 +1,57 @@
+"""Actions over HTTP, one after the other, against a bare server in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
+
+import requests
+
+from onebot_simple import HttpClient
+
+from . import limit
+from .harness import OURS, Measure, Other, Row, installed
+
+PARAMS: dict[str, Any] = {"group_id": 30001, "message": "今天天气不错，我们去公园散步。"}
+
+
+def rows(quick: bool) -> list[Row]:
+    count = 200 if quick else 1000
+
+    def begin(stack: ExitStack) -> dict[str, Measure | None]:
+        port = int(stack.enter_context(Other("limit", "answers")).hear())
+        url = f"http://127.0.0.1:{port}"
+        client = stack.enter_context(HttpClient(url))
+        session = stack.enter_context(requests.Session())
+        bare = limit.connect(port)
+        stack.callback(bare.sock.close)
+        cqhttp = installed("cqhttp") and import_module("cqhttp").CQHttp(api_root=url)
+        return {
+            OURS: rate(count, lambda: client.send_group_msg(**PARAMS)),
+            "requests.post (the docs' snippet)": rate(
+                count, lambda: requests.post(f"{url}/send_group_msg", json=PARAMS).json()
+            ),
+            "requests.Session": rate(
+                count, lambda: session.post(f"{url}/send_group_msg", json=PARAMS).json()
+            ),
+            "python-cqhttp": rate(count, lambda: cqhttp.send_group_msg(**PARAMS))
+            if cqhttp
+            else None,
+            "limit": rate(count, lambda: limit.call(bare, "send_group_msg", PARAMS)),
+        }
+
+    goals = {"requests.post (the docs' snippet)": 2.5}
+    return [Row("http-call", "HTTP action call, sequential", "calls/s", begin, goals)]
+
+
+def rate(count: int, call: Callable[[], object]) -> Measure:
+    def measure() -> float:
+        began = time.perf_counter()
+        for _ in range(count):
+            call()
+        return count / (time.perf_counter() - began)
+
+    return measure
