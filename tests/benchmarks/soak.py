@@ -4,7 +4,8 @@
 
 The simulator runs in a process of its own; memory and threads are those of the bots. In every
 round some faults are injected while calls and events go on; then, when everybody is connected
-again, a batch of events must be handled exactly once by each bot.
+again, a batch of events must be handled exactly once by each bot. Every call must have exactly one
+outcome, and neither memory nor threads may grow. The exit code is 1 when a promise was broken.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import collections
 import multiprocessing
 import os
 import random
+import statistics
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -53,6 +56,7 @@ class Soak:
         self.seen: dict[str, collections.Counter[int]] = {}
         self.outcomes: collections.Counter[str] = collections.Counter()
         self.problems: list[str] = []
+        self.begun = [0] * 9  # calls of each caller
         self.calling = threading.Event()
         self.ended = threading.Event()
         client_module.FIRST_DELAY, client_module.LAST_DELAY = 0.1, 0.5
@@ -71,8 +75,7 @@ class Soak:
                 self.order("connect_to", bot.url)
         self.callers = [
             threading.Thread(target=self.call, args=(bot, number), daemon=True)
-            for bot in list(self.bots.values())[1:]
-            for number in range(3)
+            for number, bot in enumerate(list(self.bots.values())[1:] * 3)
         ]
         for caller in self.callers:
             caller.start()
@@ -93,7 +96,8 @@ class Soak:
         users = [10001, 20001, 20002, 20003]
         while not self.ended.is_set():
             self.calling.wait(0.2)
-            user = users[(number + 1) % 4]
+            user = users[(number + self.begun[number]) % 4]
+            self.begun[number] += 1
             try:
                 answer = bot.get_group_member_info(30001, user)
                 self.outcomes["answered"] += 1
@@ -103,6 +107,8 @@ class Soak:
                 self.outcomes[type(error).__name__] += 1
                 if not isinstance(error, ActionFailed):
                     time.sleep(0.01)
+            except Exception as error:
+                self.problems.append(f"a call ended with {error!r}")
 
     def event(self, number: int) -> None:
         notice = {"post_type": "notice", "notice_type": "group_card", "number": number}
@@ -135,8 +141,9 @@ class Soak:
                 time.sleep(0.01)
             lost = [number for number in numbers if not counter[number]]
             twice = [number for number, times in counter.items() if times > 1]
-            if lost or twice:
-                self.problems.append(f"{name}: lost {lost}, more than once {twice}")
+            late = [number for number in counter if number < first]
+            if lost or twice or late:
+                self.problems.append(f"{name}: lost {lost}, more than once {twice}, late {late}")
             counter.clear()
 
     def wait_connected(self) -> None:
@@ -154,6 +161,10 @@ class Soak:
         self.ended.set()
         for caller in self.callers:
             caller.join(10)
+        if any(caller.is_alive() for caller in self.callers):
+            self.problems.append("a call never ended")
+        if sum(self.begun) != sum(self.outcomes.values()):
+            self.problems.append(f"{sum(self.begun)} calls, {self.outcomes} outcomes")
         for bot in self.bots.values():
             bot.stop()
         self.client.close()
@@ -181,19 +192,37 @@ def run(seconds: float, seed: int) -> dict[str, Any]:
         rounds += 1
         samples.append((memory_kib(), threading.active_count()))
     stats = {name: bot.stats for name, bot in soak.bots.items()}
+    soak.problems += growth(samples)
     soak.end()
     deadline = time.monotonic() + 3  # threads that have nothing left to do but to end
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
-    late = samples[len(samples) // 3 :] or samples
+    left = threading.active_count() - before
+    if left > 0:
+        soak.problems.append(f"{left} threads are left: {threading.enumerate()}")
     return {
         "rounds": rounds,
         "problems": soak.problems,
         "outcomes": dict(soak.outcomes),
         "stats": stats,
-        "memory_kib": (late[0][0], late[-1][0]),
-        "threads": (max(threads for _, threads in samples), threading.active_count() - before),
+        "memory_kib": [memory for memory, _ in samples[:: max(1, len(samples) // 10)]],
+        "threads": [threads for _, threads in samples[:: max(1, len(samples) // 10)]],
+        "threads_left": left,
     }
+
+
+def growth(samples: list[tuple[int, int]]) -> list[str]:
+    """What grew between the middle and the last third of the rounds."""
+    third = len(samples) // 3
+    if third < 3:
+        return []
+    middle, last = samples[third : 2 * third], samples[-third:]
+    problems = []
+    for name, index, allowed in (("memory (KiB)", 0, 8 * 1024), ("threads", 1, 15)):
+        before, after = (statistics.median(one[index] for one in part) for part in (middle, last))
+        if after > before + allowed:
+            problems.append(f"{name} grew from {before} to {after}")
+    return problems
 
 
 def main() -> None:
@@ -201,8 +230,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    for name, value in run(options.minutes * 60, options.seed).items():
+    result = run(options.minutes * 60, options.seed)
+    for name, value in result.items():
         print(f"{name}: {value}")
+    sys.exit(1 if result["problems"] else 0)
 
 
 if __name__ == "__main__":
