@@ -277,7 +277,6 @@ class WsServer(Bot):
             self._changed.notify_all()
         for other in stale:
             other.replaced = True
-            other.connection.close(connection_lost(other.name, REPLACED))
             other.hang_up()
 
     def _leave(self, peer: _Peer) -> None:

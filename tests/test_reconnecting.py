@@ -313,13 +313,19 @@ def test_the_real_pauses_are_from_one_second_to_a_minute(monkeypatch: pytest.Mon
 # -- half-open connections ------------------------------------------------------------------------
 
 
-def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up() -> None:
+@pytest.mark.parametrize("talks", [False, True], ids=["silent", "talking"])
+def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(talks: bool) -> None:
     errors: list[BaseException] = []
 
     def script(connection: socket.socket, number: int) -> None:
         connection.sendall(handshake_answer(connection) + frame(message(f"hi {number}")))
         if number > 1:
             stay(connection)
+        while talks and not over.wait(0.05):
+            connection.sendall(frame(heartbeat))
+
+    over = threading.Event()
+    heartbeat = {"post_type": "meta_event", "meta_event_type": "heartbeat", "pad": "x" * 99}
 
     def call(size: int) -> None:
         try:
@@ -343,6 +349,7 @@ def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up() -> None:
         assert len(errors) == 10
         assert running.heard == ["hi 1", "hi 2"]
         assert bot.stats["failures"] == 10
+        over.set()
 
 
 def test_a_sender_that_fails_late_does_not_hurt_the_next_connection() -> None:

@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import EventServer, HttpClient, NetworkError, OneBotError, WaitTimeout, WsClient
+from onebot_simple import (
+    EventServer,
+    HttpClient,
+    NetworkError,
+    OneBotError,
+    WaitTimeout,
+    WsClient,
+    WsServer,
+)
 from onebot_simple import bot as module
 
 from .conftest import Stage
@@ -232,6 +240,29 @@ def test_starts_and_stops_from_many_threads_end_in_a_bot_that_works(stage: Stage
     wait_until(lambda: heard)
     stage.bot.stop()
     assert len(heard) == 1
+
+
+@pytest.mark.parametrize("kind", [EventServer, WsServer])
+def test_stop_in_the_middle_of_start_leaves_nobody_listening(
+    kind: type[EventServer | WsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening: list[socket.socket] = []
+    bot = kind(port=0)
+
+    def listen_and_stop(*args: Any, **options: Any) -> socket.socket:
+        listening.append(create_server(*args, **options))
+        bot.stop()
+        return listening[0]
+
+    create_server = socket.create_server
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "create_server", listen_and_stop)
+        bot.start()
+    assert not bot._running
+    with socket.socket() as late:
+        assert late.connect_ex(("127.0.0.1", bot.port)) != 0
+    with bot, socket.socket() as late:
+        assert late.connect_ex(("127.0.0.1", bot.port)) == 0
 
 
 def test_waiting_on_a_stopped_bot_is_over_at_once(stage: Stage) -> None:
