@@ -23,8 +23,6 @@ def say(text: str) -> bool:
     try:
         print(text, flush=True)
     except OSError:
-        # what is still in the buffer must not fail once more when the program ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
 

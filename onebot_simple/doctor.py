@@ -59,16 +59,14 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _ears() -> Iterator[Ears]:
-    ears, level, propagates = Ears(), log.level, log.propagate
+    ears, level = Ears(), log.level
     log.addHandler(ears)
     log.setLevel(logging.DEBUG)
-    log.propagate = False
     try:
         yield ears
     finally:
         log.removeHandler(ears)
         log.setLevel(level)
-        log.propagate = propagates
 
 
 class _Forward:

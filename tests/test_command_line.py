@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from onebot_simple.__main__ import main
 from onebot_simple.call import value_of
 from onebot_simple.simulator import Simulator
 
-from .peers import wait_until
+from .peers import Api, Poster, message, wait_until
 from .test_examples import free_port
 
 EMOJI = "你好 😀"
@@ -285,6 +286,16 @@ def test_listen_prints_events_until_ctrl_c(way: str, qq: Simulator) -> None:
     assert "connected" in log or "listening on" in log
     assert "Traceback" not in log
     assert "Bob" not in log
+
+
+def test_listen_answers_a_post_at_once() -> None:
+    port = free_port()
+    with Command("listen", f"http://127.0.0.1:{port}/") as one:
+        wait_until(lambda: b"listening on" in one.errors, 15)
+        begin = time.monotonic()
+        assert Poster(Api(), port).post(message("hi")) == (204, b"")
+        assert time.monotonic() - begin < 5
+        assert b"Ann: hi" in one.wait_for_lines(1)[0]
 
 
 def test_listen_json_is_for_other_programs_even_on_a_gbk_console(qq: Simulator) -> None:

@@ -384,6 +384,14 @@ def test_a_websocket_server_that_calls_http_a_bad_request(doctor: Doctor) -> Non
         doctor.finds("是 WebSocket 的：改用 WsClient", f"http://127.0.0.1:{port}")
 
 
+def test_a_websocket_server_that_wants_a_token_is_no_http_api(doctor: Doctor) -> None:
+    def refusal(connection: ServerConnection, request: Request) -> Response | None:
+        return refuse(401, connection, request) if request.headers.get("Upgrade") else None
+
+    with ws_server(refusal=refusal) as port:
+        doctor.finds("是 WebSocket 的：改用 WsClient", f"http://127.0.0.1:{port}")
+
+
 def test_tls_where_there_is_none(doctor: Doctor, qq: Simulator) -> None:
     doctor.finds("没有 TLS：地址改成 http://", swapped(qq.http_url, "https"))
     doctor.finds("没有 TLS：地址改成 ws://", swapped(qq.ws_url, "wss"))
@@ -668,12 +676,14 @@ def test_the_environment_says_where_onebot_is(strict: Simulator) -> None:
 
 
 def test_a_gbk_console_gets_marks_that_it_has(qq: Simulator) -> None:
-    code, shown = run(f"{qq.http_url}/onebot", PYTHONIOENCODING="gbk")
+    qq.world.people[10001].nickname = "小明 😀"
+    qq.world.online = False
+    code, shown = run(qq.http_url, PYTHONIOENCODING="gbk")
     assert code == 1
     lines = shown.decode("gbk").splitlines()
     assert lines[0].startswith("√ 地址")
-    assert any(line.startswith("× 路径 /onebot") for line in lines)
-    assert not any("\\u" in line for line in lines)
+    assert any(line.startswith("√ 账号是 10001 小明 \\U0001f600。") for line in lines)
+    assert any(line.startswith("× QQ 掉线了") for line in lines)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no pty")
