@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty
 
-from .addresses import WEBUI_PORT, check_url, is_loopback, without_secrets
+from .addresses import WEBUI_PORT, check_token, check_url, is_loopback, take_token, without_secrets
 from .console import Report, Trouble
 from .errors import ApiTimeout, AuthenticationError, OneBotError
 from .handlers import Event, printable
@@ -75,16 +75,17 @@ class _Forward:
     def __init__(self, report: Report, url: str, token: str | None, seconds: float) -> None:
         self.report = report
         self.url = url
-        self.token = token
         self.is_http = not url.lower().startswith("ws")
         try:
             parts = check_url(url, "http" if self.is_http else "ws")
+            query, token_in_query = take_token(parts.query)
+            self.token = check_token(token or token_in_query)
         except ValueError as error:
             raise Trouble("地址写错了。", str(error)) from error
         self.shown = without_secrets(url)
         self.tls = parts.scheme in ("https", "wss")
         self.path = parts.path.rstrip("/")
-        self.query = f"?{parts.query}" if parts.query else ""
+        self.query = f"?{query}" if query else ""
         self.place = Place(parts.hostname or "", parts.port or (443 if self.tls else 80), seconds)
 
     def examine(self) -> None:

@@ -90,13 +90,14 @@ class HttpClient(Actions):
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         http = self._post(action, params, self.timeout)
-        rest = b""
+        rest, answered = b"", False
         try:
             for piece in self._pieces(action, http, None):
                 *frames, rest = (rest + piece).split(END_OF_FRAME)
                 for frame in frames:
+                    answered = True
                     yield self._answer(action, http, frame)
-            if rest.strip():
+            if rest.strip() or not answered:
                 yield self._answer(action, http, rest)
         finally:
             _busy.pop(current_thread(), None)

@@ -218,6 +218,14 @@ def test_an_http_api_that_works(doctor: Doctor, qq: Simulator) -> None:
     assert "✔ 账号是 10001 Bot。" in shown
 
 
+def test_a_token_in_the_address(doctor: Doctor, strict: Simulator) -> None:
+    for url in (strict.http_url, strict.ws_url):
+        shown = doctor.is_content(f"{url}/?a=1&access_token={TOKEN}")
+        assert "✔ token 正确。" in shown
+        doctor.finds("token 不对", f"{url}?access_token=not-the-one")
+        doctor.finds("地址写错了", f"{url}?access_token=%E5%AF%86")
+
+
 def test_an_http_api_that_takes_posts_only(doctor: Doctor) -> None:
     server = HttpApi(Api())
     try:

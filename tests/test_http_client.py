@@ -471,6 +471,20 @@ def test_a_failed_frame_of_a_stream_raises() -> None:
             next(received)
 
 
+@pytest.mark.parametrize(
+    ("status", "error"), [("401 Unauthorized", AuthenticationError), ("200 OK", NetworkError)]
+)
+def test_an_empty_answer_to_a_streaming_action_is_an_error(
+    status: str, error: type[Exception]
+) -> None:
+    def empty(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    with raw_server(empty) as url, HttpClient(url) as client, pytest.raises(error):
+        list(client.stream_action("download_file_stream", file="x"))
+
+
 def test_request_returns_the_first_frame_of_a_stream() -> None:
     def stream(connection: socket.socket, number: int) -> None:
         read_request(connection)
