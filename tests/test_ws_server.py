@@ -301,15 +301,18 @@ def test_a_web_page_must_not_become_a_bot(server: WsServer, origin: str) -> None
     assert dial(server, "/", f"Origin: {origin}") == 403
 
 
-def test_a_rebound_name_must_not_become_a_bot(server: WsServer) -> None:
-    try:
+@pytest.mark.parametrize("token", [None, "t"])
+def test_a_rebound_name_must_not_become_a_bot(token: str | None) -> None:
+    with (
+        WsServer(port=0, access_token=token) as server,
+        pytest.raises(WebSocketBadStatusException, match="403"),
+    ):
         create_connection(
-            server.url, origin="http://evil.example", host="evil.example", timeout=5
-        ).close()
-    except WebSocketBadStatusException as error:
-        assert error.status_code == 403
-    else:
-        pytest.fail("it came in")
+            f"{server.url}/?access_token={token}",
+            origin="http://evil.example",
+            host="evil.example",
+            timeout=5,
+        )
 
 
 def test_the_own_host_as_origin_is_welcome(server: WsServer) -> None:
