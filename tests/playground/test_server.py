@@ -161,9 +161,6 @@ def test_the_page_itself_may_write(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("_next_user", {}),
-        ("__init__", {}),
-        ("missing", {}),
         ("say", {**HELLO, "chat": "x1"}),
         ("say", {**HELLO, "user": "nobody"}),
         ("say", {**HELLO, "user": 99999, "chat": "g30001"}),
@@ -183,6 +180,13 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
     status, text = visitor.do(name, wanted)
     assert status in (200, 400)
     assert json.loads(text)["error"]
+
+
+@pytest.mark.parametrize("name", ["_next_user", "_bot", "__init__", "__eq__", "missing"])
+def test_only_deeds_can_be_asked_for(visitor: Visitor, name: str) -> None:
+    status, text = visitor.do(name, {})
+    assert status == 400
+    assert "there is no such deed" in text
 
 
 def test_a_body_that_is_no_object_is_refused(visitor: Visitor) -> None:

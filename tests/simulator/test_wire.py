@@ -327,9 +327,20 @@ def test_twenty_starts_and_stops_leave_no_thread() -> None:
     until(lambda: threading.active_count() <= before)
 
 
-def test_tokens_are_masked_in_the_frames(qq: Simulator) -> None:
-    with dial(qq) as bot:
-        receive(bot)
-    http(qq, "get_status?access_token=s3cret")
-    assert "s3cret" not in json.dumps(qq.frames)
-    assert any("Authorization: Bearer ***" in frame["head"] for frame in qq.frames)
+@pytest.mark.parametrize("token", ["s3cret-and-long", "q7~"])
+def test_tokens_are_masked_in_the_frames(token: str) -> None:
+    with Simulator(token) as qq:
+        with dial(qq, f"/?access_token={token}", token) as bot:
+            receive(bot)
+        http(qq, f"get_status?access_token={token}", headers={"Authorization": f"Token {token}"})
+        assert token not in json.dumps(qq.frames)
+        assert any("Authorization: Bearer ***" in frame["head"] for frame in qq.frames)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "qq.example", "0.0.0.0", "localhost.example"])
+def test_the_simulator_connects_to_this_machine_only(host: str) -> None:
+    qq = Simulator()
+    with pytest.raises(ValueError, match="this machine only"):
+        qq.post_to(f"http://{host}:8080/")
+    with pytest.raises(ValueError, match="this machine only"):
+        qq.connect_to(f"ws://{host}:8765/")
