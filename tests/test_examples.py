@@ -7,7 +7,6 @@ import base64
 import os
 import random
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -56,13 +55,12 @@ class Running:
             raise AssertionError(f"{words!r} is not in:\n{self.output}") from None
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            if os.name == "nt":
-                self.process.terminate()
-            else:
-                self.process.send_signal(signal.SIGINT)
-        self.process.wait(10)
-        self.reader.join(5)
+        self.process.terminate()  # which run() takes as it takes Ctrl+C, where signals exist
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.reader.join(5)
         assert self.process.stdout
         self.process.stdout.close()
 
