@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import http_calls
+from . import http_calls, http_events
 from .harness import HEAD, measured
 
-MODULES = [http_calls]
+MODULES = [http_calls, http_events]
 
 
 def main() -> None:

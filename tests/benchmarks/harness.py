@@ -18,13 +18,18 @@ OURS = "onebot_simple"
 class Other:
     """A module of this folder, run as a process of its own; it is spoken to in lines.
 
-    It ends when its standard input does, and is terminated when it does not.
+    It ends when its standard input does, and is terminated when it does not. quiet: what it logs
+    is not shown.
     """
 
-    def __init__(self, module: str, *arguments: object) -> None:
+    def __init__(self, module: str, *arguments: object, quiet: bool = False) -> None:
         self.command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            encoding="utf-8",
         )
 
     def hear(self, seconds: float = 120) -> str:

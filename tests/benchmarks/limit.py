@@ -1,8 +1,9 @@
 """What Python can do at most over HTTP: a bare socket, json, and nothing else.
 
-    python -m tests.benchmarks.limit answers     a server that answers every action
+    python -m tests.benchmarks.limit actions|events
 
-No timeout, no check, no error in words, no thread: a measure, not something to use.
+A server that answers every action, or every event. No timeout, no check, no error in words: a
+measure, not something to use.
 """
 
 from __future__ import annotations
@@ -11,39 +12,51 @@ import json
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
-ANSWER = json.dumps(
-    {"status": "ok", "retcode": 0, "data": {"message_id": 1}, "message": "", "wording": ""}
-).encode()
+OK = {"status": "ok", "retcode": 0, "data": {"message_id": 1}, "message": "", "wording": ""}
 
 
 class Connection:
-    """One keep-alive connection, on which messages with a length go both ways."""
+    """HTTP messages in both directions."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
-        self.rest = b""
+        self.file = sock.makefile("rb")
+        self.first_line = b""
+        self.last = False  # whether the other side closes the connection now
 
-    def send(self, first_line: str, body: bytes) -> None:
-        head = f"{first_line}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        self.sock.sendall(f"{head}\r\n".encode() + body)
+    def send(self, head: str, body: bytes) -> None:
+        head += f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.sock.sendall(head.encode() + body)
 
     def receive(self) -> bytes:
-        """The body of the next message; b"" at the end, or of a message that has none."""
-        while (end := self.rest.find(b"\r\n\r\n")) < 0:
-            received = self.sock.recv(65536)
-            if not received:
-                raise EOFError
-            self.rest += received
-        head = self.rest[:end].lower()
-        _, _, length = head.partition(b"\r\ncontent-length:")
-        size = int(length.partition(b"\r\n")[0] or 0)
-        while len(self.rest) < end + 4 + size:
-            self.rest += self.sock.recv(65536)
-        body, self.rest = self.rest[end + 4 : end + 4 + size], self.rest[end + 4 + size :]
-        return body
+        """The body of the next message."""
+        self.first_line = self.file.readline()
+        if not self.first_line:
+            raise EOFError
+        length, chunked, self.last = 0, False, self.first_line.startswith(b"HTTP/1.0")
+        while (line := self.file.readline().lower()) not in (b"\r\n", b""):
+            if line.startswith(b"content-length:"):
+                length = int(line[15:])
+            elif line == b"transfer-encoding: chunked\r\n":
+                chunked = True
+            elif line == b"connection: close\r\n":
+                self.last = True
+        if not chunked:
+            return self.file.read(length)
+        pieces = []
+        while size := int(self.file.readline(), 16):
+            pieces.append(self.file.read(size))
+            self.file.readline()
+        self.file.readline()
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        self.file.close()
+        self.sock.close()
 
 
 def connect(port: int) -> Connection:
@@ -56,26 +69,31 @@ def call(connection: Connection, action: str, params: dict[str, Any]) -> dict[st
     return answer
 
 
-def serve(connection: Connection) -> None:
+def actions(_: dict[str, Any]) -> dict[str, Any]:
+    return OK
+
+
+def events(event: dict[str, Any]) -> dict[str, Any]:
+    return {"reply": event["raw_message"][4:] + "晴。"}
+
+
+def serve(connection: Connection, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     try:
-        while connection.receive():
-            connection.send("HTTP/1.1 200 OK", ANSWER)
+        while not connection.last:
+            content = json.loads(connection.receive())
+            connection.send("HTTP/1.1 200 OK", json.dumps(answer(content)).encode())
     except (EOFError, OSError):
-        connection.sock.close()
+        pass
+    connection.close()
 
 
-def answers() -> None:
+def main(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listener.getsockname()[1], flush=True)
-    threading.Thread(target=accept, args=(listener,), daemon=True).start()
-    sys.stdin.read()
-
-
-def accept(listener: socket.socket) -> None:
     while True:
         connection = Connection(listener.accept()[0])
-        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=serve, args=(connection, answer), daemon=True).start()
 
 
 if __name__ == "__main__":
-    {"answers": answers}[sys.argv[1]]()
+    main({"actions": actions, "events": events}[sys.argv[1]])
