@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -323,17 +322,15 @@ def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
 HASH_OF_HI = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4"
 
 
-def test_results_are_what_their_types_say() -> None:
+def test_results_are_what_their_types_say(tmp_path: Path) -> None:
     called = set()
     with Simulator() as qq, HttpClient(qq.http_url) as client:
         for action, params in calls(qq):
             called.add(action)
             result = client.call_action(action, **params)
             assert problems(result, result_of(action), action) == []
-        path = Path(tempfile.mkstemp()[1])
-        path.write_bytes(b"hi")
-        assert problems(client.upload_file(path), typed.UploadedFile) == []
-        path.unlink()
+        (tmp_path / "a").write_bytes(b"hi")
+        assert problems(client.upload_file(tmp_path / "a"), typed.UploadedFile) == []
     assert called == set(ACTIONS) - STREAMS - {"bot_exit"}
 
 
