@@ -24,6 +24,7 @@ from .listen import ListeningEventServer, ListeningServer, address_to_serve
 from .probe import in_container, open_ports, report_account, report_events
 
 SLICE_SECONDS = 0.1
+GREETING_SECONDS = 0.5  # within which an account that has come sends its first event, if any
 EVERYWHERE = ("0.0.0.0", "::")  # where a server may listen, and nobody can be
 NAPCAT_SERVERS = {3000: "http", 3001: "ws"}
 
@@ -192,6 +193,8 @@ def _first_event(report: Report, server: Watched, ears: Ears, seconds: float) ->
                 trouble = _no_http()
             if trouble is not None:
                 raise trouble from None
+            if isinstance(server, WatchedServer) and server.bots:
+                deadline = min(deadline, time.monotonic() + GREETING_SECONDS)
     if isinstance(server, WatchedServer) and server.bots:
         return None
     raise _nobody_came(server, seconds)

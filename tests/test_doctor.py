@@ -468,7 +468,7 @@ def test_a_path_without_events(doctor: Doctor, qq: Simulator) -> None:
 
 def test_a_path_or_a_program_that_answers_no_calls(doctor: Doctor, qq: Simulator) -> None:
     qq.swallow()
-    doctor.finds("动作没有回答", f"{qq.ws_url}/event", *SHORT)
+    doctor.finds("动作没有回答", f"{qq.ws_url}/event", "--wait", "1")
 
 
 # -- the account ----------------------------------------------------------------------------------
@@ -532,13 +532,26 @@ def test_both_sides_wait(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, qq: Si
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
 @pytest.mark.parametrize("request_line", ["", "GET /favicon.ico HTTP/1.1"])
-def test_somebody_only_looks(doctor: Doctor, scheme: str, request_line: str) -> None:
+def test_somebody_only_looks_before_onebot_comes(
+    doctor: Doctor, qq: Simulator, scheme: str, request_line: str
+) -> None:
     port = free_port()
+    url = f"{scheme}://127.0.0.1:{port}"
     head = f"{request_line}\r\nHost: 127.0.0.1\r\n\r\n" if request_line else ""
-    looking = threading.Thread(target=knock, args=(port, head.encode()), daemon=True)
-    looking.start()
-    doctor.finds("没有人来", "--reverse", f"{scheme}://127.0.0.1:{port}", "--wait", "0.3")
-    looking.join()
+
+    def look_then_come() -> None:
+        knock(port, head.encode())
+        threading.Event().wait(0.2)  # so that the doctor has time to be mistaken
+        if scheme == "ws":
+            qq.connect_to(url)
+        else:
+            qq.post_to(url)
+            qq.send_group("hi")
+
+    coming = threading.Thread(target=look_then_come, daemon=True)
+    coming.start()
+    doctor.is_content("--reverse", url)
+    coming.join()
 
 
 def knock(port: int, data: bytes) -> None:
@@ -646,7 +659,7 @@ def test_an_account_that_sends_no_events(doctor: Doctor) -> None:
 
     coming = threading.Thread(target=come, daemon=True)
     coming.start()
-    doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--wait", "0.3")
+    doctor.is_content("--reverse", f"ws://127.0.0.1:{port}")
     coming.join()
 
 
