@@ -16,6 +16,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from .json_text import InvalidJson, decode
 from .playground_deeds import Deeds
 from .playground_feed import Feed
 from .ports import HOST, listen
@@ -98,9 +99,11 @@ class PageServer:
             abort(403, "请打开命令行里显示的链接 open the link that the command has printed")
 
     def _check_page(self) -> None:
-        """Only our own page may write: others cannot send this Origin (nor JSON)."""
+        """Only our own page may write: others cannot send this Origin, nor JSON."""
         if request.headers.get("Origin") != f"http://{request.headers['Host']}":
             abort(403, "只有这个网页自己可以操作 only the page itself may do this")
+        if request.mimetype != "application/json":
+            abort(415, "要用 JSON it takes JSON")
 
     # what there is
 
@@ -134,10 +137,10 @@ class PageServer:
     def _do(self, name: str) -> Response:
         self._check_page()
         self._check_token(request.cookies.get(self._cookie))
-        wanted = request.get_json()
-        if not isinstance(wanted, dict):
-            abort(400, "要一个 JSON 对象 it takes a JSON object")
         try:
+            wanted = decode(request.get_data())
+            if not isinstance(wanted, dict):
+                raise InvalidJson("要一个 JSON 对象 it takes a JSON object")
             return _json(self._deeds(name, wanted), 200)
         except Failure as error:  # asked for properly, and the world said no
             return _json({"error": str(error)}, 200)

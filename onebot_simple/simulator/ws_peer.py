@@ -116,7 +116,7 @@ class WsPeer:
             if not isinstance(request, dict):
                 raise InvalidJson("not an object")
             echo = request.get("echo", "")
-            encode(echo)
+            encode([[[echo]]])  # more deeply nested than it will be in the answer
         except InvalidJson as error:
             answer = failed(1400, f"json解析失败,请检查数据格式: {error}", None)
             self.put(Outgoing(encode(answer), "response", frame))

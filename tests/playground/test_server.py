@@ -189,8 +189,11 @@ def test_only_deeds_can_be_asked_for(visitor: Visitor, name: str) -> None:
     assert "there is no such deed" in text
 
 
-def test_a_body_that_is_no_object_is_refused(visitor: Visitor) -> None:
-    assert visitor.do("say", [1, 2])[0] == 400
+@pytest.mark.parametrize("body", ["[1, 2]", "5", "", "{", "[" * 100_000, "\x00", "NaN"])
+def test_a_body_that_is_no_object_is_refused(visitor: Visitor, body: str) -> None:
+    usual = {"Origin": visitor.origin, "Content_Type": "application/json"}
+    with visitor.ask("POST", "/do/say", body=body, Cookie=visitor.cookie, **usual) as answer:
+        assert answer.status == 400
 
 
 @pytest.mark.parametrize("path", ["/wire.py", "/../setup.cfg", "/%2e%2e/wire.py", "/do/say"])

@@ -124,6 +124,15 @@ def test_a_missing_echo_comes_back_empty(qq: Simulator) -> None:
         assert receive(bot)["echo"] == ""
 
 
+def test_an_echo_of_any_depth_leaves_the_connection_alive(qq: Simulator) -> None:
+    with dial(qq) as bot:
+        receive(bot)
+        for depth in range(900, 1010):
+            bot.send(f'{{"action": "get_status", "echo": {"[" * depth}{"]" * depth}}}')
+            answer = bot.recv()  # as text: the depth may be too much for this test, too
+            assert '"retcode": 0' in answer or '"retcode": 1400' in answer
+
+
 @pytest.mark.parametrize("bad", ["{bad", "[1]", "5", '"x"', "\x00"])
 def test_bad_json_is_1400(qq: Simulator, bad: str) -> None:
     with dial(qq, "/api") as bot:
