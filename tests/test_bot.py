@@ -700,6 +700,8 @@ def test_stop_frees_who_asks_with_one_line(
     stage.go()
     stage.push(message("/q"))
     assert stage.api.said() == "?"
+    waiters = stage.bot._conversations._waiters
+    wait_until(lambda: any(one.aside for waiting in [*waiters.values()] for one in waiting))
     began = time.monotonic()
     stage.bot.stop()
     assert time.monotonic() - began < 2

@@ -404,10 +404,12 @@ def test_a_handshake_that_never_ends_does_not_keep_stop_waiting() -> None:
         running = threading.Thread(target=bot.run)
         running.start()
         silent, _ = listener.accept()
+        reader = wait_until(lambda: bot._reader)
         began = time.monotonic()
         bot.stop()
         running.join(5)
         assert time.monotonic() - began < 2
+        assert not reader.is_alive()
         silent.close()
 
 
