@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import http_calls, http_events
+from . import http_calls, http_events, imports, memory, scale, simulator
 from .harness import HEAD, measured
 
-MODULES = [http_calls, http_events]
+MODULES = [http_calls, http_events, memory, imports, simulator, scale]
 
 
 def main() -> None:
