@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import http_calls, http_events, imports, memory, scale, simulator
+from . import http_calls, http_events, imports, memory, scale, simulator, ws_rows
 from .harness import HEAD, measured
 
-MODULES = [http_calls, http_events, memory, imports, simulator, scale]
+MODULES = [http_calls, http_events, ws_rows, memory, imports, simulator, scale]
 
 
 def main() -> None:
