@@ -210,7 +210,7 @@ def event_line(event: Event) -> str:
         for key in ("group_id", "user_id", "target_id", "operator_id")
         if isinstance(event.get(key), (int, str)) and event[key]
     )
-    line = f"{names_of(event)[-1]} {chat}"
+    line = f"{names_of(event)[-1]} {chat}".rstrip()
     if event["post_type"] in ("message", "message_sent"):
         sender = event.get("sender")
         name = sender.get("card") or sender.get("nickname") if isinstance(sender, dict) else None

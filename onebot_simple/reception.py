@@ -148,15 +148,7 @@ def receive(report: Report, url: str, token: str | None, seconds: float, ears: E
         raise Trouble("我们没法在这个地址上等 OneBot。", str(error)) from error
     with server:
         report.good(f"我们在 {server.url} 等 OneBot。", f"We wait for OneBot at {server.url}.")
-        if server.host in EVERYWHERE:
-            report.note(
-                f"NapCat 里填这台机器的 IP，不是 {server.host}。",
-                f"In NapCat fill in the IP of this machine, not {server.host}.",
-            )
-        if not token and not is_loopback(server.host):
-            report.note(
-                "没有 token，谁都能连进来：设置一个。", "Without a token anybody may come: set one."
-            )
+        _report_openness(report, server, token)
         event = _first_event(report, server, ears, seconds)
         report.good("OneBot 来了。", "OneBot has come.")
         if token:
@@ -168,6 +160,18 @@ def receive(report: Report, url: str, token: str | None, seconds: float, ears: E
                 report_account(report, api, api.request("get_version_info"))
             except OneBotError as error:
                 raise Trouble("OneBot 来了，但是调用出错了。", str(error)) from error
+
+
+def _report_openness(report: Report, server: Watched, token: str | None) -> None:
+    if server.host in EVERYWHERE:
+        report.note(
+            f"NapCat 里填这台机器的 IP，不是 {server.host}。",
+            f"In NapCat fill in the IP of this machine, not {server.host}.",
+        )
+    if not token and not is_loopback(server.host):
+        report.note(
+            "没有 token，谁都能连进来：设置一个。", "Without a token anybody may come: set one."
+        )
 
 
 def _server_at(url: str, token: str | None, seconds: float) -> Watched:
