@@ -388,7 +388,12 @@ class _Server(ThreadedWSGIServer):
                 self._complain("a connection", f"{len(self._connections)} are open already")
                 raise ConnectionRefusedError
             self._connections[thread] = request
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads
+            with self._lock:
+                del self._connections[thread]
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from socket import SHUT_RDWR
 from threading import Thread, current_thread
 from typing import Any
@@ -89,19 +89,18 @@ class HttpClient(Actions):
             _busy.pop(current_thread(), None)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        http = self._post(action, params, self.timeout)
         rest, answered = b"", False
         try:
-            for piece in self._pieces(action, http, None):
-                *frames, rest = (rest + piece).split(END_OF_FRAME)
-                for frame in frames:
-                    answered = True
-                    yield self._answer(action, http, frame)
-            if rest.strip() or not answered:
-                yield self._answer(action, http, rest)
+            with closing(self._post(action, params, self.timeout)) as http:
+                for piece in self._pieces(action, http, None):
+                    *frames, rest = (rest + piece).split(END_OF_FRAME)
+                    for frame in frames:
+                        answered = True
+                        yield self._answer(action, http, frame)
+                if rest.strip() or not answered:
+                    yield self._answer(action, http, rest)
         finally:
             _busy.pop(current_thread(), None)
-            http.close()
 
     def _abandon(self, threads: Iterable[Thread]) -> None:
         for thread in threads:

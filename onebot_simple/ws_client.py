@@ -324,16 +324,23 @@ class WsClient(Bot):
         except WebSocketBadStatusException as error:
             if error.status_code in (401, 403):
                 raise token_refused(self._shown) from error
-            raise NetworkError(
-                f"{self._shown} answered HTTP {error.status_code}, no WebSocket is there. "
-                "这个地址不是 WebSocket 服务器：端口写成 HTTP 的了吗？"
-                "NapCat 的 WebSocket 服务器默认是 3001，路径是 /。"
-            ) from error
+            raise self._no_websocket(error.status_code) from error
         except WebSocketTimeoutException as error:
             raise cannot_connect(self.url, TimeoutError()) from error
-        except (WebSocketException, OSError, ValueError) as error:  # ValueError: garbage came
-            raise cannot_connect(self.url, error) from error
+        except (WebSocketException, OSError, ValueError, IndexError) as error:
+            raise cannot_connect(self.url, error) from error  # the last two: garbage came
+        status = websocket.getstatus()
+        if status != 101:  # websocket-client 1.8 takes a redirect for a success
+            websocket.shutdown()  # type: ignore[no-untyped-call]
+            raise self._no_websocket(status)
         return websocket
+
+    def _no_websocket(self, status: int | None) -> NetworkError:
+        return NetworkError(
+            f"{self._shown} answered HTTP {status}, no WebSocket is there. "
+            "这个地址不是 WebSocket 服务器：端口写成 HTTP 的了吗？"
+            "NapCat 的 WebSocket 服务器默认是 3001，路径是 /。"
+        )
 
     def _connect(self, ending: Flag) -> socket.socket | TlsSocket:
         host, port = self._address.hostname or "", self._address.port

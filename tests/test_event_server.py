@@ -377,6 +377,24 @@ def test_connections_are_counted_and_too_many_are_refused(
     assert post(server, message())[0] == 200
 
 
+def test_a_connection_for_which_there_is_no_thread_is_closed_and_forgotten(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def no_more(thread: threading.Thread) -> None:
+        if "connection" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        with raw(server) as connection:
+            assert connection.recv(10) == b""
+    assert server._server and not server._server._connections
+    assert post(server, message())[0] == 200
+
+
 def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(server: EventServer) -> None:
     handled: list[Any] = []
     server.on("message")(lambda event: handled.append(event))
