@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from . import fuzz_calls, fuzz_wires
+from . import fuzz_calls, fuzz_simulator, fuzz_wires
 from .fuzz_inputs import Finds
 
 Target = Callable[[random.Random, int, Finds], None]
@@ -25,12 +25,13 @@ Target = Callable[[random.Random, int, Finds], None]
 TARGETS: dict[str, tuple[Target, float]] = {
     "CQ codes": (fuzz_calls.cq_codes, 0.2),
     "event helpers": (fuzz_calls.event_helpers, 0.22),
-    "returned values": (fuzz_calls.returned_values, 0.15),
+    "returned values": (fuzz_calls.returned_values, 0.145),
     "frame receiver": (fuzz_calls.frame_receiver, 0.25),
     "WSGI application": (fuzz_calls.wsgi_application, 0.02),
     "events over a WebSocket": (fuzz_wires.events_over_websocket, 0.1),
-    "simulator WebSocket": (fuzz_wires.simulator_websocket, 0.03),
-    "simulator HTTP": (fuzz_wires.simulator_http, 0.005),
+    "simulator WebSocket": (fuzz_simulator.simulator_websocket, 0.03),
+    "simulator HTTP": (fuzz_simulator.simulator_http, 0.005),
+    "playground page": (fuzz_simulator.playground_page, 0.005),
     "bytes to EventServer": (fuzz_wires.bytes_to_event_server, 0.01),
     "bytes to WsServer": (fuzz_wires.bytes_to_ws_server, 0.005),
     "bytes to WsClient": (fuzz_wires.bytes_to_ws_client, 0.005),
@@ -41,19 +42,22 @@ TARGETS: dict[str, tuple[Target, float]] = {
 def run(inputs: int, seed: int, names: list[str] | None = None) -> dict[str, Finds]:
     """What each target found in its share of so many inputs."""
     results = {}
-    for name, (target, share) in TARGETS.items():
-        if names and name not in names:
-            continue
-        finds = results[name] = Finds()
-        before, threading.excepthook = threading.excepthook, finds.in_thread
-        began = time.monotonic()
-        logging.getLogger().addHandler(finds)
-        try:
-            target(random.Random(f"{seed} {name}"), max(1, round(inputs * share)), finds)
-        finally:
-            logging.getLogger().removeHandler(finds)
-            threading.excepthook = before
-        finds.seconds = time.monotonic() - began
+    log = logging.getLogger("onebot_simple")
+    level, before = log.level, threading.excepthook
+    log.setLevel(logging.DEBUG)  # it also tells of connections that failed
+    try:
+        for name, (target, share) in TARGETS.items():
+            if not names or name in names:
+                finds = results[name] = Finds()
+                threading.excepthook = finds.in_thread
+                logging.getLogger().addHandler(finds)
+                began = time.monotonic()
+                target(random.Random(f"{seed} {name}"), max(1, round(inputs * share)), finds)
+                finds.seconds = time.monotonic() - began
+                logging.getLogger().removeHandler(finds)
+    finally:
+        log.setLevel(level)
+        threading.excepthook = before
     return results
 
 
@@ -63,7 +67,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     options = parser.parse_args()
-    logging.getLogger("onebot_simple").propagate = True
     total = 0
     for name, finds in run(options.inputs, options.seed, options.targets).items():
         total += finds.inputs

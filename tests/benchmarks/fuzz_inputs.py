@@ -12,7 +12,7 @@ from typing import Any
 
 from ..peers import Json, message
 
-SLOW_SECONDS = 2.0  # an input that takes so long is a find
+SLOW_SECONDS = 5.0  # an input that takes so long is a find
 
 SCALARS: list[Any] = [
     *(None, True, False, 0, -1, 1, 10001, 2**31, 2**63, -(2**63), 10**4000, 1.5, -0.0, 1e308),
@@ -76,7 +76,7 @@ class Finds(logging.Handler):
     """What a target took and found; also collects what is logged with a traceback."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.DEBUG)
         self.inputs = 0
         self.seconds = 0.0
         self.list: list[str] = []
@@ -89,8 +89,12 @@ class Finds(logging.Handler):
         self.list.append(f"{shown[:400]} on {ascii(given)[:600]}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and not str(record.msg).startswith(self.expected):
-            self.add(record.exc_info[1] or record.msg, record.getMessage()[:300])
+        error = record.exc_info[1] if record.exc_info else None
+        ours = record.name.startswith("onebot_simple") or record.levelno >= logging.ERROR
+        if error is None or not ours or isinstance(error, (ConnectionError, TimeoutError)):
+            return
+        if not str(record.msg).startswith(self.expected):
+            self.add(error, record.getMessage()[:300])
 
     def in_thread(self, arguments: threading.ExceptHookArgs) -> None:
         self.add(arguments.exc_value, f"thread {arguments.thread}")

@@ -12,7 +12,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from websocket import ABNF, create_connection
 
@@ -25,10 +24,9 @@ from onebot_simple import (
     WsServer,
 )
 from onebot_simple import ws_client as client_module
-from onebot_simple.simulator import Simulator
 
 from .fuzz_calls import attempt
-from .fuzz_inputs import ANSWERS, SCALARS, SLOW_SECONDS, Finds, Inputs, frame
+from .fuzz_inputs import ANSWERS, SLOW_SECONDS, Finds, Inputs, frame
 
 BATCH = 200
 LOOPBACK = "127.0.0.1"
@@ -64,66 +62,10 @@ def events_over_websocket(chance: random.Random, count: int, finds: Finds) -> No
         peer.shutdown()  # type: ignore[no-untyped-call]
 
 
-def simulator_websocket(chance: random.Random, count: int, finds: Finds) -> None:
-    """Calls of every kind to the simulator; after each batch an honest one is answered."""
-    inputs = Inputs(chance)
-    finds.expected = ("the simulator could not",)
-    with Simulator(max_frames=100) as qq:
-        peer = create_connection(qq.ws_url, suppress_origin=True, timeout=10)
-        while finds.inputs < count:
-            batch = [inputs.text(_call(inputs)) for _ in range(50)]
-            batch = [data for data in batch if b"bot_exit" not in data]
-            finds.inputs += 50
-            try:
-                for data in batch:
-                    peer.send(data, ABNF.OPCODE_TEXT)
-                peer.send(json.dumps({"action": "get_status", "echo": f"after {finds.inputs}"}))
-                while json.loads(peer.recv()).get("echo") != f"after {finds.inputs}":
-                    pass
-            except Exception as error:
-                finds.add(error, batch)
-                peer = create_connection(qq.ws_url, suppress_origin=True, timeout=10)
-            qq._core.journal.calls.clear()
-        peer.shutdown()  # type: ignore[no-untyped-call]
-
-
-ACTIONS = (
-    *("send_msg", "send_group_msg", "get_msg", "delete_msg", "get_group_info", "set_group_ban"),
-    *("get_file", "send_group_forward_msg", "upload_group_file", "get_image", "set_group_card"),
-    *("upload_file_stream", "download_file_stream", ".handle_quick_operation", "get_record"),
-    *("get_group_msg_history", "set_group_add_request", "get_forward_msg", "can_send_image"),
-)
-PARAMS = (
-    "group_id",
-    "user_id",
-    "message_id",
-    "message",
-    "file",
-    "name",
-    "count",
-    "duration",
-    "card",
-)
-
-
-def _call(inputs: Inputs) -> Any:
-    chance = inputs.chance
-    params: dict[str, Any] = {"group_id": 30001, "user_id": 20001, "message": "hi", "id": 1}
-    for _ in range(chance.randrange(3)):
-        params[chance.choice(PARAMS)] = inputs.value()
-    if chance.random() < 0.3:
-        part = {"type": chance.choice(["text", "image", "json", "node", "contact"])}
-        params["message"] = params["messages"] = [{**part, "data": inputs.value()}]
-    content = {"action": chance.choice(ACTIONS), "params": params, "echo": 1}
-    if chance.random() < 0.3:
-        content[chance.choice(["action", "params", "echo"])] = inputs.value()
-    return content if chance.random() < 0.95 else chance.choice(SCALARS)
-
-
 # -- bytes ----------------------------------------------------------------------------------------
 
 
-def exchange(port: int, pieces: list[bytes], seconds: float = 5) -> bytes:
+def exchange(port: int, pieces: list[bytes], seconds: float = 10) -> bytes:
     """All that comes back for these bytes, until the other side ends it."""
     answer = b""
     with (
@@ -139,7 +81,7 @@ def exchange(port: int, pieces: list[bytes], seconds: float = 5) -> bytes:
     return answer
 
 
-def _bytes_to(
+def bytes_to(
     port: int, make: Callable[[], list[bytes]], count: int, finds: Finds, alive: Callable[[], bool]
 ) -> None:
     for number in range(count):
@@ -177,28 +119,7 @@ def bytes_to_event_server(chance: random.Random, count: int, finds: Finds) -> No
         def make() -> list[bytes]:
             return [inputs.request() for _ in range(chance.choice([1, 1, 2, 3]))]
 
-        _bytes_to(server.port, make, count, finds, lambda: _posted(server.port))
-
-
-def simulator_http(chance: random.Random, count: int, finds: Finds) -> None:
-    inputs = Inputs(chance)
-    finds.expected = ("the simulator could not",)
-    with Simulator(max_frames=100) as qq:
-        port = int(qq.http_url.rpartition(":")[2])
-
-        def make() -> list[bytes]:
-            if chance.random() < 0.5:
-                return [inputs.request() for _ in range(chance.choice([1, 1, 2]))]
-            call, body = chance.choice(ACTIONS), inputs.text(_call(inputs))
-            head = f"POST /{call} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
-            return [head.encode() + b"\r\n\r\n" + body]
-
-        def alive() -> bool:
-            qq._core.journal.calls.clear()
-            answer = exchange(port, [b"POST /get_status HTTP/1.1\r\nConnection: close\r\n\r\n"])
-            return answer.startswith(b"HTTP/1.1 200")
-
-        _bytes_to(port, make, count, finds, alive)
+        bytes_to(server.port, make, count, finds, lambda: _posted(server.port))
 
 
 def _upgrade(port: int, *headers: bytes) -> bytes:
@@ -222,7 +143,7 @@ def bytes_to_ws_server(chance: random.Random, count: int, finds: Finds) -> None:
             create_connection(server.url, suppress_origin=True, timeout=5).shutdown()  # type: ignore[no-untyped-call]
             return True
 
-        _bytes_to(server.port, make, count, finds, alive)
+        bytes_to(server.port, make, count, finds, alive)
 
 
 def _read_head(connection: socket.socket) -> bytes:
@@ -246,7 +167,7 @@ def _serve_once(listener: socket.socket, answer: Callable[[bytes], list[bytes]])
     """Take one connection, and answer what was asked with whatever there is."""
     connection, _ = listener.accept()
     with connection, suppress(OSError):
-        connection.settimeout(5)
+        connection.settimeout(10)
         for piece in answer(_read_head(connection)):
             connection.sendall(piece)
         connection.shutdown(socket.SHUT_WR)
@@ -273,7 +194,7 @@ def bytes_to_ws_client(chance: random.Random, count: int, finds: Finds) -> None:
     delays = client_module.FIRST_DELAY, client_module.LAST_DELAY
     client_module.FIRST_DELAY = client_module.LAST_DELAY = 0.001
     with socket.create_server((LOOPBACK, 0)) as listener:
-        listener.settimeout(5)
+        listener.settimeout(10)
         bot = WsClient(f"ws://{LOOPBACK}:{listener.getsockname()[1]}")
         bot.on("notice")(lambda event: heard.set() if event == SENTINEL else None)
         running = threading.Thread(target=_run_for_ever, args=(bot, finds), daemon=True)
@@ -319,7 +240,7 @@ def bytes_to_http_client(chance: random.Random, count: int, finds: Finds) -> Non
 
     with (
         socket.create_server((LOOPBACK, 0)) as listener,
-        HttpClient(f"http://{LOOPBACK}:{listener.getsockname()[1]}", timeout=5) as client,
+        HttpClient(f"http://{LOOPBACK}:{listener.getsockname()[1]}", timeout=10) as client,
     ):
         listener.settimeout(0.2)
         over = threading.Event()
