@@ -193,29 +193,29 @@ class EventServer(Bot):
                 self.url,
             )
         with sock:
-            self._server = _Server(
+            server = _Server(
                 self._complain, self.host, self.port, self.app, _Requests, fd=sock.fileno()
             )
-        self._acceptor = Thread(
-            target=self._server.serve_forever,
-            args=(0.05,),
-            name="onebot_simple server",
-            daemon=True,
+        acceptor = Thread(
+            target=server.serve_forever, args=(0.05,), name="onebot_simple server", daemon=True
         )
-        self._acceptor.start()
+        acceptor.start()
+        with self._state:  # stop() finds both, or none
+            self._server, self._acceptor = server, acceptor
         log.info("listening on %s. 等待 OneBot 推送事件。", self.url)
 
     def _close(self) -> None:
         self._closing.set()
         if self.api is not None:
             self.api._abandon(self._conversations.threads)
-        server, acceptor = self._server, self._acceptor
+        with self._state:
+            server, acceptor = self._server, self._acceptor
+            self._server = self._acceptor = None
         if server is not None and acceptor is not None:
             server.shutdown()
             server.server_close()
             server.hang_up(1)
             acceptor.join(1)
-        self._server = self._acceptor = None
         self._local_only = False
 
 

@@ -310,7 +310,7 @@ class WsServer(Bot):
                 self.url,
             )
         self._seen.clear()
-        self._server = serve(
+        server = serve(
             self._serve,
             sock=sock,
             process_request=self._refusal,
@@ -323,10 +323,10 @@ class WsServer(Bot):
             logger=wire_log,
             create_connection=self._new_connection,  # type: ignore[arg-type]  # called only
         )
-        self._acceptor = Thread(
-            target=self._server.serve_forever, name="onebot_simple server", daemon=True
-        )
-        self._acceptor.start()
+        acceptor = Thread(target=server.serve_forever, name="onebot_simple server", daemon=True)
+        acceptor.start()
+        with self._state:  # stop() finds both, or none
+            self._server, self._acceptor = server, acceptor
         log.info("listening on %s. 等待 OneBot 连接。", self.url)
 
     def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
@@ -341,7 +341,9 @@ class WsServer(Bot):
         return websocket
 
     def _close(self) -> None:
-        server, acceptor = self._server, self._acceptor
+        with self._state:
+            server, acceptor = self._server, self._acceptor
+            self._server = self._acceptor = None
         if server is None or acceptor is None:
             return
         ending = [Thread(target=server.shutdown, daemon=True)]
@@ -361,7 +363,6 @@ class WsServer(Bot):
         deadline += GOODBYE_SECONDS
         for thread in [*remaining, *ending, acceptor]:
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._server = self._acceptor = None
 
     def _refusal(self, websocket: ServerConnection, request: Request) -> Response | None:
         """The answer to a handshake that is not welcome."""
