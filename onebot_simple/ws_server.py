@@ -32,6 +32,7 @@ from .addresses import (
     names_this_machine,
 )
 from .bot import Bot
+from .direct_connection import DirectConnection
 from .errors import ApiNotAvailable, NetworkError, OneBotError
 from .handlers import id_of
 from .ws_connection import WsConnection, connection_lost
@@ -335,7 +336,7 @@ class WsServer(Bot):
         if taken >= MAX_CONNECTIONS:
             self._complain("a connection", f"{taken} are open already")
             raise ConnectionRefusedError
-        websocket = ServerConnection(*args, **kwargs)
+        websocket = DirectConnection(*args, **kwargs)
         with self._changed:
             self._websockets[current_thread()] = websocket
         return websocket
@@ -392,28 +393,35 @@ class WsServer(Bot):
 
     def _serve(self, websocket: ServerConnection) -> None:
         """One connection, from the handshake to the end; on a thread of its own."""
-        assert websocket.request is not None
+        assert isinstance(websocket, DirectConnection) and websocket.request is not None
         peer = _Peer(websocket, websocket.request, self._complain)
         _limit_sending(websocket.socket, self.ping_timeout)
         self._join(peer)
         reason: object = "stopped"
         try:
-            while True:
-                event = peer.connection.receive(websocket.recv(decode=False))
-                if event is None:
-                    continue
-                if not peer.known:
-                    with self._changed:
-                        self._leave(peer)
-                        peer.learn(event)
-                        self._join(peer)
-                self.handle(event, account=peer.key)
-        except (ConnectionClosed, OneBotError) as error:
+            websocket.listen(lambda message: self._receive(peer, message))
+        except ConnectionClosed as error:
             reason = REPLACED if peer.replaced else error
         finally:
             peer.connection.close(connection_lost(peer.name, reason))
             self._leave(peer)
             log.info("%s disconnected: %s. 账号断开了。", peer.name, reason)
+
+    def _receive(self, peer: _Peer, message: bytes) -> None:
+        """On the thread that reads the connection."""
+        try:
+            event = peer.connection.receive(message)
+        except OneBotError:  # an answer that says the access_token is wrong
+            peer.hang_up()
+            return
+        if event is None:
+            return
+        if not peer.known:
+            with self._changed:
+                self._leave(peer)
+                peer.learn(event)
+                self._join(peer)
+        self.handle(event, account=peer.key)
 
 
 def _header(request: Request, name: str) -> str:

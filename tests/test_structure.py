@@ -14,7 +14,15 @@ import onebot_simple
 PACKAGE = Path(onebot_simple.__file__).parent
 
 LEVELS = [
-    ["errors", "segment", "conversations", "lean_websocket", "tls_socket", "typed"],
+    [
+        "errors",
+        "segment",
+        "conversations",
+        "direct_connection",
+        "lean_websocket",
+        "tls_socket",
+        "typed",
+    ],
     ["extended_actions", "addresses", "files", "handlers"],
     ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],

@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from websocket import WebSocketBadStatusException, create_connection
+from websocket import ABNF, WebSocketBadStatusException, create_connection
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 from onebot_simple import ws_server as module
@@ -428,6 +428,34 @@ def test_text_that_is_no_utf8_is_dropped_too(server: WsServer) -> None:
     peer.socket.send(b'{"post_type": "\xff"}', 1)
     peer.push(message("after"))
     wait_until(lambda: heard == ["after"])
+    peer.close()
+
+
+def test_fragments_and_pings_in_between_make_one_event(server: WsServer) -> None:
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    peer = join(server)
+    data = json.dumps(message("碎片"), ensure_ascii=False).encode()
+    parts = ((0, 1, data[:80]), (0, 0, data[80:81]), (1, 9, b"?"), (1, 0, data[81:]))
+    for fin, opcode, part in parts:
+        peer.socket.send_frame(ABNF(fin, 0, 0, 0, opcode, 1, part))
+    peer.push(message("next"))
+    wait_until(lambda: heard == ["碎片", "next"])
+    peer.close()
+
+
+def test_an_event_that_is_faster_than_its_account_is_handled_all_the_same(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = threading.Event()
+    monkeypatch.setattr(module, "_limit_sending", lambda *_: prepared.wait(5))
+    server.on_message(lambda event: "answer")
+    peer = ReverseWs(Api(), server.url)
+    for _ in range(3):
+        peer.push(message("early"))
+    assert not server.bots
+    prepared.set()
+    assert peer.api.said(3) == "answer"
     peer.close()
 
 
