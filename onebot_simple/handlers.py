@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Hashable, Mapping
 from difflib import get_close_matches
+from itertools import dropwhile
 from typing import Any
 
 from . import segment
@@ -144,9 +145,8 @@ def names_of(event: Event) -> tuple[str, ...]:
 
 def command_of(event: Event, prefix: str) -> tuple[str, str] | None:
     """The first word without its prefix, and the rest of the text; None when it is no command."""
-    segments = segment.to_list(event)
-    while segments and _may_precede_command(segments[0], event):
-        segments.pop(0)
+    parts = segment.to_list(event)
+    segments = list(dropwhile(lambda part: _may_precede_command(part, event), parts))
     if not segments or segments[0].get("type") != "text":
         return None
     text = segment.plain_text(segments).lstrip()

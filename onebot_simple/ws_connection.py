@@ -15,6 +15,7 @@ from typing import Any
 
 from .actions import from_json, to_json
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError
+from .handlers import printable
 
 log = logging.getLogger("onebot_simple")
 
@@ -167,6 +168,6 @@ def token_refused(address: str) -> AuthenticationError:
 
 def connection_lost(address: str, reason: object) -> NetworkError:
     return NetworkError(
-        f"the connection to {address} was lost: {str(reason).rstrip('.')}. "
+        f"the connection to {address} was lost: {printable(str(reason)).rstrip('.')}. "
         "连接断开了：OneBot 退出了，或者网络断了？动作可能已经执行了。"
     )

@@ -34,7 +34,7 @@ from .addresses import (
 from .bot import Bot
 from .direct_connection import DirectConnection
 from .errors import ApiNotAvailable, NetworkError, OneBotError
-from .handlers import id_of
+from .handlers import id_of, printable
 from .ws_connection import WsConnection, connection_lost
 
 log = logging.getLogger("onebot_simple")
@@ -405,7 +405,7 @@ class WsServer(Bot):
         finally:
             peer.connection.close(connection_lost(peer.name, reason))
             self._leave(peer)
-            log.info("%s disconnected: %s. 账号断开了。", peer.name, reason)
+            log.info("%s disconnected: %s. 账号断开了。", peer.name, printable(str(reason)))
 
     def _receive(self, peer: _Peer, message: bytes) -> None:
         """On the thread that reads the connection."""

@@ -22,6 +22,7 @@ from onebot_simple import (
     WsServer,
     segment,
 )
+from onebot_simple.handlers import command_of
 
 from .conftest import Stage
 from .peers import failed, message, ok, text_of, wait_until
@@ -460,6 +461,17 @@ def test_what_only_looks_like_a_command_is_none(stage: Stage, content: Any) -> N
     stage.go()
     stage.push(message(content, group_id=30001))
     assert stage.api.said() == "right"
+
+
+def test_a_command_is_found_in_linear_time_whatever_stands_before_it() -> None:
+    before: list[Any] = [segment.at(10001)] * 150_000
+    event = message([*before, segment.text("/x y")])
+    began = time.thread_time()
+    segment.to_list(event)
+    read = time.thread_time()
+    assert command_of(event, "/") == ("x", "y")
+    # three times as long, but forty times when each segment makes all others move up
+    assert time.thread_time() - read < 15 * (read - began)
 
 
 def test_commands_are_found_in_messages_in_cq_format(stage: Stage) -> None:

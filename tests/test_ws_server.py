@@ -459,6 +459,32 @@ def test_an_event_that_is_faster_than_its_account_is_handled_all_the_same(
     peer.close()
 
 
+def test_words_of_a_peer_cannot_forge_a_line_of_the_log(
+    server: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    peer = join(server)
+    peer.api.answers["slow"] = lambda params: None
+    errors: list[Exception] = []
+
+    def call() -> None:
+        try:
+            server.call_action("slow")
+        except NetworkError as error:
+            errors.append(error)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    peer.api.wait_call("slow")
+    peer.socket.send_close(1000, "bye\n\x1b[31mERROR forged\u202e".encode())
+    calling.join(5)
+    wait_until(lambda: "disconnected" in caplog.text)
+    [said] = [record.getMessage() for record in caplog.records if "disconnect" in record.msg]
+    assert said.isprintable() and "forged" in said
+    assert str(errors[0]).isprintable() and "forged" in str(errors[0])
+    peer.close()
+
+
 def test_plain_http_is_answered_and_hurts_nobody(server: WsServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
     connection.request("GET", "/")
