@@ -67,7 +67,7 @@ class _Worker(Thread):
     """A thread that does what there is to do, and ends when that has been nothing for a while."""
 
     def __init__(self, owner: Conversations) -> None:
-        super().__init__(name="onebot_simple handler", daemon=True)
+        super().__init__(name=owner.thread_name, daemon=True)
         self.key: Hashable = None  # the conversation whose turn it has
         self.called = Lock()  # released to wake it
         self.called.acquire()
@@ -89,7 +89,8 @@ class _Worker(Thread):
 class Conversations:
     """Hands jobs to threads: in order within a conversation, at once across conversations."""
 
-    def __init__(self) -> None:
+    def __init__(self, thread_name: str = "onebot_simple handler") -> None:
+        self.thread_name = thread_name
         self._lock = Lock()  # guards everything below
         self._quiet = Condition(self._lock)  # notified when a turn has ended
         self._lines: dict[Hashable, deque[Task | Waiter]] = {}

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
@@ -323,6 +323,8 @@ CHUNK = EVENT + b"\r\n0\r\n\r\n"
         request(HIDDEN, f"Content-Length : {len(HIDDEN)}"),
         request(HIDDEN, "no colon", f"Content-Length: {len(HIDDEN)}"),
         request(HIDDEN, start="POST / HTTP/1.1\r\n folded: at once"),
+        request(HIDDEN, f"X: y\rContent-Length: {len(HIDDEN)}"),
+        request(HIDDEN, f"X: y\vContent-Length: {len(HIDDEN)}"),
         request(b"+%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
         request(b"0x%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
         request(b"0_%x\r\n" % len(EVENT) + CHUNK, "Transfer-Encoding: chunked"),
@@ -377,9 +379,8 @@ def test_connections_are_counted_and_too_many_are_refused(
     assert post(server, message())[0] == 200
 
 
-def test_a_connection_for_which_there_is_no_thread_is_closed_and_forgotten(
-    server: EventServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def without_new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     start = threading.Thread.start
 
     def no_more(thread: threading.Thread) -> None:
@@ -389,10 +390,31 @@ def test_a_connection_for_which_there_is_no_thread_is_closed_and_forgotten(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        with raw(server) as connection:
-            assert connection.recv(10) == b""
-    assert server._server and not server._server._connections
-    assert post(server, message())[0] == 200
+        yield
+
+
+def test_a_connection_for_which_there_is_no_thread_waits_for_one(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        with without_new_threads(monkeypatch):
+            waiting = stack.enter_context(raw(server))
+            waiting.sendall(with_length(EVENT))
+            wait_until(lambda: "waiting for a thread" in caplog.text)
+        assert post(server, message())[0] == 200
+        assert answer_on(waiting)[0] == 200
+    wait_until(lambda: server._server and not server._server._connections)
+
+
+def test_a_connection_that_waits_for_a_thread_is_closed_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = EventServer(port=0)
+    server.start()
+    with without_new_threads(monkeypatch), raw(server) as waiting:
+        wait_until(lambda: "waiting for a thread" in caplog.text)
+        server.stop()
+        assert waiting.recv(10) == b""
 
 
 def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(server: EventServer) -> None:
@@ -455,6 +477,14 @@ def test_open_connections_end_with_the_server() -> None:
         server.stop()
         assert idle.recv(10) == b""
         assert half.recv(10) in (b"",)
+
+
+def test_connections_one_after_another_share_threads(server: EventServer) -> None:
+    threads = set()
+    server.app.before_request(lambda: threads.add(threading.current_thread()))
+    for _ in range(40):
+        assert post(server, message())[0] == 200
+    assert 1 <= len(threads) < 20
 
 
 def test_wrong_arguments_are_refused_at_once() -> None:
