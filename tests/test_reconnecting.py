@@ -357,6 +357,7 @@ def test_a_sender_that_fails_late_does_not_hurt_the_next_connection() -> None:
     with WsClient(peer.url) as bot:
         old = bot._connection
         assert old is not None
+        wait_until(lambda: peer.sockets)
         cut_by_peer(peer)
         wait_until(lambda: len(peer.sockets) == 2 and bot._connection)
         new = bot._connection
