@@ -192,6 +192,33 @@ def test_the_application_runs_without_the_server_and_takes_any_host() -> None:
     server._conversations.end(1)
 
 
+@pytest.mark.parametrize("kind", ["before_request", "after_request", "teardown_request"])
+def test_what_is_hooked_into_the_application_sees_every_event(
+    server: EventServer, kind: str
+) -> None:
+    seen: list[str] = []
+
+    def hook(given: Any = None) -> Any:
+        seen.append(kind)
+        return given
+
+    getattr(server.app, kind)(hook)
+    assert post(server, message())[0] == 200
+    assert seen == [kind]
+
+
+def test_a_middleware_around_the_application_sees_every_event(server: EventServer) -> None:
+    inner, seen = server.app.wsgi_app, []
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        return inner(environ, start_response)
+
+    server.app.wsgi_app = middleware  # type: ignore[method-assign]
+    assert post(server, message())[0] == 200
+    assert seen == ["/"]
+
+
 def test_the_application_alone_holds_a_conversation_through_the_api() -> None:
     api = Api()
     onebot = HttpApi(api)
@@ -320,6 +347,7 @@ CHUNK = EVENT + b"\r\n0\r\n\r\n"
     [
         request(HIDDEN, f"Content-Length: {len(HIDDEN)}", "Content-Length: 0"),
         request(EVENT, "Content-Length: 0", f"Content-Length: {len(EVENT)}"),
+        request(EVENT, f"Content-Length: {len(EVENT)}", "Host: evil.example"),
         request(HIDDEN, f"Content-Length : {len(HIDDEN)}"),
         request(HIDDEN, "no colon", f"Content-Length: {len(HIDDEN)}"),
         request(HIDDEN, start="POST / HTTP/1.1\r\n folded: at once"),
