@@ -31,7 +31,7 @@ def to_json(action: str, params: Any) -> str:
     TypeError or ValueError that names the parameter when one cannot be sent.
     """
     try:
-        return json.dumps(params, separators=(",", ":"), allow_nan=False)
+        return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
         _blame(action, params, error)
 
@@ -70,6 +70,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 

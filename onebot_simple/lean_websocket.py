@@ -10,7 +10,7 @@ from typing import Any
 from websocket import ABNF, WebSocket, WebSocketProtocolException, recv
 
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-CHUNK = 65536
+CHUNK = 128 * 1024  # a hundred events or so: each receive may let another thread go first
 FINAL = MASKED = 0x80  # bits of the first and the second byte of a frame
 CONTROL = 0x08
 
@@ -38,7 +38,8 @@ class LeanWebSocket(WebSocket):
         opcode, end = first & 0x0F, start + length
         before = self._message_size if opcode == ABNF.OPCODE_CONT else 0
         _refuse_invalid(first, second, length, before)  # before a byte of it is kept
-        self._receive(end)
+        if len(arrived) < end:
+            self._receive(end)
         data: Any = arrived[start:end]  # a bytearray, to which fragments are added in place
         del arrived[:end]
         if opcode & CONTROL:
