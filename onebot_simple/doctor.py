@@ -33,7 +33,7 @@ from .reception import Ears, receive
 log = logging.getLogger("onebot_simple")
 
 FORWARD_SECONDS, REVERSE_SECONDS = 5.0, 30.0
-FIRST_EVENT_SECONDS = 0.5
+FIRST_EVENT_SECONDS = 0.3
 
 
 def run(options: argparse.Namespace) -> int:

@@ -323,13 +323,6 @@ def test_lines_and_errors_survive_a_gbk_console(qq: Simulator) -> None:
         assert "不对" in failing.errors.decode("gbk")
 
 
-def test_listen_connects_again(qq: Simulator) -> None:
-    with Command("listen", qq.ws_url, ONEBOT_TOKEN="secret-token") as one:
-        one.wait_for_lines(1)
-        qq.drop()
-        assert b"lifecycle" in one.wait_for_lines(2)[1]
-
-
 def test_listen_with_a_wrong_token_is_exit_code_1(
     qq: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
