@@ -398,12 +398,14 @@ def test_pings_keep_a_quiet_connection(peer: ForwardWs) -> None:
         assert bot.send_like(1) == {"message_id": 1234}
 
 
-def test_a_handshake_that_never_ends_does_not_keep_stop_waiting() -> None:
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        bot = WsClient(f"ws://127.0.0.1:{listener.getsockname()[1]}")
+        bot = WsClient(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
         running = threading.Thread(target=bot.run)
         running.start()
         silent, _ = listener.accept()
+        assert silent.recv(1)
         reader = wait_until(lambda: bot._reader)
         began = time.monotonic()
         bot.stop()
