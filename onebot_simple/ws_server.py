@@ -418,9 +418,10 @@ class WsServer(Bot):
             return
         if not peer.known:
             with self._changed:
-                self._leave(peer)
-                peer.learn(event)
-                self._join(peer)
+                if peer.connection.closed is None:  # else it has left for good
+                    self._leave(peer)
+                    peer.learn(event)
+                    self._join(peer)
         self.handle(event, account=peer.key)
 
 

@@ -209,6 +209,19 @@ def test_the_sockets_of_one_account_are_no_reconnection_and_one_that_comes_again
     event.close()
 
 
+def test_a_first_event_that_is_read_after_the_end_brings_nobody_back(server: WsServer) -> None:
+    """As when another thread closes the connection at the moment at which the event comes."""
+    heard: list[Any] = []
+    server.on("meta_event")(heard.append)
+    nameless = create_connection(server.url, suppress_origin=True, timeout=5)
+    (slots,) = wait_until(lambda: list(server._accounts.values()))
+    nameless.shutdown()  # type: ignore[no-untyped-call]
+    wait_until(lambda: not server._accounts)
+    server._receive(slots["api"], json.dumps(connect_event()).encode())
+    wait_until(lambda: heard)
+    assert not server._accounts
+
+
 def test_each_connection_and_its_end_is_a_line_with_the_reason(
     server: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
