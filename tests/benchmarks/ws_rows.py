@@ -33,7 +33,7 @@ def rows(quick: bool) -> list[Row]:
             "WebSocket event of 1.4 MB",
             "events/s",
             lambda stack: big(stack, 20 if quick else 60),
-            {"limit": 1 / 1.5},
+            {"limit": 0.67},
         ),
         *(reverse_row(bots, quick) for bots in (1, 50, 500)),
         Row(
