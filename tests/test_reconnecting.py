@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
 import socket
 import struct
@@ -25,6 +26,7 @@ from onebot_simple import ws_client as module
 from .peers import Api, ForwardWs, ReverseWs, connect_event, message, ok, wait_until
 from .test_ws_client import Scripted
 
+LINGER = "hh" if os.name == "nt" else "ii"
 Script = Callable[[socket.socket, int], object]
 
 
@@ -72,7 +74,7 @@ class RawServer:
 
 def cut(sock: socket.socket, *, reset: bool = False) -> None:
     if reset:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
     else:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 import threading
 import time
@@ -525,12 +524,10 @@ def test_stop_ends_peers_that_say_nothing_and_peers_that_never_shook_hands() -> 
     peer.close()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a limit as on POSIX")
 def test_a_system_without_files_to_give_makes_connections_wait(
     server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import resource
-
+    resource = pytest.importorskip("resource")
     monkeypatch.setattr(module, "ACCEPT_PAUSE", 0.01)
     assert dial(server) == 101
     wait_until(lambda: not server._accounts)
