@@ -77,9 +77,9 @@ class Handler:
         return self.function(event)
 
     def is_for(self, event_names: tuple[str, ...], command: tuple[str, str] | None) -> bool:
-        if self.names.isdisjoint(event_names):
+        if self.commands is not None and (command is None or command[0] not in self.commands):
             return False
-        return self.commands is None or (command is not None and command[0] in self.commands)
+        return not self.names.isdisjoint(event_names)
 
 
 def _refuse_async(function: Callable[..., Any], name: str) -> None:

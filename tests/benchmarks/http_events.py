@@ -164,7 +164,8 @@ def milliseconds_beside_sleepers(port: int) -> list[float]:
     for sleeper in sleepers:
         sleeper.start()
     time.sleep(0.3)
-    quick, waited = Poster(port, keep=True), []
+    quick = Poster(port, keep=True)
+    waited: list[float] = []
     while len(waited) < QUICK_ONES and all(sleeper.is_alive() for sleeper in sleepers):
         began = time.perf_counter()
         quick.post(request(WEATHER))
