@@ -91,7 +91,7 @@ def frames_in(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
         end = start + size
         if len(buffer) < end:
             return
-        opcode, data = buffer[0] & 0x0F, bytes(buffer[start:end])
+        opcode, data = buffer[0] & 0x0F, bytes(memoryview(buffer)[start:end])
         if masked:
             data = mask(bytes(buffer[start - 4 : start]), data)
         del buffer[:end]
@@ -101,7 +101,7 @@ def frames_in(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
 def frames(sock: socket.socket) -> Iterator[tuple[int, bytes]]:
     """The frames that arrive, until the connection ends."""
     buffer = bytearray()
-    while received := sock.recv(65536):
+    while received := sock.recv(128 * 1024):
         buffer += received
         yield from frames_in(buffer)
 

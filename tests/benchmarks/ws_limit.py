@@ -129,7 +129,7 @@ def with_selectors(bots: int, count: int) -> str:
             selector.register(sock, selectors.EVENT_READ, bytearray())
         while not counter.done.is_set():
             for key, _ in selector.select():
-                key.data.extend(key.fileobj.recv(65536))  # type: ignore[union-attr]
+                key.data.extend(key.fileobj.recv(128 * 1024))  # type: ignore[union-attr]
                 for _, data in frames_in(key.data):
                     content = json.loads(data)
                     if content["post_type"] == "message":
