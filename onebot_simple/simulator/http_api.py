@@ -119,6 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_request(self) -> None:
         try:
+            urlsplit(self.path)
+        except ValueError:
+            self.send_error(400)
+            return
+        try:
             body = b"".join(self._body())
         except (_TooLarge, ValueError):
             self.close_connection = True

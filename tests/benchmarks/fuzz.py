@@ -68,7 +68,8 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     options = parser.parse_args()
     total = 0
-    for name, finds in run(options.inputs, options.seed, options.targets).items():
+    for name in options.targets or TARGETS:
+        finds = run(options.inputs, options.seed, [name])[name]
         total += finds.inputs
         print(f"{name}: {finds.inputs} inputs in {finds.seconds:.0f} s, {len(finds.list)} found")
         for find in finds.list[:20]:

@@ -53,7 +53,7 @@ def events_over_websocket(chance: random.Random, count: int, finds: Finds) -> No
                     binary = chance.random() < 0.2
                     peer.send(data, ABNF.OPCODE_BINARY if binary else ABNF.OPCODE_TEXT)
                 peer.send(json.dumps(SENTINEL))
-                if not heard.acquire(timeout=10):
+                if not heard.acquire(timeout=60):
                     finds.add("the next good event did not come through", batch)
             except OSError as error:
                 finds.add(error, batch)

@@ -193,6 +193,13 @@ def test_http_errors_are_napcats(qq: Simulator) -> None:
     assert http(qq, "")[1]["message"] == "NapCat4 Is Running"
 
 
+def test_a_target_that_is_none_is_refused_over_http(qq: Simulator) -> None:
+    address = ("127.0.0.1", int(qq.http_url.rpartition(":")[2]))
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(b"POST http://[ HTTP/1.1\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
 def test_http_keeps_connections_and_takes_chunks(qq: Simulator) -> None:
     connection = HTTPConnection("127.0.0.1", int(qq.http_url.rpartition(":")[2]), timeout=5)
     for _ in range(3):
