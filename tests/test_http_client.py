@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,16 @@ def test_action_methods_return_the_data(client: HttpClient, api: Api) -> None:
     assert api.calls[-1][1] == {"user_id": 1, "message": "hi", "auto_escape": False}
     assert client.call_action("made_up", answer=42, nothing=None) == {"message_id": 1234}
     assert api.calls[-1] == ("made_up", {"answer": 42})
+
+
+def test_no_str_makes_the_library_read_a_file(client: HttpClient, api: Api, tmp_path: Path) -> None:
+    here = tmp_path / "secret.txt"
+    here.write_text("what a stranger must not get")
+    received = json.loads(json.dumps({"type": "image", "data": {"file": str(here)}}))
+    client.send_group_msg(1, [received, str(here)])
+    client.call_action("upload_group_file", group_id=1, file=str(here), name=here.as_uri())
+    assert api.wait_call("send_group_msg")["message"] == [received, str(here)]
+    assert api.wait_call("upload_group_file")["file"] == str(here)
 
 
 def test_request_does_not_raise_on_failed_but_the_methods_do(client: HttpClient, api: Api) -> None:

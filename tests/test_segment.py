@@ -103,9 +103,14 @@ def test_the_content_of_a_node_is_a_list_in_which_a_str_is_text() -> None:
 # -- pictures and other files ---------------------------------------------------------------------
 
 
-def test_a_str_is_sent_as_it_is() -> None:
+def test_a_str_is_sent_as_it_is_even_if_a_file_here_has_that_name(tmp_path: Path) -> None:
+    here = tmp_path / "secret.txt"
+    here.write_text("what a stranger must not get")
     for source in ("https://example.com/a.jpg", "base64://YQ==", "no such file.jpg", ""):
         assert segment.media(source) == source
+    for source in (str(here), here.as_uri(), f"{tmp_path}/../{tmp_path.name}/secret.txt"):
+        assert segment.media(source) == source
+        assert segment.image(source)["data"] == {"file": source}
 
 
 def test_a_path_and_bytes_are_read_here(tmp_path: Path) -> None:

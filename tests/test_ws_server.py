@@ -13,7 +13,12 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from websocket import ABNF, WebSocketBadStatusException, create_connection
+from websocket import (
+    ABNF,
+    WebSocketBadStatusException,
+    WebSocketException,
+    create_connection,
+)
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 from onebot_simple import ws_server as module
@@ -431,6 +436,26 @@ def test_a_bad_frame_is_dropped_and_nothing_else_is_lost(
     wait_until(lambda: heard == ["after"])
     assert caplog.text.count("dropped ") == 1
     peer.close()
+
+
+def test_a_message_without_end_is_refused(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.stop()
+    monkeypatch.setattr(module, "MAX_SIZE", 10_000)
+    caplog.set_level(logging.INFO)
+    server.start()
+    for fin, opcode in ((1, 1), (0, 1)):
+        peer = join(server)
+        with suppress(OSError, WebSocketException):
+            for part in range(3 if opcode else 1):
+                size = 12_000 if fin else 4_000
+                peer.socket.send_frame(
+                    ABNF(fin, 0, 0, 0, 0 if part and not fin else opcode, 1, b" " * size)
+                )
+        wait_until(lambda: "1009" in caplog.text)  # the code for too big
+        caplog.clear()
+        peer.close()
 
 
 def test_text_that_is_no_utf8_is_dropped_too(server: WsServer) -> None:
