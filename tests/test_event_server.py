@@ -340,6 +340,7 @@ def test_broken_http_is_refused_and_its_connection_closed(server: EventServer, w
 
 HIDDEN = with_length(EVENT)
 CHUNK = EVENT + b"\r\n0\r\n\r\n"
+IN_CHUNKS = b"%x\r\n" % len(EVENT) + CHUNK
 
 
 @pytest.mark.parametrize(
@@ -351,6 +352,10 @@ CHUNK = EVENT + b"\r\n0\r\n\r\n"
         request(EVENT, f"Content-Length: +{len(EVENT)}"),
         request(EVENT, f"Content-Length: 0_{len(EVENT)}"),
         request(EVENT, f"Content-Length: {len(EVENT)}", "Transfer-Encoding: identity"),
+        request(IN_CHUNKS, f"Content-Length: {len(EVENT)}", "Transfer-Encoding: chunked"),
+        request(IN_CHUNKS, "Transfer-Encoding: gzip, chunked"),
+        request(IN_CHUNKS, "Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
+        request(EVENT, f"Content-Length: {len(EVENT)}", *["X: y"] * 200),
         request(HIDDEN, f"Content-Length : {len(HIDDEN)}"),
         request(HIDDEN, "no colon", f"Content-Length: {len(HIDDEN)}"),
         request(HIDDEN, start="POST / HTTP/1.1\r\n folded: at once"),
