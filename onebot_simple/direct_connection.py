@@ -22,7 +22,7 @@ class DirectConnection(ServerConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._parts: list[Any] = []  # the message so far, when it comes in fragments
         self._listening = Flag()  # set when `_take` is
-        self._take: Callable[[bytes], object]
+        self._take: Callable[[bytes], object] = lambda message: None
         super().__init__(*args, **options)  # it starts the thread that reads
 
     def listen(self, take: Callable[[bytes], object]) -> None:
@@ -33,6 +33,10 @@ class DirectConnection(ServerConnection):
         self._take = take
         self._listening.set()
         self.recv()  # nothing comes this way any more but the end
+
+    def close(self, *args: Any, **options: Any) -> None:
+        self._listening.set()  # nobody may have come to it: the reading thread need not wait
+        super().close(*args, **options)
 
     def process_event(self, event: Frame | Request | Response) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:

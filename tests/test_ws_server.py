@@ -522,6 +522,21 @@ def test_words_of_a_peer_cannot_forge_a_line_of_the_log(
     peer.close()
 
 
+def test_a_connection_that_breaks_before_anybody_listens_holds_no_thread(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise OSError("not connected any more")
+
+    monkeypatch.setattr(module, "_limit_sending", broken)
+    before = set(threading.enumerate())
+    peer = create_connection(server.url, suppress_origin=True, timeout=5)
+    with suppress(OSError):
+        peer.send(json.dumps(message()))
+    wait_until(lambda: not set(threading.enumerate()) - before, 4)
+    peer.shutdown()  # type: ignore[no-untyped-call]
+
+
 def test_plain_http_is_answered_and_hurts_nobody(server: WsServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
     connection.request("GET", "/")
