@@ -480,7 +480,9 @@ def test_a_server_that_restarts_is_found_again_and_each_event_comes_once(
                 peer.push(message(f"{life}.{number}"))
             wait_until(lambda life=life: len(running.heard) == 5 * (life + 1))  # type: ignore[misc]
             refused = caplog.text.count("connection refused")
-            peer.server.shutdown()  # which listens no more before it closes the connections
+            peer.server.shutdown()  # before the connections end: else it takes a new one at once
+            for one in peer.sockets:
+                one.close()
             peer.thread.join(5)
             wait_until(lambda refused=refused: caplog.text.count("connection refused") > refused)  # type: ignore[misc]
             peer = ForwardWs(Api(), peer.port)
