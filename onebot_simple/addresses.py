@@ -9,6 +9,7 @@ import errno
 import ipaddress
 import socket
 import ssl
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from .errors import NetworkError
@@ -120,6 +121,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(16)  # asked for each event, and it is always the same
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
