@@ -140,6 +140,8 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
         advice = (
             "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。"
         )
+    if parts.port is None:
+        advice = "地址里没有写端口，NapCat 的默认是 :3000（HTTP）和 :3001（WebSocket）。" + advice
     if parts.scheme in ("wss", "https") and isinstance(error, (ssl.SSLError, ConnectionError)):
         advice += "如果对方没有开 TLS，就用 ws:// 或 http://。"
     return NetworkError(f"cannot connect to {without_secrets(url)}: {reason}. 连不上：{advice}")
@@ -148,7 +150,7 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
 def _reason(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused", (
-            "NapCat 启动了吗？网络配置里的这个服务器启用了吗？地址和端口对吗？"
+            "NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？地址和端口对吗？"
             "NapCat 在 Docker 里时，端口映射了吗？"
         )
     if isinstance(error, socket.gaierror):

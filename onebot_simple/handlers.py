@@ -119,7 +119,10 @@ def check_event_name(name: str) -> None:
 def check_command_name(name: str, prefix: str) -> None:
     """ValueError when a message could never call a command of that name."""
     if not isinstance(name, str):
-        raise TypeError(f'on_command("name") takes names, not {name!r}. 要写指令的名字。')
+        raise TypeError(
+            f'on_command("name") takes names, not {name!r}. '
+            '括号里要写指令的名字：@bot.on_command("hello")。'
+        )
     if not name or name.split() != [name]:
         raise ValueError(
             f'a command is one word, "{name}" is not. 指令名必须是一个词，不能有空格。'

@@ -171,10 +171,11 @@ class HttpClient(Actions):
 
     def _answer(self, action: str, http: HTTPResponse, body: bytes) -> dict[str, Any]:
         if http.status in (401, 403):
+            given = "Authorization" in self._headers
             raise AuthenticationError(
                 f"{self._shown} refused {action} with HTTP {http.status}: access_token "
-                f"{'wrong' if 'Authorization' in self._headers else 'missing'}. "
-                "access_token 不对：和 NapCat“网络配置”里这一项的 token 要一模一样。"
+                f"{'wrong' if given else 'missing'}. access_token {'不对' if given else '没有给'}："
+                "和 NapCat“网络配置”里这一项的 token 要一模一样。"
             )
         try:
             content = from_json(body.split(END_OF_FRAME)[0])
@@ -193,7 +194,7 @@ class HttpClient(Actions):
     def _too_late(self, action: str, seconds: float | None) -> ApiTimeout:
         return ApiTimeout(
             f"no answer to {action} within {seconds or self.timeout:g} s from {self._shown}. "
-            "没有等到回答：动作可能已经执行了，不要马上重发；看看 OneBot 的日志。"
+            "没有等到回答：动作可能已经执行了，不要马上重发；参数都给了吗？看看 OneBot 的日志。"
         )
 
     def _failed(self, action: str, error: Exception) -> NetworkError:
@@ -215,7 +216,7 @@ class HttpClient(Actions):
             where = without_secrets(http.headers.get("Location", "?"))
             advice = f"它让我们去 {where}：请直接填最终的地址。"
         elif http.status >= 500:
-            advice = "OneBot 或它前面的代理出错了：看看它的日志。"
+            advice = "OneBot 或它前面的代理出错了：参数都给了吗？看看它的日志。"
         else:
             advice = "这个地址上的不是 OneBot：端口对吗？6099 是 NapCat 的 WebUI，不是 API。"
         return NetworkError(

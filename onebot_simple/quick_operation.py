@@ -62,7 +62,8 @@ def _reply(message: object, escaped: bool, returned_by: str) -> list[dict[str, A
     if not isinstance(message, list) or not all(map(_is_part, message)):
         raise TypeError(
             f"{returned_by} returned {_brief(message)}: not a message. "
-            "处理函数可以返回：字符串、消息段、由它们组成的列表、快速操作 dict，或者 None。"
+            "处理函数可以返回：字符串（数字写成 str(42)）、消息段、由它们组成的列表、"
+            "快速操作 dict，或者 None。"
         )
     return segment.to_list(message)
 

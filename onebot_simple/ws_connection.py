@@ -148,7 +148,7 @@ class _Call:
         raise ApiTimeout(
             f"no answer to {self._action} within {self._timeout:g} s "
             f"from {self._connection.address}. "
-            "没有等到回答：动作可能已经执行了，不要马上重发；看看 OneBot 的日志。"
+            "没有等到回答：动作可能已经执行了，不要马上重发；参数都给了吗？看看 OneBot 的日志。"
         )
 
 

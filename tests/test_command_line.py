@@ -202,7 +202,7 @@ def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
         (["call", "get_msg", "--url", "127.0.0.1:3000"], "http://127.0.0.1:3000"),
         (["call", "get_msg", "--url", "http://<host>:<port>"], "<host>:<port>"),
         (["call", "get_msg", "--token", "密码"], "access_token"),
-        (["listen", "3001"], "http://"),
+        (["listen", "3001"], "ws://127.0.0.1:3001"),
         (["listen", "ws://127.0.0.1:3001", "more"], "more"),
         ([], "COMMAND"),
         (["sing"], "sing"),

@@ -172,7 +172,7 @@ def test_the_token_goes_into_the_header_and_a_wrong_one_is_an_error(api: Api) ->
         assert "secret" not in str(caught.value)
     with (
         HttpClient(server.url) as client,
-        pytest.raises(AuthenticationError, match="access_token missing"),
+        pytest.raises(AuthenticationError, match="access_token missing. access_token 没有给"),
     ):
         client.send_like(1)
     server.close()
@@ -351,7 +351,7 @@ def test_nobody_listening_is_said_with_what_to_check() -> None:
         port = free.getsockname()[1]
     with (
         HttpClient(f"http://127.0.0.1:{port}") as client,
-        pytest.raises(NetworkError, match="connection refused.*NapCat 启动了吗"),
+        pytest.raises(NetworkError, match="connection refused.*NapCat（或练习场）启动了吗"),
     ):
         client.get_status()
 

@@ -84,9 +84,9 @@ def the_first_bot(source: str, qq: Simulator) -> None:
     assert len(list(filter(None, source.splitlines()))) < 10
     with running(source, qq):
         qq.send_private("/hello")
-        assert qq.wait_reply()["text"] == "你叫什么名字？"
+        assert qq.wait_reply()["text"] == "你叫什么名字？ Your name?"
         qq.send_private("Alice")
-        assert qq.wait_reply()["text"] == "你好，Alice！"
+        assert qq.wait_reply()["text"] == "你好 Hello, Alice!"
 
 
 def the_bot_of_the_first_steps(source: str, qq: Simulator) -> None:
@@ -113,6 +113,12 @@ def free_port_of(qq: Simulator, found: list[int] = []) -> int:  # noqa: B006 (on
     return found[0]
 
 
+def test_the_lesson_on_tests_needs_no_more_than_pytest() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", "examples/16_test_a_bot.py"]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def the_calls(source: str, qq: Simulator) -> None:
     path = Path("calls.py")
     path.write_text(at_home(source, qq), encoding="utf-8")
@@ -132,11 +138,11 @@ def the_calls(source: str, qq: Simulator) -> None:
 def the_conversation(source: str, qq: Simulator) -> None:
     with running(source, qq):
         qq.send_group("/order", user=20002)
-        assert qq.wait_reply()["text"] == "想吃什么？"
+        assert qq.wait_reply()["text"] == "想吃什么？ What to eat?"
         qq.send_group("面", user=20002)
-        assert qq.wait_reply()["text"] == "大份还是小份？"
+        assert qq.wait_reply()["text"] == "大份还是小份？ Large or small?"
         qq.send_group("大份", user=20002)
-        assert qq.wait_reply()["text"] == "大份面，马上来！"
+        assert qq.wait_reply()["text"] == "大份 面，马上来！ Coming!"
 
 
 def the_segments(source: str, qq: Simulator) -> None:
@@ -147,7 +153,7 @@ def the_segments(source: str, qq: Simulator) -> None:
         assert kinds == ["at", "text", "image"]
         said = qq.send_group([segment.image(b"x"), segment.image(b"y")], user=20003)
         reply = qq.wait_reply()
-        assert reply["text"] == "2 张图片"
+        assert reply["text"] == "2 张图片 pictures"
         assert reply["message"][0] == {"type": "reply", "data": {"id": str(said)}}
 
 
@@ -165,9 +171,9 @@ def the_files(source: str, qq: Simulator) -> None:
 def the_types(source: str, qq: Simulator) -> None:
     with running(source, qq):
         qq.send_group("hi", user=20002)
-        assert qq.wait_reply()["text"] == "你是 Bob"
+        assert qq.wait_reply()["text"] == "你是 You are Bob"
         qq.join(20004)
-        assert qq.wait_reply()["text"] == "欢迎 20004！"
+        assert qq.wait_reply()["text"] == "欢迎 Welcome, 20004!"
 
 
 def the_simulator(source: str, qq: Simulator) -> None:
@@ -175,7 +181,7 @@ def the_simulator(source: str, qq: Simulator) -> None:
 
 
 PROGRAMS: dict[str, Callable[[str, Simulator], None]] = {
-    '你好，{name}！"\n\n\nbot.run()': the_first_bot,
+    '你好 Hello, {name}!"\n\n\nbot.run()': the_first_bot,
     "# bot.py": the_bot_of_the_first_steps,
     "# test_bot.py": the_test_of_the_first_steps,
     "client.request(": the_calls,
@@ -268,7 +274,7 @@ def test_gunicorn_serves_with_many_processes(qq: Simulator) -> None:
             qq.wait_connected(20)
             for number in range(20):
                 qq.send_private(f"{number}")
-                assert qq.wait_reply()["text"] == f"echo: {number}"
+                assert qq.wait_reply(20)["text"] == f"echo: {number}"
         finally:
             process.terminate()
 

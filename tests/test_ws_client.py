@@ -24,6 +24,7 @@ from onebot_simple import (
     segment,
 )
 from onebot_simple import ws_client as module
+from onebot_simple.addresses import cannot_connect
 
 from .peers import Api, ForwardWs, connect_event, failed, message, ok, wait_until
 
@@ -224,6 +225,11 @@ def test_nobody_listening_is_said_at_once_by_start() -> None:
         port = free.getsockname()[1]
     with pytest.raises(NetworkError, match="connection refused"):
         WsClient(f"ws://127.0.0.1:{port}").start()
+
+
+def test_a_port_that_was_left_out_is_asked_for() -> None:
+    assert "没有写端口" in str(cannot_connect("ws://127.0.0.1", ConnectionRefusedError()))
+    assert "没有写端口" not in str(cannot_connect("ws://127.0.0.1:1", ConnectionRefusedError()))
 
 
 def test_a_call_before_start_says_what_to_do() -> None:

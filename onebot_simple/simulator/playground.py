@@ -100,6 +100,11 @@ class Playground:
         ):
             if wanted and wanted != got:
                 yield f"端口 {wanted} 被占用，改用 {got}。 Port {wanted} is taken, using {got}."
+                if options.bot and wanted != options.page_port:
+                    yield (
+                        "机器人可能会连到占用端口的程序（NapCat、另一个练习场）那里：先关掉它。"
+                        " The bot may connect to whatever has taken the port: end that first."
+                    )
         if options.bot and "ONEBOT_URL" in os.environ:
             yield "注意：机器人连接的是 ONEBOT_URL。 The bot connects to what ONEBOT_URL says."
         yield f"HTTP API            {self.simulator.http_url}"
@@ -119,6 +124,12 @@ def run(options: argparse.Namespace) -> int:
     with _signals(over):
         try:
             playground = Playground(options)
+        except FileNotFoundError as error:
+            print(
+                f"找不到 {error.filename}：先 cd 进入它的文件夹。 No such file: cd to its folder.",
+                file=sys.stderr,
+            )
+            return 2
         except (OSError, ValueError) as error:
             print(f"{error}", file=sys.stderr)
             return 2

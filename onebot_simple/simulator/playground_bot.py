@@ -130,7 +130,10 @@ class BotProcess:
                 f" The bot ended with exit code {code}; it restarts when its file changes."
             )
         else:
-            self._say("[playground] 机器人运行完了。 The bot has finished.")
+            self._say(
+                "[playground] 机器人运行完了（最后一行写 bot.run() 了吗？）。 The bot has finished "
+                "(is bot.run() its last line?)."
+            )
 
     def _stamp(self) -> tuple[int, int] | None:
         """Changes with the file; None while an editor has it replaced by nothing."""

@@ -19,7 +19,7 @@ def listen(port: int) -> socket.socket:
         raise OSError(
             error.errno,
             f"cannot listen on {HOST}:{port}: {error.strerror}."
-            f" 端口 {port} 用不了：是不是已经有 NapCat 或另一个模拟器在运行？",
+            f" 端口 {port} 用不了：是不是已经有 NapCat、练习场或另一个模拟器在运行？",
         ) from error
 
 

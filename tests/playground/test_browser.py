@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from onebot_simple.simulator.playground import Playground
 
 from ..peers import wait_until
+from .conftest import options
 
 EVIL = "<img src=x onerror=document.body.id='hacked'>"
 
@@ -182,6 +183,30 @@ def test_a_picture_is_sent_and_shown(visit: Visit, tmp_path: Path) -> None:
     image = visit.page.locator(".message .bubble img")
     expect(image).to_have_attribute("src", re.compile("^data:image/png;base64,"))
     assert image.evaluate("one => one.decode().then(() => one.naturalWidth)") == 1
+
+
+ALBUM = """
+import os
+from onebot_simple import WsClient, segment
+bot = WsClient(os.environ['ONEBOT_URL'])
+bot.on_message(lambda event: segment.image(bytes(100_000)))
+bot.run()
+"""
+
+
+def test_a_call_too_long_to_be_shown_whole_still_has_its_name(
+    browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text(ALBUM, encoding="utf-8")
+    playground = Playground(options(file))
+    playground.start()
+    visit = Visit(browser.new_page(locale="zh-CN"), playground)
+    visit.expect_lamp("ws")
+    visit.say("a picture, please")
+    expect(visit.page.locator("#frames summary", has_text="send_msg")).to_be_visible()
+    visit.page.close()
+    playground.stop()
 
 
 def test_what_else_can_happen_in_a_group(visit: Visit) -> None:

@@ -96,6 +96,20 @@ def test_the_command_prints_one_link_and_ends_on_ctrl_c_within_two_seconds() -> 
         assert "Traceback" not in playground.output
 
 
+def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text("print('done')", "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with command(str(file), f"--ws-port={port}") as playground:
+            playground.wait_for(f"Port {port} is taken")
+            playground.wait_for("may connect to whatever has taken the port")
+            playground.wait_for(r"is bot\.run\(\) its last line\?")
+    with command("nothing.py") as playground:
+        playground.wait_for("找不到 nothing.py：先用 cd")
+        assert playground.process.wait(10) == 2
+
+
 def test_a_changed_file_is_started_again_and_a_crash_is_told(tmp_path: Path) -> None:
     file = tmp_path / "bot.py"
     file.write_text("print('first 你好', flush=True)\nimport time\ntime.sleep(60)\n", "utf-8")

@@ -28,7 +28,8 @@ function understand(frame) {
 	}
 	if (frame.kind === "call") {
 		const path = /^\S+ \/(\S*)/.exec(frame.head)?.[1].split("?")[0].replace(/\/$/, "");
-		frame.action = frame.head ? path : json.action;
+		// a long frame is cut off, and then no JSON
+		frame.action = frame.head ? path : json.action ?? /^\{"action":"([^"]+)"/.exec(frame.text)?.[1];
 		frame.params = (frame.head ? frame.json : json.params) ?? {};
 		frame.cause = causeOf(frame)?.id;
 	}
