@@ -107,7 +107,7 @@ def measured(row: Row, quick: bool) -> str:
     with ExitStack() as stack:
         contenders = row.begin(stack)
         present = {name: measure for name, measure in contenders.items() if measure}
-        figures = interleaved(present, min(row.rounds, 3) if quick else row.rounds)
+        figures = interleaved(present, 1 if quick else row.rounds)
     ours = next(iter(figures))
     ratios = {}
     for name in list(figures)[1:]:

@@ -19,7 +19,7 @@ PARAMS: dict[str, Any] = {"group_id": 30001, "message": "今天天气不错，�
 
 
 def rows(quick: bool) -> list[Row]:
-    count = 100 if quick else 300
+    count = 300
 
     def begin(stack: ExitStack) -> dict[str, Measure | None]:
         port = int(stack.enter_context(Other("limit", "actions")).hear())

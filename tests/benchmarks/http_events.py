@@ -92,7 +92,7 @@ def rows(quick: bool) -> list[Row]:
             "http-event",
             "HTTP event in, reply out, keep-alive",
             "events/s",
-            lambda stack: posting(stack, 100 if quick else 300, keep=True),
+            lambda stack: posting(stack, 300, keep=True),
             {FLASK: 2.5, AIOCQHTTP: 1.7},
             rounds=15,
         ),
@@ -100,7 +100,7 @@ def rows(quick: bool) -> list[Row]:
             "http-event-connections",
             "HTTP event in, reply out, a connection per event",
             "events/s",
-            lambda stack: posting(stack, 100 if quick else 300, keep=False),
+            lambda stack: posting(stack, 300, keep=False),
             {FLASK: 1.3, AIOCQHTTP: 1.7},
             rounds=15,
         ),
@@ -111,7 +111,7 @@ def rows(quick: bool) -> list[Row]:
             lambda stack: beside_sleepers(stack, median),
             at_most=20,
             less_is_better=True,
-            rounds=1 if quick else 5,
+            rounds=5,
         ),
         Row(
             "http-quickest-beside-slow",
@@ -120,7 +120,7 @@ def rows(quick: bool) -> list[Row]:
             lambda stack: beside_sleepers(stack, max),
             at_most=20,
             less_is_better=True,
-            rounds=1 if quick else 5,
+            rounds=5,
         ),
     ]
 
