@@ -166,23 +166,23 @@ class Bot(Decorators):
         *,
         account: object = None,
         answer: Callable[[str | None], None] | None = None,
-    ) -> None:
+    ) -> bool:
         """One event from OneBot: queued in its conversation, never handled on this thread.
 
         `answer`, where given, gets the quick operation as JSON instead of actions being called.
+        False when the event is dropped: it is none, or the bot is stopping.
         """
         self._count("events")
         if not isinstance(event.get("post_type"), str):
             self._complain("an event without post_type", list(event)[:20])
-        elif not self._ending.is_set() and self._conversations.put(
+            return False
+        if not self._ending.is_set() and self._conversations.put(
             conversation_of(event), self._process, event, account, answer
         ):
-            return
-        else:
-            with self._counting:
-                self._too_late += 1
-        if answer:
-            answer(None)
+            return True
+        with self._counting:
+            self._too_late += 1
+        return False
 
     def _process(self, event: Event, account: object, answer: Callable[[Any], None] | None) -> None:
         self._now.account = account

@@ -152,16 +152,13 @@ class EventServer(Bot):
         if not isinstance(event.get("post_type"), str):
             self.handle(event)
             return _words(400, "an event needs a post_type. 事件必须有 post_type。")
-        operation = None
-        if self.api is None:
-            operation = self._answer_to(event)
-        else:
-            self.handle(event)
+        answers: SimpleQueue[str | None] = SimpleQueue()
+        if not self.handle(event, answer=answers.put if self.api is None else None):
+            return _words(503, "the bot is stopping. 机器人正在停止，没有处理这个事件。")
+        operation = self._operation_from(answers) if self.api is None else None
         return (200, operation.encode()) if operation else (204, b"")
 
-    def _answer_to(self, event: dict[str, Any]) -> str | None:
-        answers: SimpleQueue[str | None] = SimpleQueue()
-        self.handle(event, answer=answers.put)
+    def _operation_from(self, answers: SimpleQueue[str | None]) -> str | None:
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
             try:

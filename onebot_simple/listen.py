@@ -40,13 +40,13 @@ class Listening(Bot):
         *,
         account: object = None,
         answer: Callable[[str | None], None] | None = None,
-    ) -> None:
+    ) -> bool:
         if not isinstance(event.get("post_type"), str):
-            super().handle(event, account=account, answer=answer)
-            return
+            return super().handle(event, account=account, answer=answer)
         self.events.put(event)
         if answer:
             answer(None)
+        return True
 
 
 class ListeningClient(Listening, WsClient):

@@ -580,6 +580,33 @@ def test_posts_whose_events_are_dropped_at_the_end_are_answered() -> None:
     poster.close()
 
 
+@pytest.mark.parametrize("api", [None, HttpClient("http://127.0.0.1:9")])
+def test_an_event_that_comes_too_late_is_refused_so_that_it_can_come_again(
+    api: HttpClient | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, release = threading.Event(), threading.Event()
+    server = EventServer(port=0, api=api)
+
+    @server.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        release.wait(5)
+
+    server.start()
+    poster = Poster(Api(), server.port)
+    poster.push(message())
+    assert entered.wait(5)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    assert server._ending.wait(5)
+    status, words = post(server, message())
+    release.set()
+    stopping.join(5)
+    poster.close()
+    assert (status, words[:3]) == (503, b"the")
+    assert "1 events were not handled any more" in caplog.text
+
+
 def test_a_handler_that_takes_too_long_for_http_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
