@@ -268,7 +268,7 @@ def test_pauses_grow_to_the_last_and_are_never_the_same(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Running(f"ws://127.0.0.1:{port}"):
-        wait_until(lambda: len(pauses(caplog)) == 12)
+        wait_until(lambda: len(pauses(caplog)) >= 12)
     waited = pauses(caplog)[:12]
     assert_growing(waited, 0.002, 0.06)
     assert len(set(waited)) > 10
@@ -284,7 +284,7 @@ def test_pauses_grow_for_a_server_that_never_answers_too(
     monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.1)
     monkeypatch.setattr(module, "LAST_DELAY", 10)
     with RawServer(lambda connection, number: stay(connection)) as server, Running(server.url):
-        wait_until(lambda: len(pauses(caplog)) == 5)
+        wait_until(lambda: len(pauses(caplog)) >= 5)
     assert_growing(pauses(caplog)[:5], 0.002, 10)
     assert "no answer in time" in caplog.text
 
@@ -301,7 +301,7 @@ def test_pauses_begin_anew_after_a_connection_that_lasted(
         cut(connection)
 
     with RawServer(script) as server, Running(server.url):
-        wait_until(lambda: len(pauses(caplog)) == 8)
+        wait_until(lambda: len(pauses(caplog)) >= 8)
     waited = pauses(caplog)[:8]
     assert_growing(waited[:5], 0.002, 0.1)
     assert_growing(waited[5:], 0.002, 0.1)

@@ -303,16 +303,16 @@ def test_a_handler_of_connections_ends_as_quietly_as_any_other(
 
 
 def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
-    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # run() must be there to be interrupted
     peer, heard, release = ForwardWs(Api()), [], threading.Event()
     bot = WsClient(peer.url)
 
     @bot.on_command("interrupt")
     def interrupt_twice(event: dict[str, Any]) -> str:
         _thread.interrupt_main()
-        bot._ending.wait(5)
-        time.sleep(0.05)  # until stop() waits for this handler
+        wait_until(lambda: bot._conversations._draining)  # stop() waits for this handler
         _thread.interrupt_main()
         release.wait(5)
         return ""
