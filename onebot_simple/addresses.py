@@ -12,7 +12,7 @@ import ssl
 from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from .errors import NetworkError
+from .errors import NetworkError, printable
 
 WEBUI_PORT = 6099
 OTHER_NAME = (62, 64)  # of OpenSSL: the host name, the IP address does not match
@@ -100,8 +100,8 @@ def check_ca_file(path: str | None) -> str | None:
 
 
 def without_secrets(url: str) -> str:
-    """The URL as it may be shown: without query, password and fragment."""
-    address = url.split("?")[0].split("#")[0]
+    """The URL as it may be shown: without query, password, fragment and control characters."""
+    address = printable(url.split("?")[0].split("#")[0])
     scheme, separator, rest = address.partition("://")
     return scheme + separator + rest.rpartition("@")[2] if separator else address
 
@@ -144,7 +144,8 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
         advice = "地址里没有写端口，NapCat 的默认是 :3000（HTTP）和 :3001（WebSocket）。" + advice
     if parts.scheme in ("wss", "https") and isinstance(error, (ssl.SSLError, ConnectionError)):
         advice += "如果对方没有开 TLS，就用 ws:// 或 http://。"
-    return NetworkError(f"cannot connect to {without_secrets(url)}: {reason}. 连不上：{advice}")
+    said = printable(reason).rstrip(".")
+    return NetworkError(f"cannot connect to {without_secrets(url)}: {said}. 连不上：{advice}")
 
 
 def _reason(error: BaseException) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from .actions import to_json
 from .addresses import check_seconds
 from .conversations import Conversations, Stopped, Waiter
 from .decorators import Decorators
-from .errors import NetworkError, OneBotError, WaitTimeout
+from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .handlers import (
     Event,
     Handler,
@@ -29,7 +29,6 @@ from .handlers import (
     event_line,
     names_of,
     person_of,
-    printable,
 )
 from .quick_operation import (
     addressed,

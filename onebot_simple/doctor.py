@@ -14,8 +14,8 @@ from queue import Empty
 
 from .addresses import WEBUI_PORT, check_token, check_url, is_loopback, take_token, without_secrets
 from .console import Report, Trouble
-from .errors import ApiTimeout, AuthenticationError, OneBotError
-from .handlers import Event, printable
+from .errors import ApiTimeout, AuthenticationError, OneBotError, printable
+from .handlers import Event
 from .http_client import HttpClient
 from .listen import FORWARD_URL, REVERSE_URL, ListeningClient
 from .probe import (
@@ -262,7 +262,7 @@ class _Forward:
             )
         if self.path and self._reply("/get_version_info").is_onebot:
             return self._wrong_path()
-        answer = printable(f"HTTP {reply.status} {without_secrets(reply.leads_to)}".strip())
+        answer = f"HTTP {reply.status} {without_secrets(reply.leads_to)}".strip()
         return Trouble(
             f"那里是别的程序，不是 OneBot（它回答 {answer}）：端口写错了？",
             f"Another program is there, not OneBot (it answers {answer}): another port?",
@@ -312,7 +312,7 @@ class _Forward:
                 if version.get("status") == "failed" and self.path:
                     raise self._wrong_path()
                 self._report_token()
-                report_account(self.report, client, version)
+                report_account(self.report, client)
         except AuthenticationError as error:
             raise self._wrong_token("HTTP 403" if self.is_http else "1403") from error
         except ApiTimeout as error:

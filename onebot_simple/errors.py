@@ -5,7 +5,10 @@ Every error that is raised; each says what happened and what to check.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class OneBotError(Exception):
@@ -69,7 +72,7 @@ class ActionFailed(OneBotError):
         )
 
     def __str__(self) -> str:
-        said = f": {self.message}" if self.message else ""
+        said = f": {printable(self.message)}" if self.message else ""
         return f"{self.action} failed with retcode {self.retcode}{said}. {self._advice()}"
 
     def _advice(self) -> str:
@@ -105,3 +108,8 @@ def failure(action: str, response: dict[str, Any]) -> ActionFailed:
         response.get("message") or ""
     ).lower().startswith("不支持的api")  # NapCat over HTTP says it only in words, with retcode 200
     return (ActionNotFound if unknown else ActionFailed)(action, response)
+
+
+def printable(text: str) -> str:
+    """Without what would break a log line or a terminal: control characters, lone surrogates."""
+    return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)

@@ -6,13 +6,13 @@ Handlers: which events and which commands they are for.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Hashable, Mapping
 from difflib import get_close_matches
 from itertools import dropwhile
 from typing import Any
 
 from . import segment
+from .errors import printable
 
 Event = Mapping[str, Any]  # a dict; so written, a TypedDict will do, too
 
@@ -47,8 +47,6 @@ meta_event.heartbeat
 EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
-
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _LINE_LENGTH = 300
 
@@ -226,8 +224,3 @@ def event_line(event: Event) -> str:
 
 def _words(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def printable(text: str) -> str:
-    """Without what would break a log line or a terminal: control characters, lone surrogates."""
-    return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)

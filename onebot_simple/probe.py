@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from .actions import Actions
 from .console import Report, Trouble
-from .handlers import Event, printable
+from .errors import printable
+from .handlers import Event
 
 USUAL_PORTS = {
     3000: "HTTP",
@@ -147,14 +148,18 @@ def in_container() -> bool:
 # -- the OneBot that answers ----------------------------------------------------------------------
 
 
-def report_account(report: Report, api: Actions, version: dict[str, Any]) -> None:
-    app = _data(version)
+def report_account(report: Report, api: Actions) -> None:
+    """The OneBot that answers, and its account; ActionFailed when it refuses to answer."""
+    app = _dict(api.call_action("get_version_info"))
     name = _shown(f"{app.get('app_name', '?')} {app.get('app_version', '')}")
     report.good(f"动作能调用，对面是 {name}。", f"Actions can be called; {name} answers.")
-    login = _data(api.request("get_login_info"))
+    login = _dict(api.call_action("get_login_info"))
     who = _shown(f"{login.get('user_id', '?')} {login.get('nickname', '')}")
     report.good(f"账号是 {who}。", f"The account is {who}.")
-    if _data(api.request("get_status")).get("online") is False:
+    online = _dict(api.call_action("get_status")).get("online")
+    if online is True:
+        report.good("QQ 在线。", "The account is online.")
+    elif online is False:
         report.bad(
             Trouble(
                 "QQ 掉线了：在 NapCat 的 WebUI 里重新登录。",
@@ -162,7 +167,9 @@ def report_account(report: Report, api: Actions, version: dict[str, Any]) -> Non
             )
         )
     else:
-        report.good("QQ 在线。", "The account is online.")
+        report.note(
+            "OneBot 没有说 QQ 在不在线。", "OneBot does not say whether the account is online."
+        )
 
 
 def report_events(report: Report, events: list[Event]) -> None:
@@ -199,8 +206,7 @@ def _report_clock(report: Report, event: Event) -> None:
         report.good(f"时钟一致，相差 {skew:.0f} 秒。", f"The clocks agree, {skew:.0f} s apart.")
 
 
-def _data(response: dict[str, Any]) -> dict[str, Any]:
-    data = response.get("data")
+def _dict(data: object) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 

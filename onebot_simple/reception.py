@@ -18,8 +18,8 @@ from websockets.sync.server import ServerConnection
 from .actions import Actions
 from .addresses import is_loopback
 from .console import Report, Trouble
-from .errors import OneBotError
-from .handlers import Event, printable
+from .errors import OneBotError, printable
+from .handlers import Event
 from .listen import ListeningEventServer, ListeningServer, address_to_serve
 from .probe import in_container, open_ports, report_account, report_events
 
@@ -157,7 +157,7 @@ def receive(report: Report, url: str, token: str | None, seconds: float, ears: E
         if isinstance(server, WatchedServer):
             api: Actions = next(iter(server.bots.values()), server)
             try:
-                report_account(report, api, api.request("get_version_info"))
+                report_account(report, api)
             except OneBotError as error:
                 raise Trouble("OneBot 来了，但是调用出错了。", str(error)) from error
 

@@ -14,8 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .actions import from_json, to_json
-from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError
-from .handlers import printable
+from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 
 log = logging.getLogger("onebot_simple")
 

@@ -33,8 +33,8 @@ from .addresses import (
 )
 from .bot import Bot
 from .direct_connection import DirectConnection
-from .errors import ApiNotAvailable, NetworkError, OneBotError
-from .handlers import id_of, printable
+from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
+from .handlers import id_of
 from .ws_connection import WsConnection, connection_lost
 
 log = logging.getLogger("onebot_simple")

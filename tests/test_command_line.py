@@ -174,6 +174,17 @@ def test_a_failed_answer_is_printed_and_exit_code_1(
     assert "检查名字有没有拼错" in shown.err
 
 
+def test_what_onebot_says_does_not_reach_the_terminal_as_commands(
+    qq: Simulator, address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    qq.fail("get_status", message="bad\x1b[2J\nERROR forged")
+    assert main(["call", "get_status", *address]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("get_status failed with retcode 1200: bad\\x1b[2J\\nERROR forged. ")
+    assert shown.err.removesuffix("\n").isprintable()
+    assert "\x1b" not in shown.out
+
+
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 def test_no_connection_is_exit_code_1(scheme: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["call", "get_status", "--url", f"{scheme}://127.0.0.1:{free_port()}"]) == 1

@@ -494,8 +494,28 @@ def test_an_event_without_time_is_nothing_bad(doctor: Doctor) -> None:
 
 def test_odd_answers_are_shown_on_one_line(doctor: Doctor) -> None:
     login = {"user_id": 1, "nickname": "a\nb\x1b[0m"}
-    with ws_server(data={"get_login_info": login, "get_status": []}) as port:
+    with ws_server(data={"get_login_info": login}) as port:
         assert "账号是 1 a\\nb\\x1b[0m。" in doctor.is_content(f"ws://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("status", [[], {}, {"online": None}, {"online": "true"}])
+def test_an_account_of_which_nobody_says_whether_it_is_online(doctor: Doctor, status: Any) -> None:
+    with ws_server(data={"get_status": status}) as port:
+        shown = doctor.is_content(f"ws://127.0.0.1:{port}")
+    assert "· OneBot 没有说 QQ 在不在线。" in shown
+    assert "✔ QQ 在线" not in shown
+
+
+@pytest.mark.parametrize("action", ["get_version_info", "get_login_info", "get_status"])
+def test_calls_that_fail_are_trouble_in_the_words_of_onebot(
+    doctor: Doctor, qq: Simulator, action: str
+) -> None:
+    reverse_url = f"ws://127.0.0.1:{free_port()}"
+    qq.fail(action, message="not logged in", times=9)
+    qq.connect_to(reverse_url)
+    for where in ([qq.http_url], [qq.ws_url], ["--reverse", reverse_url]):
+        shown = doctor.finds("调用出错了", *where)
+        assert f"{action} failed with retcode 1200: not logged in." in shown
 
 
 # -- OneBot should come to us ---------------------------------------------------------------------

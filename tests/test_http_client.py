@@ -371,6 +371,7 @@ def test_a_host_that_does_not_exist_is_said_so() -> None:
         (http([1, 2]), "HTTP 200, not with a OneBot answer"),
         (http(b"bad gateway", "502 Bad Gateway"), "HTTP 502"),
         (http(b"", "302 Found", "Location: https://x.example/?token=t"), "https://x.example/"),
+        (http(b"", "302 Found", "Location: http://x/\x1b]0;forged\x07"), "http://x/\\x1b]0;forged"),
         (http(b"", "426 Upgrade Required"), "WebSocket"),
     ],
 )
@@ -383,6 +384,7 @@ def test_what_is_not_onebot_is_said_so(answer: bytes, said: str) -> None:
         with pytest.raises(NetworkError) as caught:
             client.get_status()
         assert said in str(caught.value)
+        assert str(caught.value).isprintable()
         assert "token=t" not in str(caught.value)
 
 
