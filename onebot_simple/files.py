@@ -45,8 +45,8 @@ def upload(
     progress: Progress | None,
 ) -> typed.UploadedFile:
     """Send a local file to OneBot; what OneBot says of it, checked."""
-    path = Path(path)
-    with _explained(path), path.open("rb") as source:
+    path, told = Path(path), _Told(progress)
+    with _explained(path, told), path.open("rb") as source:
         digest, size = _measured(source)
         if not size:
             raise ValueError(f"{path} is empty, nothing can be uploaded. 文件是空的，不能上传。")
@@ -56,13 +56,14 @@ def upload(
             "expected_sha256": digest,
             "total_chunks": -(-size // CHUNK_BYTES),
         }
-        done: typed.UploadedFile = _send(call_action, source, file, progress)
+        done: Any = _send(call_action, source, file, told)
     if done.get("file_size") != size or done.get("sha256") != digest:
         raise NetworkError(
             f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, OneBot "
             f"has {done.get('file_size')} with {done.get('sha256')}. 文件没有传完整：请再传一次。"
         )
-    return done
+    uploaded: typed.UploadedFile = done
+    return uploaded
 
 
 def _measured(source: BinaryIO) -> tuple[str, int]:
@@ -76,8 +77,8 @@ def _send(
     call_action: Callable[..., Any],
     source: BinaryIO,
     file: dict[str, Any],
-    progress: Progress | None,
-) -> Any:
+    told: _Told,
+) -> dict[str, Any]:
     """The chunks in their order, from where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
     with _lock:
@@ -94,9 +95,8 @@ def _send(
                 chunk_data=b64encode(source.read(CHUNK_BYTES)).decode(),
                 **(file if index == 0 else {}),  # what a stream begins with
             )
-            if progress:
-                progress(min(source.tell(), file["file_size"]), file["file_size"])
-        return call_action("upload_file_stream", stream_id=stream_id, is_complete=True) or {}
+            told(min(source.tell(), file["file_size"]), file["file_size"])
+        return _fields(call_action("upload_file_stream", stream_id=stream_id, is_complete=True))
     except (NetworkError, ApiNotAvailable):  # the latter while nobody is connected
         with _lock:
             _broken_off[key] = stream_id
@@ -110,21 +110,22 @@ def _received_chunks(call_action: Callable[..., Any], stream_id: str) -> int:
         stream = call_action("upload_file_stream", stream_id=stream_id, verify_only=True)
     except ActionFailed:  # complete, or idle for too long: OneBot has forgotten it
         return 0
-    return int((stream or {}).get("received_chunks", 0))
+    received = _fields(stream).get("received_chunks")
+    return max(received, 0) if isinstance(received, int) else 0
 
 
 def download(
     frames: Iterator[dict[str, Any]], to: str | PathLike[str], progress: Progress | None
 ) -> Path:
     """Write a file that comes in frames; where it is now."""
-    target = Path(to)
+    target, told = Path(to), _Told(progress)
     is_folder = target.is_dir() or fspath(to).endswith(("/", "\\"))
     folder = target if is_folder else target.parent
     part = folder / f"download-{urandom(6).hex()}.part"
-    with _explained(target):
+    with _explained(target, told):
         try:
             with part.open("xb") as output:  # before OneBot begins to fetch the file
-                name = _receive(frames, output, progress)
+                name = _receive(map(_fields, frames), output, told)
             if not is_folder:
                 return part.replace(target)
             target = _reserved(folder, safe_name(name))
@@ -137,13 +138,11 @@ def download(
             part.unlink(missing_ok=True)
 
 
-def _receive(
-    frames: Iterator[dict[str, Any]], output: BinaryIO, progress: Progress | None
-) -> object:
+def _receive(frames: Iterator[dict[str, Any]], output: BinaryIO, told: _Told) -> object:
     """Write the chunks, and check that none is missing; the file's name."""
     info = next(frames, {})
     size, done = info.get("file_size"), 0
-    if info.get("data_type") != "file_info" or not isinstance(size, int):
+    if info.get("data_type") != "file_info" or type(size) is not int or size < 0:
         raise _damaged(f"it began with {info.get('data_type')!r}, size {size!r}")
     for index, frame in enumerate(frames):
         if frame.get("data_type") == "file_complete":
@@ -152,9 +151,12 @@ def _receive(
             return info.get("file_name")
         if frame.get("data_type") != "file_chunk" or frame.get("index") != index:
             raise _damaged(f"chunk {index} was expected, {frame.get('index')!r} came")
-        done += output.write(_decoded(frame.get("data")))
-        if progress:
-            progress(done, size)
+        data = _decoded(frame.get("data"))
+        done += len(data)
+        if done > size:  # a peer must not fill the disk
+            raise _damaged(f"more came than the {size} bytes that were announced")
+        output.write(data)
+        told(done, size)
     raise _damaged(f"it ended after {done} of {size} bytes")
 
 
@@ -163,6 +165,10 @@ def _decoded(data: object) -> bytes:
         return b64decode(data) if isinstance(data, str) else b""
     except ValueError as error:
         raise _damaged(f"a chunk is not base64, {error}") from error
+
+
+def _fields(data: object) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
 
 
 def _damaged(what: str) -> NetworkError:
@@ -196,13 +202,30 @@ def _reserved(folder: Path, name: str) -> Path:
     return wanted
 
 
+class _Told:
+    """Calls a progress callback, whose errors are none of the disk."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.error: OSError | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        try:
+            if self._progress:
+                self._progress(done, total)
+        except OSError as error:
+            self.error = error
+            raise
+
+
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, told: _Told) -> Iterator[None]:
     """An error of the disk says which file, and what to check."""
     try:
         yield
     except OSError as error:
-        if isinstance(error, OneBotError):  # a timeout of the network is one, too
+        # a timeout of the network is one, too
+        if isinstance(error, OneBotError) or error is told.error:
             raise
         said = f"{error.strerror}. 这个文件读不了或写不了：路径对吗？有权限吗？磁盘满了吗？"
         raise OSError(error.errno, said, str(path.absolute())) from error

@@ -271,6 +271,34 @@ def test_a_wrong_checksum_in_the_answer_is_an_error(big: Path) -> None:
     peer.close()
 
 
+@pytest.mark.parametrize("data", ["text", [1], 5, None])
+def test_an_answer_of_another_kind_is_no_upload(big: Path, data: object) -> None:
+    line = Streaming([ok(data)])
+    with pytest.raises(NetworkError, match=r"did not arrive whole"):
+        line.upload_file(big)
+    line.frames = [failed(1200, "Timeout")]
+    with pytest.raises(ActionFailed):
+        line.upload_file(big)
+
+
+def test_a_stream_of_which_nobody_says_how_much_has_come_begins_again(big: Path) -> None:
+    api = Api()
+    peer = HttpApi(api)
+    with HttpClient(peer.url) as client:
+        api.answers["upload_file_stream"] = lambda params: ok({"received_chunks": "some"})
+        with pytest.raises(NetworkError, match="lost"):
+            client.upload_file(big, progress=once_at(CHUNK_BYTES, lost))
+        with pytest.raises(NetworkError, match="did not arrive whole"):
+            client.upload_file(big)
+    indexes = [params.get("chunk_index") for _, params in api.calls]
+    assert indexes == [0, None, 0, 1, 2, 3, 4, None]
+    peer.close()
+
+
+def lost() -> None:
+    raise NetworkError("lost")
+
+
 def test_a_failed_frame_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     frames = [ok(info(6)), ok(chunk(0, b"abc")), failed(1200, "Download failed: gone")]
     with pytest.raises(ActionFailed, match="gone"):
@@ -341,6 +369,11 @@ def streamed(frames: list[Json], to: Path) -> Path:
         [],
         [complete(0)],
         [info("six"), complete(6)],
+        [info(True), chunk(0, b"a"), complete(1)],
+        [info(-1), complete(-1)],
+        ["info", "complete"],
+        [[info(0)], [complete(0)]],
+        [info(3), "chunk", complete(3)],
         [info(6), chunk(0, b"abc"), complete(6)],
         [info(6), chunk(0, b"abc"), chunk(2, b"def"), complete(6)],
         [info(6), chunk(1, b"def"), chunk(0, b"abc"), complete(6)],
@@ -352,9 +385,20 @@ def streamed(frames: list[Json], to: Path) -> Path:
         [info(3), {**chunk(0, b""), "data": 5}, complete(3)],
     ],
 )
-def test_a_download_that_is_not_whole_is_an_error(frames: list[Json], tmp_path: Path) -> None:
+def test_a_download_that_is_not_whole_is_an_error(frames: list[Any], tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"did not arrive whole.*没有下载完整"):
         streamed([ok(frame) for frame in frames], tmp_path / "a")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_download_ends_as_soon_as_more_comes_than_was_announced(tmp_path: Path) -> None:
+    frames = [info(300), *(chunk(index, b"x" * 200) for index in range(1000))]
+    seen: list[int] = []
+    with pytest.raises(NetworkError, match=r"more came than the 300 bytes.*没有下载完整"):
+        Streaming([ok(frame) for frame in frames]).download_file(
+            "x", to=tmp_path / "a", progress=lambda done, total: seen.append(done)
+        )
+    assert seen == [200]
     assert os.listdir(tmp_path) == []
 
 
@@ -467,6 +511,22 @@ def test_a_file_that_cannot_get_its_name_leaves_no_empty_one(tmp_path: Path) -> 
     with pytest.raises(FileNotFoundError):
         Streaming(frames).download_file("x", to=tmp_path, progress=remove)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_error_of_the_progress_is_no_error_of_the_disk(big: Path, tmp_path: Path) -> None:
+    error = BrokenPipeError(errno.EPIPE, "nobody looks at the bar")
+
+    def progress(done: int, total: int) -> None:
+        raise error
+
+    frames = [ok(info(2)), ok(chunk(0, b"hi")), ok(complete(2))]
+    with pytest.raises(BrokenPipeError) as caught:
+        Streaming(frames).download_file("x", to=tmp_path / "a", progress=progress)
+    assert caught.value is error
+    with pytest.raises(BrokenPipeError) as caught:
+        Streaming([ok({})]).upload_file(big, progress=progress)
+    assert caught.value is error
+    assert os.listdir(tmp_path) == [big.name]
 
 
 def test_a_timeout_is_no_error_of_the_disk(http: Line, tmp_path: Path) -> None:
