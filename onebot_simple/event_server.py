@@ -6,56 +6,45 @@ HTTP POST: OneBot pushes its events to our Flask server.
 from __future__ import annotations
 
 import hmac
-import io
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from http import HTTPStatus
-from http.client import HTTPMessage
+from collections.abc import Iterator
+from copy import copy
 from queue import Empty, SimpleQueue
-from socket import SHUT_RDWR, socket
 from threading import Event as Flag
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, signals
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
-from werkzeug.test import run_wsgi_app
 
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, listen, names_this_machine
 from .bot import Bot
-from .conversations import Conversations
 from .errors import ApiNotAvailable, NetworkError
+from .http_front import MAX_BODY, Answer, Header, HttpFront
 
 log = logging.getLogger("onebot_simple")
 
-MAX_BODY = 64 * 1024 * 1024
-DISCARDED = 4 * MAX_BODY  # so much is read of a body that is too large, to be heard saying so
-PIECE = 64 * 1024
 BACKLOG = 128
-IDLE_SECONDS = 60  # in which the next request must begin, and its head be complete
-BODY_SECONDS = 120  # in which a body must be complete
-MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
 SLICE_SECONDS = 0.2
+ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
 FOREIGN_HOST = (
     "在 OneBot 里把地址的主机写成 127.0.0.1；经过反向代理时，让它把 Host 改成 127.0.0.1。"
 )
 SAME_SECRET = "OneBot 里填的 token 要和这里的 secret 一模一样。"
-ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
-MAX_LINE = 64 * 1024  # of the head of a request
-MAX_HEADERS = 100
+SIGNALS = [  # what Flask sends while it answers
+    signals.appcontext_pushed,
+    signals.appcontext_popped,
+    signals.appcontext_tearing_down,
+    signals.request_started,
+    signals.request_finished,
+    signals.request_tearing_down,
+    signals.got_request_exception,
+]
 
-_Header = Callable[[str, str], str]  # the value of a header, or what stands for none
-
-_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])\r?\n")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
 _JSON_TYPE = re.compile(r"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
-_ONLY_ONCE = ("Host", "Content-Length")
-_CHUNK_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}[ \t]*(;[^\n]*)?\r?\n")
 
 
 class EventServer(Bot):
@@ -91,7 +80,7 @@ class EventServer(Bot):
         self._secret = (check_token(secret) or "").encode()
         self._local_only = False
         self._closing = Flag()
-        self._server: _Server | None = None
+        self._server: HttpFront | None = None
         self._acceptor: Thread | None = None
         self.app = Flask(__name__, static_folder=None)
         self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -99,6 +88,10 @@ class EventServer(Bot):
             path, "receive", self._receive, methods=["POST"], strict_slashes=False
         )
         self.app.register_error_handler(HTTPException, _explain)
+        self._as_made = {
+            name: copy(part) if isinstance(part, (dict, list)) else part
+            for name, part in _parts(self.app).items()
+        }
 
     @property
     def url(self) -> str:
@@ -139,7 +132,7 @@ class EventServer(Bot):
         status, answer = self._answer(request.headers.get, body, request.remote_addr)
         return Response(answer, status, _headers(status, answer))
 
-    def _answer(self, header: _Header, body: bytes, sender: object) -> tuple[int, bytes]:
+    def _answer(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes]:
         """The status, and a quick operation or a sentence, for what was posted."""
         refusal = self._refusal(header, body, sender)
         if refusal is not None:
@@ -173,7 +166,7 @@ class EventServer(Bot):
         )
         return None
 
-    def _refusal(self, header: _Header, body: bytes, sender: object) -> tuple[int, bytes] | None:
+    def _refusal(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes] | None:
         """Why this may not come in; None when it may."""
         host = header("Host", "localhost")
         if self._local_only and not names_this_machine(host):
@@ -195,18 +188,19 @@ class EventServer(Bot):
             return _words(403, "X-Signature is wrong. 签名不对：两边的 secret（token）要一样。")
         return None
 
-    def _answers_at_once(self, command: str, target: str) -> bool:
-        """Whether a request needs no dispatch by Flask, which takes half of the time of an event.
+    def _at_once(
+        self, command: str, path: str, header: Header, body: bytes, sender: str
+    ) -> Answer | None:
+        """What the application would answer: its dispatch takes half of the time of an event.
 
-        It does when somebody has put something of their own in between.
+        None when this is no event, or when somebody changed the application or listens to it.
         """
-        app = self.app
-        return (
-            command == "POST"
-            and target == self.path
-            and not (app.before_request_funcs or app.after_request_funcs)
-            and not (app.teardown_request_funcs or "wsgi_app" in vars(app))
-        )
+        if command != "POST" or path != self.path or _parts(self.app) != self._as_made:
+            return None
+        if any(signal.receivers for signal in SIGNALS):
+            return None
+        status, answer = self._answer(header, body, sender)
+        return status, _headers(status, answer), answer
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -221,7 +215,7 @@ class EventServer(Bot):
                 self.url,
             )
         with sock:
-            server = _Server(self, self.host, self.port, self.app, _Requests, fd=sock.fileno())
+            server = HttpFront(sock, self.app, self._at_once, self._complain)
         acceptor = Thread(
             target=server.serve_forever, args=(0.05,), name="onebot_simple server", daemon=True
         )
@@ -243,6 +237,11 @@ class EventServer(Bot):
             server.hang_up(1)
             acceptor.join(1)
         self._local_only = False
+
+
+def _parts(app: Flask) -> dict[str, Any]:
+    """All that can be changed in an application; that it has answered a request is no change."""
+    return {**vars(app), "_got_first_request": True}
 
 
 def _words(status: int, text: str) -> tuple[int, bytes]:
@@ -272,207 +271,3 @@ def _explain(error: HTTPException) -> Response:
     if status == 405:
         response.headers["Allow"] = "POST"
     return response
-
-
-class _Requests(WSGIRequestHandler):
-    """One connection: HTTP/1.1 with keep-alive, each body read whole before it is looked at."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
-    rbufsize = 0
-    wbufsize = -1
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.rfile.close()
-        self._input = _Input(self.connection)
-        self.rfile = io.BufferedReader(self._input, PIECE)
-
-    def handle_one_request(self) -> None:
-        self._input.end_after(IDLE_SECONDS)
-        super().handle_one_request()
-
-    def parse_request(self) -> bool:
-        """Strict: a head that a proxy in front could read differently is refused.
-
-        http.server's own is lenient, and takes three times as long: to it, a head is an e-mail.
-        """
-        self.command, self.request_version, self.close_connection = "", "HTTP/1.1", True
-        start = _REQUEST_LINE.fullmatch(self.raw_requestline)
-        headers = self._headers() if start else None
-        if start is None or headers is None:
-            self.send_error(400, "not the head of a request")
-            return False
-        self.headers = headers
-        self.command, target, version = (part.decode() for part in start.groups())
-        self.path = re.sub("^/+", "/", target)
-        connection = headers.get("Connection", "").lower()
-        self.close_connection = (
-            connection != "keep-alive" if version < "1.1" else connection == "close"
-        )
-        expected = headers.get("Expect", "").lower() == "100-continue"
-        return self.handle_expect_100() if expected else True
-
-    def _headers(self) -> HTTPMessage | None:
-        """The lines up to the empty one; None when one of them is no header, or they are many."""
-        headers = HTTPMessage()
-        while (line := self.rfile.readline(MAX_LINE)) not in (b"\r\n", b"\n"):
-            header = _HEADER.fullmatch(line)
-            if header is None or len(headers) == MAX_HEADERS:
-                return None
-            headers[header[1].decode()] = header[2].decode("latin-1").strip(" \t")
-        return headers
-
-    def handle_expect_100(self) -> bool:
-        super().handle_expect_100()
-        self.wfile.flush()
-        return True
-
-    def run_wsgi(self) -> None:
-        self._input.end_after(BODY_SECONDS)
-        bot = self.server.bot
-        try:
-            body = self._body()
-            at_once = len(body) <= MAX_BODY and bot._answers_at_once(self.command, self.path)
-            environ = {} if at_once else self.make_environ()
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-            return
-        except (ValueError, OSError):  # a length or a chunk that is none, an unusable target
-            self.send_error(400)
-            return
-        if len(body) > MAX_BODY:
-            self.close_connection = True
-        if at_once:
-            status, answer = bot._answer(self.headers.get, body, self.client_address[0])
-            start = f"{status} {HTTPStatus(status).phrase}"
-            self._respond([answer], start, _headers(status, answer))
-        else:
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            environ["wsgi.input"] = io.BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
-            self._respond(*run_wsgi_app(self.server.app, environ, buffered=True))
-
-    def _body(self) -> bytes:
-        """The whole body; of one that is too large a little more than what is allowed."""
-        length = self.headers.get("Content-Length", "")
-        encoding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip(" \t").lower()
-        if any(len(self.headers.get_all(name, [])) > 1 for name in _ONLY_ONCE):
-            raise ValueError("a proxy in front may read it differently")
-        if encoding not in ("", "chunked") or (encoding and length):
-            raise ValueError("two lengths, or none")
-        if length and not (length.isascii() and length.isdecimal()):
-            raise ValueError("not a length")
-        source = _Chunks(self.rfile) if encoding else self.rfile  # type: ignore[arg-type]
-        left = float("inf") if encoding else int(length or 0)
-        pieces, size = [], 0
-        while left and (piece := source.read(int(min(left, PIECE)))):
-            left -= len(piece)
-            size += len(piece)
-            if size <= MAX_BODY + PIECE:
-                pieces.append(piece)
-            elif size > DISCARDED:
-                break
-        if left and not encoding and size <= MAX_BODY:
-            raise ConnectionError("the body was cut off")
-        return b"".join(pieces)
-
-    def _respond(
-        self, pieces: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]
-    ) -> None:
-        code, _, phrase = status.partition(" ")
-        self.connection.settimeout(IDLE_SECONDS)
-        self.send_response(int(code), phrase)
-        for name, value in headers:
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.writelines(pieces)
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        pass  # an event is logged when it is handled
-
-    def log_error(self, format: str, *args: Any) -> None:
-        log.debug("%s: " + format, self.client_address[0], *args)
-
-
-class _Input(io.RawIOBase):
-    """What arrives on a socket until a given moment; who only drips must not hold a thread."""
-
-    def __init__(self, sock: socket) -> None:
-        self._socket = sock
-        self._deadline = 0.0
-
-    def end_after(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        self._socket.settimeout(left)
-        return self._socket.recv_into(buffer)
-
-
-class _Chunks(DechunkedInput):
-    """Strict about lengths: what a proxy in front reads differently could hide a request."""
-
-    def read_chunk_len(self) -> int:
-        line = self._rfile.readline(100)
-        if not _CHUNK_LENGTH.fullmatch(line):
-            raise OSError("not the length of a chunk")
-        return int(line.partition(b";")[0], 16)
-
-
-class _Server(ThreadedWSGIServer):
-    """werkzeug's server with a thread per connection, which knows its connections."""
-
-    daemon_threads = True
-
-    def __init__(self, bot: EventServer, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.bot = bot
-        self._workers = Conversations("onebot_simple connection")  # each with one long job
-        self._lock = Lock()  # guards the connections
-        self._connections: set[socket] = set()
-
-    def get_request(self) -> Any:
-        try:
-            return super().get_request()
-        except OSError:
-            time.sleep(SLICE_SECONDS)  # too many files are open: until somebody hangs up
-            raise
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            if len(self._connections) >= MAX_CONNECTIONS:
-                self.bot._complain("a connection", f"{len(self._connections)} are open already")
-                raise ConnectionRefusedError
-            self._connections.add(request)
-        self._workers.put(request, self.process_request_thread, request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self, seconds: float) -> None:
-        """End all connections, waiting for their threads at most `seconds`."""
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(SHUT_RDWR)
-        self._workers.end(seconds)
-        for connection in connections:
-            connection.close()  # one that still waited for a thread
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("a connection from %s failed", client_address, exc_info=True)

@@ -10,14 +10,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+from flask import Flask, request_started
 
-from onebot_simple import EventServer, HttpClient, NetworkError
+from onebot_simple import EventServer, HttpClient, NetworkError, http_front
 from onebot_simple import event_server as module
+from onebot_simple.bot import Bot
 
 from .peers import Api, HttpApi, Poster, message, wait_until
 
@@ -192,19 +194,57 @@ def test_the_application_runs_without_the_server_and_takes_any_host() -> None:
     server._conversations.end(1)
 
 
-@pytest.mark.parametrize("kind", ["before_request", "after_request", "teardown_request"])
+HOOKS = ["before_request", "after_request", "teardown_request", "teardown_appcontext"]
+
+
+@pytest.mark.parametrize("kind", [*HOOKS, "url_value_preprocessor"])
 def test_what_is_hooked_into_the_application_sees_every_event(
     server: EventServer, kind: str
 ) -> None:
     seen: list[str] = []
 
-    def hook(given: Any = None) -> Any:
+    def hook(*given: Any) -> Any:
         seen.append(kind)
-        return given
+        return given[0] if kind == "after_request" else None
 
     getattr(server.app, kind)(hook)
     assert post(server, message())[0] == 200
     assert seen == [kind]
+
+
+def test_who_listens_to_the_application_hears_of_every_event(server: EventServer) -> None:
+    heard: list[object] = []
+    with request_started.connected_to(lambda app: heard.append(app), server.app):
+        assert post(server, message())[0] == 200
+    assert heard == [server.app]
+
+
+def test_a_view_of_ones_own_answers_every_event(server: EventServer) -> None:
+    server.app.view_functions["receive"] = lambda: "mine"
+    assert post(server, message()) == (200, b"mine")
+
+
+def test_a_lower_limit_of_the_application_holds(server: EventServer) -> None:
+    server.app.config["MAX_CONTENT_LENGTH"] = 10
+    assert post(server, message())[0] == 413
+
+
+def test_an_application_that_nobody_changed_does_not_slow_an_event_down(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert get(server, "/")[0] == 405
+    monkeypatch.delattr(Flask, "wsgi_app")
+    assert post(server, message())[0] == 200
+
+
+def test_an_error_on_the_way_of_an_event_is_500_and_in_the_log(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(Bot, "handle")
+    assert post(server, message())[0] == 500
+    assert "AttributeError" in caplog.text
+    monkeypatch.undo()
+    assert post(server, message())[0] == 200
 
 
 def test_a_middleware_around_the_application_sees_every_event(server: EventServer) -> None:
@@ -250,13 +290,21 @@ def test_listening_to_the_world_without_a_secret_is_warned_of(
 
 
 def test_a_browser_is_told_that_the_server_runs(server: EventServer) -> None:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
-    connection.request("GET", "/")
-    answer = connection.getresponse()
-    assert answer.status == 405
-    assert answer.headers["Allow"] == "POST"
-    assert "服务器已经在运行" in answer.read().decode()
-    connection.close()
+    status, allowed, words = get(server, "/")
+    assert (status, allowed) == (405, "POST")
+    assert "服务器已经在运行" in words.decode()
+
+
+def get(server: EventServer, path: str) -> tuple[int, str | None, bytes]:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Allow"], answer.read()
+
+
+def test_an_answer_without_a_length_ends(server: EventServer) -> None:
+    server.app.add_url_rule("/parts", "parts", lambda: iter(["one, ", "two"]))
+    assert get(server, "/parts") == (200, None, b"one, two")
 
 
 def test_another_path_is_not_found(server: EventServer) -> None:
@@ -376,6 +424,15 @@ def test_what_a_proxy_in_front_could_read_differently_is_refused_whole(
     assert server.stats["events"] == 0
 
 
+@pytest.mark.parametrize("start", [b"2\r\n{}", b"2", b"2;", b"0\r\n"])
+def test_a_chunk_that_does_not_end_is_refused_before_more_of_it_is_read(
+    server: EventServer, start: bytes
+) -> None:
+    with raw(server) as connection:
+        connection.sendall(request(start + b"x" * 1000, "Transfer-Encoding: chunked"))
+        assert answer_on(connection)[0] == 400
+
+
 def test_chunks_may_carry_extensions(server: EventServer) -> None:
     wire = b"%x;name=value\r\n" % len(EVENT) + CHUNK
     with raw(server) as connection:
@@ -387,7 +444,7 @@ def test_chunks_may_carry_extensions(server: EventServer) -> None:
 def test_a_request_that_only_drips_is_given_up(
     server: EventServer, slow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, slow, 0.2)
+    monkeypatch.setattr(http_front, slow, 0.2)
     began = time.monotonic()
     with raw(server) as connection:
         if slow == "BODY_SECONDS":
@@ -403,7 +460,7 @@ def test_a_request_that_only_drips_is_given_up(
 def test_connections_are_counted_and_too_many_are_refused(
     server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(http_front, "MAX_CONNECTIONS", 2)
     with raw(server) as first, raw(server):
         wait_until(lambda: server._server and len(server._server._connections) == 2)
         with raw(server) as third:

@@ -23,7 +23,7 @@ LEVELS = [
         "tls_socket",
         "typed",
     ],
-    ["extended_actions", "addresses", "files", "handlers"],
+    ["extended_actions", "addresses", "files", "handlers", "http_front"],
     ["actions", "quick_operation", "console"],
     ["decorators", "http_client", "ws_connection"],
     ["bot"],
