@@ -16,6 +16,7 @@ from .errors import NetworkError, printable
 
 WEBUI_PORT = 6099
 OTHER_NAME = (62, 64)  # of OpenSSL: the host name, the IP address does not match
+LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
 NAPCAT_PORTS = {3000: "HTTP", 3001: "WebSocket"}
 
 
@@ -81,8 +82,12 @@ def take_token(query: str) -> tuple[str, str | None]:
 
 def check_seconds(value: float, name: str) -> float:
     """The value, if it is a time that one can wait."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}. 单位是秒。")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= LONGEST_SECONDS:
+        raise ValueError(
+            f"{name} must be a number of seconds above 0 and up to {LONGEST_SECONDS} (a week), "
+            f"not {value!r}. 单位是秒，最长一个星期。"
+        )
     return value
 
 

@@ -122,7 +122,7 @@ class Bot(Decorators):
         if not event.get("user_id"):
             raise ValueError("ask() needs an event with a user_id. 这个事件里没有可以问的人。")
         seconds = check_seconds(timeout, "timeout")
-        with self._conversations.waiter(lambda _: True, person_of(event)) as waiter:
+        with self._conversations.waiter(_is_message, person_of(event)) as waiter:
             if prompt is not None:
                 self.send(event, prompt)
             who = f"user {event['user_id']} did not answer"
@@ -417,6 +417,10 @@ class Bot(Decorators):
     @abstractmethod
     def _close(self) -> None:
         """End the connections and the transport's own threads."""
+
+
+def _is_message(event: Event) -> bool:
+    return bool(event["post_type"] == "message")
 
 
 def log_to_console() -> None:

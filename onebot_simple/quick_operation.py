@@ -140,14 +140,16 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
     if operation.get("kick"):
         calls.append(("set_group_kick", {**member, "reject_add_request": False}))
     if operation.get("ban"):
-        calls.append(_ban_call(event, member, operation.get("ban_duration", _BAN_SECONDS)))
+        calls.append(_ban_call(event, member, operation.get("ban_duration")))
     if operation.get("approve") is not None:
         texts = {key: operation[key] for key in ("remark", "reason") if key in operation}
         calls.append(request_call(event, bool(operation["approve"]), **texts))
     return calls
 
 
-def _ban_call(event: Event, member: dict[str, Any], duration: int) -> Call:
+def _ban_call(event: Event, member: dict[str, Any], duration: int | None) -> Call:
+    if duration is None:
+        duration = _BAN_SECONDS
     anonymous = event.get("anonymous")
     if isinstance(anonymous, dict):
         target = {"group_id": member["group_id"], "anonymous_flag": anonymous.get("flag")}
@@ -158,7 +160,11 @@ def _ban_call(event: Event, member: dict[str, Any], duration: int) -> Call:
 def http_answer(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     """The operation as the body of an HTTP answer: what OneBot makes of it is OneBot's."""
     _check_fields(event, operation)
-    answer = {key: value for key, value in operation.items() if value not in (None, [], False)}
+    answer = {  # a ban_duration of 0 says something, although 0 == False
+        key: value
+        for key, value in operation.items()
+        if value is not None and value is not False and value != []
+    }
     if "approve" in operation:
         answer["approve"] = bool(operation["approve"])
     if "reply" in answer and event["post_type"] != "message":

@@ -45,6 +45,7 @@ REPLACED = "replaced by a newer one"
 API, EVENT = "api", "event"
 SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 
+SCHEMES = ("bearer", "token")  # in front of an access_token
 HANDSHAKE_SECONDS = 10
 MAX_CONNECTIONS = 2000  # each costs some threads
 MAX_SIZE = 64 * 1024 * 1024
@@ -378,9 +379,10 @@ class WsServer(Bot):
         if local_only and not names_this_machine(host or "localhost"):
             self._complain("a connection for another host", host, FOREIGN_HOST)
             return websocket.respond(403, "the Host must be 127.0.0.1 or localhost\n")
-        given = _token_of(request).encode(errors="replace")
-        if self._token and not hmac.compare_digest(given, self._token.encode()):
+        offered = _tokens_of(request)
+        if self._token and not any(_is_same(token, self._token) for token in offered):
             self._complain("a connection with a missing or wrong access_token", peer, SAME_TOKEN)
+            given = any(token.lower() not in SCHEMES for token in offered)  # NapCat: "Bearer "
             return websocket.respond(403 if given else 401, "missing or wrong access_token\n")
         return None
 
@@ -429,19 +431,23 @@ def _header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def _token_of(request: Request) -> str:
-    scheme, _, token = _header(request, "Authorization").strip().rpartition(" ")
-    schemes = ("", "bearer", "token")
-    if scheme.lower() in schemes and token.lower() not in schemes:  # NapCat sends an empty one
-        return token
+def _tokens_of(request: Request) -> list[str]:
+    """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
+    bare = _header(request, "Authorization").strip()
+    scheme, _, token = bare.partition(" ")
+    offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
     with suppress(ValueError):
-        return (parse_qs(urlsplit(request.path).query).get("access_token") or [""])[0]
-    return ""
+        offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
+    return [token for token in offered if token]
+
+
+def _is_same(token: str, wanted: str) -> bool:
+    return hmac.compare_digest(token.encode(errors="replace"), wanted.encode())
 
 
 def _limit_sending(sock: socket.socket, seconds: float) -> None:
     """A peer that reads nothing must not hold a sender, and the lock it has, for ever."""
-    milliseconds = int(min(seconds, 86400) * 1000) or 1
+    milliseconds = int(seconds * 1000) or 1
     if os.name == "nt":
         limit = struct.pack("I", milliseconds)
     else:

@@ -23,6 +23,7 @@ from onebot_simple import (
     segment,
 )
 from onebot_simple.handlers import command_of
+from onebot_simple.quick_operation import http_answer
 
 from .conftest import Stage
 from .peers import failed, message, ok, text_of, wait_until
@@ -216,6 +217,23 @@ def test_moderation_is_carried_out_with_ordinary_actions(calling_stage: Stage) -
     kick = stage.api.wait_call("set_group_kick")
     assert kick == {"group_id": 30001, "user_id": 7, "reject_add_request": False}
     assert stage.api.said() == "out"
+
+
+@pytest.mark.parametrize(("duration", "seconds"), [(0, 0), (None, 1800)])
+def test_a_ban_of_no_seconds_is_none_and_one_without_duration_is_half_an_hour(
+    calling_stage: Stage, duration: int | None, seconds: int
+) -> None:
+    stage = calling_stage
+    stage.bot.on_message(lambda event: {"ban": True, "ban_duration": duration})
+    stage.go()
+    stage.push(message(group_id=30001))
+    assert stage.api.wait_call("set_group_ban")["duration"] == seconds
+
+
+def test_a_ban_of_no_seconds_goes_into_the_http_answer_too() -> None:
+    group, operation = message(group_id=30001), {"ban": True, "ban_duration": 0, "kick": False}
+    answer = {"ban": True, "ban_duration": 0, "at_sender": False}
+    assert http_answer(group, operation) == answer
 
 
 def test_one_action_that_fails_does_not_keep_the_others_from_running(
@@ -576,6 +594,33 @@ def test_ask_takes_nobody_elses_answer(calling_stage: Stage) -> None:
         assert stage.api.said(2 + number).startswith("heard ")
     stage.push(message("mine", user_id=1, group_id=30001))
     assert stage.api.said(5) == "got mine"
+
+
+def test_ask_is_answered_by_messages_alone(calling_stage: Stage) -> None:
+    """The same person may type, take a message back, ask to be let in: handlers hear of that."""
+    stage = calling_stage
+    stage.bot.on_command("q")(lambda event: "got " + stage.bot.ask(event, "?"))
+    stage.bot.on_notice(lambda event: "notice")
+    stage.bot.on_request(lambda event: {"reply": "request"})
+    stage.bot.on("message_sent")(lambda event: "sent")
+    stage.bot.on_message(lambda event: "not for handlers")
+    stage.go()
+    others: list[dict[str, Any]] = [
+        {"post_type": "notice", "notice_type": "notify", "sub_type": "input_status"},
+        {"post_type": "notice", "notice_type": "group_recall", "message_id": 554},
+        {"post_type": "request", "request_type": "group", "sub_type": "add", "flag": "f"},
+        {**message("echo"), "post_type": "message_sent"},
+    ]
+    for chat in ({"user_id": 1}, {"user_id": 1, "group_id": 30001}):
+        before = len(stage.api.all_said())
+        stage.push(message("/q", **chat))
+        assert stage.api.said(before + 1) == "?"
+        for number, other in enumerate(others):
+            said = ["notice", "notice", "request", "sent"][number]
+            stage.push({**message(**chat), **other, **chat})
+            assert stage.api.said(before + 2 + number) == said
+        stage.push(message("Bob", **chat))
+        assert stage.api.said(before + 6) == "got Bob"
 
 
 def test_ask_steps_aside_for_others_in_the_group(calling_stage: Stage) -> None:

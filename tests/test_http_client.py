@@ -534,7 +534,7 @@ def test_wrong_arguments_are_refused_at_once(client: HttpClient) -> None:
         HttpClient("http://x", "令牌")
     with pytest.raises(ValueError, match="access_token"):
         HttpClient("http://x", "a\r\nX: y")
-    for wrong in (0, -1, float("nan"), True, "5"):
+    for wrong in (0, -1, float("nan"), True, "5", float("inf"), 1e10, 10**400):
         with pytest.raises(ValueError, match="timeout"):
             HttpClient("http://x", timeout=wrong)  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError), match="message"):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from websocket import (
@@ -303,9 +304,19 @@ def dial(server: WsServer, path: str = "/", *headers: str) -> int:
 )
 def test_the_token_is_asked_for(status: int, path: str, headers: list[str]) -> None:
     with WsServer(port=0, access_token="s3cret") as server:
-        if headers == ["Authorization: Basic s3cret"]:
-            status = 401  # no scheme of ours, so no token was given
         assert dial(server, path, *headers) == status
+
+
+@pytest.mark.parametrize("token", ["token", "Bearer", "my token", "Bearer Token x", "a+b&c"])
+def test_a_token_may_look_like_a_scheme_or_hold_a_space(token: str) -> None:
+    with WsServer(port=0, access_token=token) as server:
+        for said in (f"Bearer {token}", f"token {token}", token):
+            assert dial(server, "/", f"Authorization: {said}") == 101
+        query = "/?" + urlencode({"access_token": token})
+        assert dial(server, query) == 101
+        assert dial(server, query, "Authorization: Bearer ") == 101
+        assert dial(server, "/", f"Authorization: Bearer {token}x") == 403
+        assert dial(server) == 401
 
 
 def test_without_a_token_everybody_local_may_come(server: WsServer) -> None:
