@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Condition, Thread, current_thread
+from threading import Event as Flag
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from weakref import WeakKeyDictionary
@@ -126,20 +127,6 @@ class _Peer:
     def hang_up(self) -> None:
         with suppress(OSError):
             self.websocket.socket.shutdown(socket.SHUT_RDWR)
-
-
-class _Listener(socket.socket):
-    """Goes on when the system is short of something; else websockets would listen no more."""
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        while True:
-            try:
-                return super().accept()
-            except OSError as error:
-                if self.fileno() < 0:  # closed, as it should be
-                    raise
-                log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
-                time.sleep(ACCEPT_PAUSE)
 
 
 class WsServer(Bot):
@@ -303,7 +290,8 @@ class WsServer(Bot):
     # -- connections --------------------------------------------------------------------------
 
     def _open(self) -> None:
-        sock = _Listener(fileno=listen(self.host, self.port, BACKLOG).detach())
+        sock = listen(self.host, self.port, BACKLOG)
+        sock.settimeout(SLICE_SECONDS)
         self.port = sock.getsockname()[1]
         if not self._token and not is_loopback(self.host):
             log.warning(
@@ -325,11 +313,35 @@ class WsServer(Bot):
             logger=wire_log,
             create_connection=self._new_connection,  # type: ignore[arg-type]  # called only
         )
-        acceptor = Thread(target=server.serve_forever, name="onebot_simple server", daemon=True)
+        acceptor = Thread(
+            target=self._accept,
+            args=(server, self._ending),
+            name="onebot_simple server",
+            daemon=True,
+        )
         acceptor.start()
         with self._state:  # stop() finds both, or none
             self._server, self._acceptor = server, acceptor
         log.info("listening on %s. 等待 OneBot 连接。", self.url)
+
+    def _accept(self, server: Server, ending: Flag) -> None:
+        """Give each connection a thread; the loop of websockets ends when the system has none."""
+        while not ending.is_set():
+            try:
+                sock, address = server.socket.accept()
+            except TimeoutError:
+                continue
+            except OSError as error:
+                if not ending.is_set():
+                    log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
+                    time.sleep(ACCEPT_PAUSE)
+                continue
+            try:
+                Thread(target=server.handler, args=(sock, address), daemon=True).start()
+            except RuntimeError as error:
+                sock.close()
+                self._complain("a connection", error, "线程太多，这个连接被拒绝了。")
+        server.serve_forever()  # refuses who comes until shutdown(), and tidies up
 
     def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
         with self._changed:
@@ -348,6 +360,8 @@ class WsServer(Bot):
             self._server = self._acceptor = None
         if server is None or acceptor is None:
             return
+        with suppress(OSError):
+            server.socket.shutdown(socket.SHUT_RDWR)  # wakes the acceptor
         ending = [Thread(target=server.shutdown, daemon=True)]
         with self._changed:
             websockets = list(self._websockets.values())

@@ -596,6 +596,23 @@ def test_a_system_without_files_to_give_makes_connections_wait(
     assert dial(server) == 101
 
 
+def test_a_system_without_threads_to_give_refuses_connections_until_it_has_some(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_more(self: threading.Thread) -> None:
+        if threading.current_thread() is server._acceptor:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    start = threading.Thread.start
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        for _ in range(3):
+            assert raw_dial(server) in (b"", b"closed")
+    assert caplog.text.count("can't start new thread") == 1
+    assert dial(server) == 101
+
+
 def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(server: WsServer) -> None:
     server.ping_timeout = 0.2
     deaf = create_connection(server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5)
@@ -632,6 +649,25 @@ def test_a_peer_that_vanishes_without_a_word_is_given_up() -> None:
         server.wait_connected(5)
         wait_until(lambda: gone == [1])
         silent.shutdown()  # type: ignore[no-untyped-call]
+
+
+def test_a_message_that_takes_its_time_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GOODBYE_SECONDS", 0.05)
+    heard: list[Any] = []
+    server = WsServer(port=0, ping_interval=0.2, ping_timeout=0.2)
+    server.on_message(heard.append)
+    server.start()
+    body = json.dumps(message()).encode()
+    frame = b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body
+    peer = create_connection(server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5)
+    assert peer.sock
+    for position in range(40):
+        peer.sock.sendall(frame[position : position + 1])
+        time.sleep(0.02)
+    peer.sock.sendall(frame[40:])
+    wait_until(lambda: heard)
+    peer.shutdown()  # type: ignore[no-untyped-call]
+    server.stop()
 
 
 def test_a_hundred_accounts_are_all_answered(server: WsServer) -> None:
