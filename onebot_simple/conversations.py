@@ -286,7 +286,7 @@ class Conversations:
                 if task is not None:
                     return task
                 worker.key = None
-                if self._closed:
+                if self._closed or worker not in self._workers:  # or it was, until just now
                     self._workers.discard(worker)
                     return None
                 self._idle.append(worker)

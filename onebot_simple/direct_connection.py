@@ -6,6 +6,7 @@ given up when nothing at all arrives any more.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import DATA_OPCODES, CloseCode, Frame
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
+
+log = logging.getLogger("onebot_simple")
 
 LISTEN_SECONDS = 10.0  # from the handshake until somebody listens; a moment is usual
 
@@ -45,10 +48,7 @@ class DirectConnection(ServerConnection):
         super().__init__(self._watched, *args, **options)  # it starts the thread that reads
 
     def listen(self, take: Callable[[bytes], object]) -> None:
-        """Hand each message to `take` until the connection ends; ConnectionClosed says why.
-
-        `take` must not raise.
-        """
+        """Hand each message to `take` until the connection ends; ConnectionClosed says why."""
         self._take = take
         self._listening.set()
         self.recv()  # nothing comes this way any more but the end
@@ -87,4 +87,7 @@ class DirectConnection(ServerConnection):
         if event.fin:
             message, self._parts = b"".join(self._parts), []
             if self._listening.wait(LISTEN_SECONDS):
-                self._take(message)
+                try:
+                    self._take(message)
+                except Exception:  # websockets would end the connection without a word
+                    log.exception("a message was not taken. 有一条消息没能处理，继续运行。")

@@ -82,31 +82,24 @@ class HttpClient(Actions):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        try:
-            http = self._post(action, params or {}, seconds)
-            return self._answer(action, http, b"".join(self._pieces(action, http, seconds)))
-        finally:
-            _busy.pop(current_thread(), None)
+        http = self._post(action, params or {}, seconds)
+        return self._answer(action, http, b"".join(self._pieces(action, http, seconds)))
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         rest, answered = b"", False
-        try:
-            with closing(self._post(action, params, self.timeout)) as http:
-                for piece in self._pieces(action, http, None):
-                    *frames, rest = (rest + piece).split(END_OF_FRAME)
-                    for frame in frames:
-                        answered = True
-                        yield self._answer(action, http, frame)
-                if rest.strip() or not answered:
-                    yield self._answer(action, http, rest)
-        finally:
-            _busy.pop(current_thread(), None)
+        with closing(self._post(action, params, self.timeout)) as http:
+            for piece in self._pieces(action, http, None):
+                *frames, rest = (rest + piece).split(END_OF_FRAME)
+                for frame in frames:
+                    answered = True
+                    yield self._answer(action, http, frame)
+            if rest.strip() or not answered:
+                yield self._answer(action, http, rest)
 
     def _abandon(self, threads: Iterable[Thread]) -> None:
-        for thread in threads:
-            connection = _busy.get(thread)
-            if connection is not None:
-                connection.abandon(thread)
+        abandoned = set(threads)
+        for connection in list(_busy):
+            connection.abandon(abandoned)
 
     def close(self) -> None:
         """关闭空闲的连接；之后仍然可以继续使用。
@@ -257,7 +250,7 @@ class _Stale(_Lost):
     """It had carried answers before: the server had most likely closed it already."""
 
 
-_busy: dict[Thread, _Watched] = {}  # on which connection a thread waits for its answer
+_busy: set[_Watched] = set()  # the connections that carry a request, or are to carry its answer
 
 
 class _Watched(HTTPConnection):
@@ -270,7 +263,7 @@ class _Watched(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self.user = current_thread()
-        _busy[self.user] = self
+        _busy.add(self)
         try:
             super().request(*args, **kwargs)
         except ConnectionError as error:
@@ -289,9 +282,13 @@ class _Watched(HTTPConnection):
         self.answered = True
         return response
 
-    def abandon(self, thread: Thread) -> None:
-        """Let the thread wait no longer, if it still waits here."""
-        if self.user is thread:
+    def close(self) -> None:
+        _busy.discard(self)
+        super().close()
+
+    def abandon(self, threads: set[Thread]) -> None:
+        """Let the user wait no longer, if it is one of these."""
+        if self.user in threads:
             self.user = None
             sock = self.sock
             if sock is not None:
@@ -306,8 +303,12 @@ class _WatchedTls(_Watched, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Watched
 
+    def _put_conn(self, conn: Any) -> None:  # its answer has been read
+        _busy.discard(conn)
+        super()._put_conn(conn)
 
-class _TlsPool(HTTPSConnectionPool):
+
+class _TlsPool(_Pool, HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
 

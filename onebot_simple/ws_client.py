@@ -5,6 +5,7 @@ Forward WebSocket: we connect to OneBot's WebSocket server.
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -49,6 +50,7 @@ HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5  # NapCat speaks first: it greets, or it refuses the token
 GOODBYE_SECONDS = 0.2
 SLICE_SECONDS = 0.1
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 
@@ -345,7 +347,7 @@ class WsClient(Bot):
     def _connect(self, ending: Flag) -> socket.socket | TlsSocket:
         host, port = self._address.hostname or "", self._address.port
         secure = self._address.scheme == "wss"
-        failed: OSError = ConnectionRefusedError()
+        failed: list[OSError] = []
         found = socket.getaddrinfo(host, port or (443 if secure else 80), type=socket.SOCK_STREAM)
         _check_not_set(ending)  # that may have taken longer than the bot lived
         for family, kind, protocol, _, address in found:
@@ -358,13 +360,14 @@ class WsClient(Bot):
                 return self._secure(sock, host, ending) if secure else sock
             except OSError as error:
                 sock.close()
-                failed = error
-        raise failed
+                failed.append(error)
+        raise min(failed, key=lambda error: error.errno in NO_ROUTE)  # any other says more
 
     def _connect_to(self, sock: socket.socket, address: Any, ending: Flag) -> None:
         """Connect in slices, so that stop() need not wait for a peer that does not answer."""
         sock.setblocking(False)
-        sock.connect_ex(address)
+        with suppress(BlockingIOError):  # it is on its way
+            sock.connect(address)
         deadline = time.monotonic() + HANDSHAKE_SECONDS
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_WRITE)

@@ -243,6 +243,33 @@ def test_the_end_frees_waiters_drops_the_rest_and_leaves_no_thread() -> None:
     conversations.end(1)
 
 
+def test_a_thread_that_sees_the_end_too_late_takes_nothing_after_it() -> None:
+    conversations = Conversations()
+    release = threading.Event()
+
+    class Late:
+        """Wakes a thread, but only a while after it was called."""
+
+        def acquire(self, timeout: float) -> bool:
+            return release.wait(timeout)
+
+        def release(self) -> None:
+            pass
+
+    conversations.put("a", lambda: setattr(threading.current_thread(), "called", Late()))
+    wait_until(lambda: conversations._idle)
+    late = conversations.threads[0]
+    conversations.end(0.01)
+    conversations.open()
+    release.set()
+    late.join(5)
+    assert not late.is_alive()
+    done = threading.Event()
+    conversations.put("b", done.set)
+    assert done.wait(5)
+    conversations.end(1)
+
+
 def test_a_system_without_threads_to_give_makes_jobs_wait(
     conversations: Conversations, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,7 +26,7 @@ from onebot_simple import (
 from onebot_simple import bot as module
 
 from .conftest import Stage
-from .peers import Api, ForwardWs, message, ok, wait_until
+from .peers import Api, ForwardWs, HttpApi, message, ok, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -123,8 +123,12 @@ def test_stop_in_the_middle_of_a_stream(transport: Any, caplog: pytest.LogCaptur
     stage.close()
 
 
-def test_stop_in_the_middle_of_a_stream_over_http(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("calls_meanwhile", [False, True])
+def test_stop_in_the_middle_of_a_stream_over_http(
+    calls_meanwhile: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     frames: list[Any] = []
+    other = HttpApi(Api())
     frame = b'{"status":"ok","retcode":0,"data":{"type":"stream"}}\r\n\r\n'
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -133,6 +137,9 @@ def test_stop_in_the_middle_of_a_stream_over_http(caplog: pytest.LogCaptureFixtu
         @bot.on_message
         def download(event: dict[str, Any]) -> None:
             for one in bot.stream_action("download"):
+                if calls_meanwhile:
+                    with HttpClient(other.url) as elsewhere:
+                        elsewhere.get_status()
                 frames.append(one)
 
         bot.start()
@@ -146,6 +153,7 @@ def test_stop_in_the_middle_of_a_stream_over_http(caplog: pytest.LogCaptureFixtu
         wait_until(lambda: not handler_threads())
         connection.close()
         client.close()
+    other.close()
     assert "Traceback" not in caplog.text
 
 

@@ -227,6 +227,32 @@ def test_nobody_listening_is_said_at_once_by_start() -> None:
         WsClient(f"ws://127.0.0.1:{port}").start()
 
 
+@contextlib.contextmanager
+def resolving_to(*addresses: tuple[str, int]) -> Iterator[None]:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        yield
+
+
+NOWHERE = ("255.255.255.255", 1)  # the system refuses to dial it
+
+
+def test_an_address_that_cannot_be_dialled_does_not_hide_the_next(peer: ForwardWs) -> None:
+    with resolving_to(NOWHERE, ("127.0.0.1", peer.port)), WsClient("ws://onebot:1") as bot:
+        assert bot.get_status() == {"message_id": 1234}
+
+
+def test_of_all_addresses_that_fail_the_most_telling_error_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()
+    with (
+        resolving_to(closed, NOWHERE),
+        pytest.raises(NetworkError, match="connection refused"),
+    ):
+        WsClient("ws://onebot:1").start()
+
+
 def test_a_port_that_was_left_out_is_asked_for() -> None:
     assert "没有写端口" in str(cannot_connect("ws://127.0.0.1", ConnectionRefusedError()))
     assert "没有写端口" not in str(cannot_connect("ws://127.0.0.1:1", ConnectionRefusedError()))

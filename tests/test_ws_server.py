@@ -23,6 +23,7 @@ from websocket import (
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 from onebot_simple import ws_server as module
+from onebot_simple.bot import Bot
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -88,6 +89,21 @@ def test_a_call_in_on_disconnect_goes_to_the_account_that_is_left(server: WsServ
     leaving.close()
     assert staying.api.said() == "1 is gone"
     staying.close()
+
+
+def test_an_error_on_the_way_of_an_event_is_in_the_log_and_the_connection_lives(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on_message(lambda event: "hi")
+    peer = join(server)
+    server.wait_connected(5)
+    with monkeypatch.context() as patch:
+        patch.delattr(Bot, "handle")
+        peer.push(message())
+        wait_until(lambda: "AttributeError" in caplog.text)
+    peer.push(message())
+    assert peer.api.said() == "hi"
+    peer.close()
 
 
 def test_a_call_with_nobody_connected_says_so(server: WsServer) -> None:
