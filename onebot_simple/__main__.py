@@ -141,7 +141,7 @@ def _add_call(commands: Commands) -> None:
     command.add_argument(
         "--url",
         type=_url,
-        default=os.environ.get("ONEBOT_URL", "http://127.0.0.1:3000"),
+        default=os.environ.get("ONEBOT_URL") or "http://127.0.0.1:3000",
         help="http:// 或 ws:// 地址，默认 ONEBOT_URL 或 http://127.0.0.1:3000 "
         "where OneBot is; by default what ONEBOT_URL says",
     )

@@ -28,7 +28,7 @@ from .probe import (
     report_account,
     report_events,
 )
-from .reception import Ears, receive
+from .reception import receive
 
 log = logging.getLogger("onebot_simple")
 
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
     """
     report = Report()
     try:
-        with _ears() as ears:
+        with _silent_log():
             if options.reverse:
                 url = options.url or REVERSE_URL
-                receive(report, url, options.token, options.wait or REVERSE_SECONDS, ears)
+                receive(report, url, options.token, options.wait or REVERSE_SECONDS)
             else:
                 url = options.url or options.onebot_url or FORWARD_URL
                 _Forward(report, url, options.token, options.wait or FORWARD_SECONDS).examine()
@@ -58,15 +58,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _ears() -> Iterator[Ears]:
-    ears, level = Ears(), log.level
-    log.addHandler(ears)
-    log.setLevel(logging.DEBUG)
+def _silent_log() -> Iterator[None]:
+    nobody = logging.NullHandler()
+    log.addHandler(nobody)
     try:
-        yield ears
+        yield
     finally:
-        log.removeHandler(ears)
-        log.setLevel(level)
+        log.removeHandler(nobody)
 
 
 class _Forward:

@@ -33,6 +33,7 @@ MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
 PAUSE_SECONDS = 0.2  # when no file can be opened
 MAX_LINE = 64 * 1024  # of the head of a request
 MAX_HEADERS = 100
+NO_REQUEST = "what is no HTTP request"
 
 Header = Callable[[str, str], str]  # the value of a header, or what stands for none
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
@@ -75,6 +76,7 @@ class _Requests(WSGIRequestHandler):
         start = _REQUEST_LINE.fullmatch(self.raw_requestline)
         headers = self._headers() if start else None
         if start is None or headers is None:
+            self.server._complain(NO_REQUEST, self.raw_requestline)
             self.send_error(400, "not the head of a request")
             return False
         self.headers = headers

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
-from urllib.parse import SplitResult
+from typing import Any, TypeVar
 
 from .addresses import check_url
 from .bot import Bot
@@ -25,6 +24,9 @@ from .ws_server import WsServer
 FORWARD_URL = "ws://127.0.0.1:3001"
 REVERSE_URL = "ws://127.0.0.1:8765"
 PRINTED_SECONDS = 2  # how long the last lines may take after the end
+
+Http = TypeVar("Http")
+Ws = TypeVar("Ws")
 
 
 class Listening(Bot):
@@ -61,8 +63,10 @@ class ListeningEventServer(Listening, EventServer):
     """OneBot posts to it."""
 
 
-def address_to_serve(url: str) -> SplitResult:
-    """The parts of a URL as OneBot has it; ValueError when it is none that we can serve."""
+def server_at(
+    url: str, token: str | None, http: Callable[..., Http], ws: Callable[..., Ws]
+) -> Http | Ws:
+    """The server for a URL as OneBot has it; ValueError when it is none that we can serve."""
     scheme = "ws" if url.lower().startswith("ws") else "http"
     parts = check_url(url, scheme)
     if parts.scheme != scheme:
@@ -70,18 +74,17 @@ def address_to_serve(url: str) -> SplitResult:
             f"serving is done without TLS: use {scheme}://. "
             f"我们的服务器不带 TLS：用 {scheme}://，TLS 交给前面的 nginx 等。"
         )
-    return parts
+    host, port = parts.hostname or "", parts.port or 80
+    if scheme == "http":
+        return http(host, port, path=parts.path or "/", secret=token)
+    return ws(host, port, token)
 
 
 def _listener(options: argparse.Namespace) -> Listening:
     url = options.url or (REVERSE_URL if options.reverse else options.onebot_url or FORWARD_URL)
     if not options.reverse and not url.lower().startswith("http"):
         return ListeningClient(url, options.token)
-    parts = address_to_serve(url)
-    host, port = parts.hostname or "", parts.port or 80
-    if parts.scheme == "http":
-        return ListeningEventServer(host, port, path=parts.path or "/", secret=options.token)
-    return ListeningServer(host, port, options.token)
+    return server_at(url, options.token, ListeningEventServer, ListeningServer)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,9 +9,12 @@ import os
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from threading import Timer
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -32,6 +35,7 @@ USUAL_PORTS = {
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 CONTAINER_MARK = Path("/.dockerenv")
 SKEW_SECONDS = 60
+LATEST = 1e15  # a time beyond it is none
 GLANCE_SECONDS = 0.5  # how long a usual port may take to open
 BEGINNING = 4096  # so much is read of a page
 
@@ -56,11 +60,12 @@ class Reply(NamedTuple):
 
     @property
     def is_webui(self) -> bool:
-        return "webui" in f"{self.leads_to} {self.page}".lower()
+        leads_there = "/webui" in self.leads_to.lower()
+        return not self.is_onebot and (leads_there or "napcat" in self.page.lower())
 
 
 class Place(NamedTuple):
-    """Where something may listen, and how long to wait for it."""
+    """Where something may listen, and how long to wait for a connection, and for an answer."""
 
     host: str
     port: int
@@ -97,10 +102,12 @@ class Place(NamedTuple):
             self.host, self.port, timeout=self.seconds
         )
         try:
-            target = quote(path or "/", safe="/?&=%+")
-            connection.request("POST" if body else "GET", target, body, headers)
-            with connection.getresponse() as response:
-                page = b"" if response.status == 101 else response.read1(BEGINNING)
+            connection.connect()
+            with _limited(connection.sock, self.seconds):
+                target = quote(path or "/", safe="/?&=%+")
+                connection.request("POST" if body else "GET", target, body, headers)
+                with connection.getresponse() as response:
+                    page = b"" if response.status == 101 else _beginning(response)
         except (TimeoutError, ssl.SSLCertVerificationError):
             raise
         except (OSError, HTTPException):
@@ -119,6 +126,36 @@ class Place(NamedTuple):
                 return True
         except OSError:
             return False
+
+
+@contextmanager
+def _limited(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """TimeoutError for a conversation that takes longer, however often a byte of it comes."""
+    deadline, late = time.monotonic() + seconds, Timer(seconds, _hang_up, [sock])
+    late.start()
+    try:
+        yield
+    except (OSError, HTTPException):
+        if time.monotonic() < deadline:
+            raise
+    finally:
+        late.cancel()
+    if time.monotonic() >= deadline:
+        raise TimeoutError  # even after a success: http.client takes half a head for a whole one
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)  # wakes who reads from it
+
+
+def _beginning(response: HTTPResponse) -> bytes:
+    """Of a page; of one that breaks off, what has come."""
+    page = b""
+    with suppress(OSError, HTTPException):
+        while len(page) < BEGINNING and (piece := response.read1(BEGINNING)):
+            page += piece
+    return page
 
 
 def open_ports(host: str) -> list[int]:
@@ -191,7 +228,7 @@ def report_events(report: Report, events: list[Event]) -> None:
 
 def _report_clock(report: Report, event: Event) -> None:
     sent = event.get("time")
-    if isinstance(sent, bool) or not isinstance(sent, (int, float)):
+    if isinstance(sent, bool) or not isinstance(sent, (int, float)) or not abs(sent) < LATEST:
         return
     skew = abs(time.time() - sent)
     if skew > SKEW_SECONDS:

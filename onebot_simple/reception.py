@@ -5,8 +5,8 @@ The reception: who came when OneBot is to dial us, and why it did not get in.
 
 from __future__ import annotations
 
-import logging
 import time
+from functools import partial
 from queue import Empty
 from typing import Any
 
@@ -20,7 +20,8 @@ from .addresses import is_loopback
 from .console import Report, Trouble
 from .errors import OneBotError, printable
 from .handlers import Event
-from .listen import ListeningEventServer, ListeningServer, address_to_serve
+from .http_front import NO_REQUEST
+from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
 
 SLICE_SECONDS = 0.1
@@ -94,24 +95,23 @@ class WatchedEventServer(ListeningEventServer):
             return _wrong_token(status)
         return Trouble(f"推送来了，但不能接收（HTTP {status}）。", words)
 
+    def _complain(self, kind: str, what: object, advice: str = "") -> None:
+        if kind == NO_REQUEST:
+            self._troubles.append(
+                Trouble(
+                    "有东西连上来了，但说的不是 HTTP：NapCat 里的地址要以 http:// 开头"
+                    "（不是 https://）。",
+                    "Something came that does not speak HTTP: the address in NapCat must begin "
+                    "with http:// (not https://).",
+                )
+            )
+
     def trouble(self) -> Trouble | None:
         """Why something was not accepted."""
         return self._troubles[0] if self._troubles else None
 
 
 Watched = WatchedServer | WatchedEventServer
-
-
-class Ears(logging.Handler):
-    """Keeps the log off the console, and hears of what came and was no HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard_nonsense = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and 400 in record.args:
-            self.heard_nonsense = True
 
 
 def _wrong_token(status: int) -> Trouble:
@@ -136,10 +136,11 @@ def _foreign_host(request: Request) -> Trouble:
     )
 
 
-def receive(report: Report, url: str, token: str | None, seconds: float, ears: Ears) -> None:
+def receive(report: Report, url: str, token: str | None, seconds: float) -> None:
     """Wait for OneBot at a URL; Trouble when it does not come, or is not let in."""
     try:
-        server = _server_at(url, token, seconds)
+        in_time = partial(WatchedServer, timeout=seconds)
+        server: Watched = server_at(url, token, WatchedEventServer, in_time)
     except ValueError as error:
         raise Trouble("地址写错了。", str(error)) from error
     try:
@@ -149,7 +150,7 @@ def receive(report: Report, url: str, token: str | None, seconds: float, ears: E
     with server:
         report.good(f"我们在 {server.url} 等 OneBot。", f"We wait for OneBot at {server.url}.")
         _report_openness(report, server, token)
-        event = _first_event(report, server, ears, seconds)
+        event = _first_event(report, server, seconds)
         report.good("OneBot 来了。", "OneBot has come.")
         if token:
             report.good("token 正确。", "The token is right.")
@@ -174,15 +175,7 @@ def _report_openness(report: Report, server: Watched, token: str | None) -> None
         )
 
 
-def _server_at(url: str, token: str | None, seconds: float) -> Watched:
-    parts = address_to_serve(url)
-    host, port = parts.hostname or "", parts.port or 80
-    if parts.scheme == "http":
-        return WatchedEventServer(host, port, path=parts.path or "/", secret=token)
-    return WatchedServer(host, port, token, timeout=seconds)
-
-
-def _first_event(report: Report, server: Watched, ears: Ears, seconds: float) -> Event | None:
+def _first_event(report: Report, server: Watched, seconds: float) -> Event | None:
     """The first event; None when somebody is there who sends none. Trouble when nobody is."""
     report.note(f"最多等 {seconds:g} 秒。", f"It may take {seconds:g} s.")
     if isinstance(server, WatchedEventServer):
@@ -193,8 +186,6 @@ def _first_event(report: Report, server: Watched, ears: Ears, seconds: float) ->
             return server.events.get(timeout=SLICE_SECONDS)
         except Empty:
             trouble = server.trouble()
-            if trouble is None and ears.heard_nonsense:
-                trouble = _no_http()
             if trouble is not None:
                 raise trouble from None
             if isinstance(server, WatchedServer) and server.bots:
@@ -202,14 +193,6 @@ def _first_event(report: Report, server: Watched, ears: Ears, seconds: float) ->
     if isinstance(server, WatchedServer) and server.bots:
         return None
     raise _nobody_came(server, seconds)
-
-
-def _no_http() -> Trouble:
-    return Trouble(
-        "有东西连上来了，但说的不是 HTTP：NapCat 里的地址要以 http:// 开头（不是 https://）。",
-        "Something came that does not speak HTTP: the address in NapCat must begin with http:// "
-        "(not https://).",
-    )
 
 
 def _nobody_came(server: Watched, seconds: float) -> Trouble:

@@ -25,7 +25,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from onebot_simple import probe
-from onebot_simple.__main__ import main
+from onebot_simple.__main__ import _parsed, main
 from onebot_simple.simulator import Simulator
 
 from .peers import Api, HttpApi, connect_event, ok, wait_until
@@ -341,6 +341,52 @@ def test_a_program_that_never_answers(doctor: Doctor, scheme: str) -> None:
         doctor.finds("0.1 秒里什么也不回答", f"{scheme}://127.0.0.1:{port}", *SHORT)
 
 
+@pytest.mark.parametrize("drip", [b"a", b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_a_program_that_answers_without_end(doctor: Doctor, scheme: str, drip: bytes) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"" if drip.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\nX: ")
+        threading.Thread(target=go_on, args=(connection,), daemon=True).start()
+
+    def go_on(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while not over.wait(0.05):
+                connection.sendall(drip)
+
+    over = threading.Event()
+    with tcp_server(answer) as port:
+        began = time.monotonic()
+        doctor.finds("0.1 秒里什么也不回答", f"{scheme}://127.0.0.1:{port}", *SHORT)
+        assert time.monotonic() - began < 5
+        over.set()
+
+
+def test_a_page_that_breaks_off_is_not_onebot(doctor: Doctor) -> None:
+    def answer(connection: socket.socket) -> None:
+        if connection.recv(4096):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nhello")
+        connection.close()
+
+    with tcp_server(answer) as port:
+        doctor.finds("不是 OneBot（它回答 HTTP 200）", f"http://127.0.0.1:{port}")
+
+
+def test_an_answer_in_pieces_is_read_whole(doctor: Doctor) -> None:
+    answer = json.dumps(ok({"online": True})).encode()
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(answer)}\r\n\r\n"
+
+    def in_pieces(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if connection.recv(4096):
+            connection.sendall(head.encode() + answer[:5])
+            threading.Event().wait(0.02)
+            connection.sendall(answer[5:])
+
+    with tcp_server(in_pieces) as port:
+        shown = doctor.is_content(f"http://127.0.0.1:{port}")
+    assert "✔ 那里说的是 HTTP。" in shown
+
+
 def test_a_program_that_speaks_something_else(doctor: Doctor) -> None:
     with tcp_server(lambda connection: connection.sendall(b"SSH-2.0-x\r\n")) as port:
         doctor.finds("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}")
@@ -362,6 +408,11 @@ def test_the_webui_of_napcat(doctor: Doctor) -> None:
             doctor.finds("WebUI（管理页面），不是 API", f"{scheme}://127.0.0.1:{port}")
     with web_server({"*": (200, {}, "<title>NapCat WebUI</title>")}) as port:
         doctor.finds("WebUI（管理页面），不是 API", f"http://127.0.0.1:{port}", "--token", TOKEN)
+
+
+def test_another_webui_is_not_that_of_napcat(doctor: Doctor) -> None:
+    with web_server({"*": (200, {}, "<title>Stable Diffusion WebUI</title>")}) as port:
+        doctor.finds("不是 OneBot", f"http://127.0.0.1:{port}")
 
 
 def test_a_proxy_in_the_environment_is_named_and_not_used(
@@ -487,8 +538,11 @@ def test_clocks_that_differ(doctor: Doctor) -> None:
             assert "3600 秒" in shown or "3599 秒" in shown or "3601 秒" in shown
 
 
-def test_an_event_without_time_is_nothing_bad(doctor: Doctor) -> None:
-    with ws_server(events=[{"post_type": "meta_event"}]) as port:
+@pytest.mark.parametrize(
+    "more", [{}, {"time": None}, {"time": True}, {"time": 10**400}, {"time": float("inf")}]
+)
+def test_an_event_without_time_is_nothing_bad(doctor: Doctor, more: dict[str, Any]) -> None:
+    with ws_server(events=[{"post_type": "meta_event", **more}]) as port:
         assert "时钟" not in doctor.is_content(f"ws://127.0.0.1:{port}")
 
 
@@ -716,6 +770,17 @@ def test_the_environment_says_where_onebot_is(strict: Simulator) -> None:
     assert strict.http_url in shown.decode()
     assert TOKEN not in shown.decode()
     assert b"\x1b" not in shown  # no colours in a pipe
+
+
+def test_an_empty_address_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEBOT_URL", "")
+    for command, default in (
+        (["call", "get_status"], "http://127.0.0.1:3000"),
+        (["listen"], None),
+        (["doctor"], None),
+    ):
+        options = _parsed(command)
+        assert (options.url, getattr(options, "onebot_url", None) or None) == (default, None)
 
 
 def test_a_gbk_console_gets_marks_that_it_has(qq: Simulator) -> None:

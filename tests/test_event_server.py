@@ -325,6 +325,17 @@ def test_what_is_not_json_by_its_type_is_415(server: EventServer, kind: str) -> 
     assert post(server, message(), {"content-type": kind})[0] == 415
 
 
+def test_who_speaks_tls_to_us_is_told_of_once(
+    server: EventServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        with raw(server) as connection:
+            connection.sendall(b"\x16\x03\x01\x00\x05hello\r\n")
+            assert answer_on(connection)[0] == 400
+    [said] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert said.startswith("dropped what is no HTTP request: b'\\x16\\x03")
+
+
 @pytest.mark.parametrize(
     "body",
     [
