@@ -18,6 +18,7 @@ from typing import Any
 log = logging.getLogger("onebot_simple")
 
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
+INSIST_SECONDS = 1.0  # in which the system may yet give a thread
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 QUEUE_WARNING = 1000
 
@@ -134,6 +135,8 @@ class Conversations:
                 "%d events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？",
                 warning,
             )
+        if not self._workers:
+            self._insist()
         return True
 
     def inside(self) -> bool:
@@ -242,11 +245,19 @@ class Conversations:
         else:
             try:
                 worker.start()
-            except RuntimeError as error:  # the system gives no more: one that is busy will do it
+            except RuntimeError as error:  # one that is busy will do it, or see _insist
                 log.error("%s: waiting for a thread to be free. 线程太多，先排队等一等。", error)
                 return
             self._workers.add(worker)
         self._coming = worker
+
+    def _insist(self) -> None:
+        """Try again for a while, as long as there is no thread at all."""
+        deadline = time.monotonic() + INSIST_SECONDS
+        while self._ready and not self._workers and time.monotonic() < deadline:
+            time.sleep(SLICE_SECONDS)
+            with self._lock:
+                self._call_worker()
 
     def _step_back(self, key: Hashable) -> None:
         """Leave the turn to whoever comes next."""

@@ -292,6 +292,24 @@ def test_a_system_without_threads_to_give_makes_jobs_wait(
     assert seen == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
 
 
+def test_a_job_that_comes_alone_while_there_is_no_thread_is_done_a_little_later(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    failures = [1, 2]
+
+    def not_yet(self: threading.Thread) -> None:
+        if failures:
+            raise RuntimeError(f"can't start new thread {failures.pop()}")
+        start(self)
+
+    monkeypatch.setattr(module, "SLICE_SECONDS", 0.01)
+    monkeypatch.setattr(threading.Thread, "start", not_yet)
+    done = threading.Event()
+    conversations.put("a", done.set)
+    assert done.wait(2)
+
+
 def test_jobs_that_no_thread_could_take_before_the_end_block_nothing_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -299,6 +317,7 @@ def test_jobs_that_no_thread_could_take_before_the_end_block_nothing_after_it(
         raise RuntimeError("can't start new thread")
 
     conversations = Conversations()
+    monkeypatch.setattr(module, "INSIST_SECONDS", 0.05)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         conversations.put("a", pytest.fail, "it was to be dropped")

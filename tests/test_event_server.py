@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from flask import Flask, request_started
 
-from onebot_simple import EventServer, HttpClient, NetworkError, http_front
+from onebot_simple import EventServer, HttpClient, NetworkError, conversations, http_front
 from onebot_simple import event_server as module
 from onebot_simple.bot import Bot
 
@@ -513,6 +513,7 @@ def test_a_connection_for_which_there_is_no_thread_waits_for_one(
 def test_a_connection_that_waits_for_a_thread_is_closed_at_the_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(conversations, "INSIST_SECONDS", 0.05)
     server = EventServer(port=0)
     server.start()
     with without_new_threads(monkeypatch), raw(server) as waiting:
