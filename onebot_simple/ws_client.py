@@ -48,6 +48,7 @@ log = logging.getLogger("onebot_simple")
 
 HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5  # NapCat speaks first: it greets, or it refuses the token
+START_SECONDS = FIRST_FRAME_SECONDS + 1  # how long start() waits to hear which
 GOODBYE_SECONDS = 0.2
 SLICE_SECONDS = 0.1
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
@@ -87,7 +88,7 @@ class WsClient(Bot):
         self._ca_file = check_ca_file(ca_file)
         self._shown = without_secrets(self.url)
         self._patient = False  # whether a first attempt that fails is followed by others
-        self._settled = Flag()  # set when the first connection has proved good or bad
+        self._settled = Flag()  # set when a failure is no longer start()'s to raise; new each time
         self._connection: WsConnection | None = None  # replaced by the reader only
         self._websocket: WebSocket | None = None
         # what stop() takes away from the reader
@@ -141,12 +142,12 @@ class WsClient(Bot):
             self._patient = False
 
     def _open(self) -> None:
-        self._settled.clear()
-        ending = self._ending
+        ending, settled = self._ending, Flag()
+        self._settled = settled
         websocket = None if self._patient else self._dial(ending)
         reader = Thread(
             target=self._stay_connected,
-            args=(websocket, ending),
+            args=(websocket, ending, settled),
             name="onebot_simple reader",
             daemon=True,
         )
@@ -154,7 +155,9 @@ class WsClient(Bot):
             reader.start()
             self._reader = reader
         if websocket is not None:
-            self._settled.wait(FIRST_FRAME_SECONDS + 1)
+            settled.wait(START_SECONDS)
+            with self._state:  # the reader has judged its first connection by now, or is overruled
+                settled.set()
             if self._failure is not None:
                 raise self._failure
 
@@ -179,7 +182,7 @@ class WsClient(Bot):
 
     # -- the reader thread --------------------------------------------------------------------
 
-    def _stay_connected(self, websocket: WebSocket | None, ending: Flag) -> None:
+    def _stay_connected(self, websocket: WebSocket | None, ending: Flag, settled: Flag) -> None:
         delay = FIRST_DELAY
         while not ending.is_set():
             lasted, reason = self._attempt(websocket, ending)
@@ -199,7 +202,7 @@ class WsClient(Bot):
             delay = min(LAST_DELAY / JITTER, delay * 2)
         if websocket is not None:
             websocket.shutdown()  # type: ignore[no-untyped-call]  # stopped before it was read
-        self._settled.set()
+        settled.set()
 
     def _attempt(self, websocket: WebSocket | None, ending: Flag) -> tuple[float, Exception]:
         """Connect, and read until it ends; how many seconds it was connected, and why it ended."""
@@ -218,12 +221,14 @@ class WsClient(Bot):
 
     def _is_final(self, reason: Exception) -> bool:
         """Whether start() or run() has to raise the reason; no further attempt is made then."""
-        settled = self._settled.is_set()
-        if isinstance(reason, AuthenticationError) and settled:
+        refused = isinstance(reason, AuthenticationError)
+        with self._state:  # start() gives up waiting before that or after it
+            settled = self._settled.is_set()
+            if not refused and (settled or self._patient):
+                return False
+            self._failure = reason if isinstance(reason, OneBotError) else None
+        if refused and settled:
             log.error("%s", reason)
-        elif not isinstance(reason, AuthenticationError) and (settled or self._patient):
-            return False
-        self._failure = reason if isinstance(reason, OneBotError) else None
         return self._failure is not None
 
     def _read(self, websocket: WebSocket) -> None:

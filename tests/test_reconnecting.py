@@ -20,7 +20,14 @@ import pytest
 from websocket import create_connection
 from websockets.sync.server import ServerConnection
 
-from onebot_simple import HttpClient, NetworkError, WsClient, WsServer, segment
+from onebot_simple import (
+    AuthenticationError,
+    HttpClient,
+    NetworkError,
+    WsClient,
+    WsServer,
+    segment,
+)
 from onebot_simple import ws_client as module
 
 from .peers import Api, ForwardWs, ReverseWs, connect_event, message, ok, wait_until
@@ -211,6 +218,31 @@ def test_start_fails_when_the_connection_is_lost_before_it_was_of_any_use() -> N
             WsClient(server.url).start()
         assert time.monotonic() - began < 1
         assert len(server.connections) == 1
+
+
+def test_a_connection_lost_after_start_gave_up_waiting_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 0.1)
+    started = threading.Event()
+
+    def script(connection: socket.socket, number: int) -> None:
+        first = frame(message("again"))
+        connection.sendall(handshake_answer(connection))
+        connection.sendall(first if number > 1 else first[:100])
+        if number == 1:
+            started.wait(5)
+            cut(connection)
+        else:
+            stay(connection)
+
+    with RawServer(script) as server:
+        bot = WsClient(server.url)
+        heard: list[Any] = []
+        bot.on_message(heard.append)
+        with bot:
+            started.set()
+            wait_until(lambda: heard)
 
 
 def test_a_host_name_that_cannot_be_one_is_an_error_as_any_other(
@@ -527,6 +559,36 @@ def test_a_reader_that_waits_for_dns_keeps_nobody_and_is_not_there_twice(
         wait_until(lambda: running.heard)
     assert running.heard == ["once"]
     peer.close()
+
+
+def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, release = threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def slow_at_first(*args: Any, **kwargs: Any) -> Any:
+        if not asked.is_set():
+            asked.set()
+            release.wait(10)
+        return real(*args, **kwargs)
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection))
+        release.set()
+        old.join(5)
+        time.sleep(0.05)  # in which the new start() must not take this for its own reader's end
+        connection.sendall(frame({"status": "failed", "retcode": 1403, "wording": "x" * 99}))
+        stay(connection)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow_at_first)
+    with RawServer(script) as server:
+        running = Running(server.url)
+        with running:
+            assert asked.wait(5)
+            old = wait_until(lambda: running.bot._reader)
+        with pytest.raises(AuthenticationError):
+            running.bot.start()
 
 
 def test_stop_in_the_middle_of_start_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
