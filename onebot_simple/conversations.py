@@ -21,6 +21,7 @@ IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 INSIST_SECONDS = 1.0  # in which the system may yet give a thread
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 QUEUE_WARNING = 1000
+EVENTS_WAIT = "events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？"
 
 Task = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -90,8 +91,11 @@ class _Worker(Thread):
 class Conversations:
     """Hands jobs to threads: in order within a conversation, at once across conversations."""
 
-    def __init__(self, thread_name: str = "onebot_simple handler") -> None:
+    def __init__(
+        self, thread_name: str = "onebot_simple handler", too_many: str = EVENTS_WAIT
+    ) -> None:
         self.thread_name = thread_name
+        self._too_many = too_many  # the warning, after their number
         self._lock = Lock()  # guards everything below
         self._quiet = Condition(self._lock)  # notified when a turn has ended
         self._lines: dict[Hashable, deque[Task | Waiter]] = {}
@@ -131,10 +135,7 @@ class Conversations:
                 warning = self._queued
                 self._warn_at *= 2
         if warning:
-            log.warning(
-                "%d events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？",
-                warning,
-            )
+            log.warning("%d " + self._too_many, warning)
         if not self._workers:
             self._insist()
         return True

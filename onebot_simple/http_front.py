@@ -30,6 +30,7 @@ PIECE = 64 * 1024
 IDLE_SECONDS = 60  # in which the next request must begin, and its head be complete
 BODY_SECONDS = 120  # in which a body must be complete
 MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
+CONNECTIONS_WAIT = "connections wait for a thread. 连接太多，线程不够用：是谁在连？"
 PAUSE_SECONDS = 0.2  # when no file can be opened
 MAX_LINE = 64 * 1024  # of the head of a request
 MAX_HEADERS = 100
@@ -241,7 +242,8 @@ class HttpFront(ThreadedWSGIServer):
         super().__init__(host, port, app, _Requests, fd=sock.fileno())
         self.shortcut = shortcut
         self._complain = complain
-        self._workers = Conversations("onebot_simple connection")  # each with one long job
+        # each with one long job
+        self._workers = Conversations("onebot_simple connection", CONNECTIONS_WAIT)
         self._lock = Lock()  # guards the connections
         self._connections: set[socket] = set()
 

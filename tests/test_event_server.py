@@ -592,6 +592,20 @@ def test_connections_one_after_another_share_threads(server: EventServer) -> Non
     assert 1 <= len(threads) < 20
 
 
+def test_connections_that_wait_for_a_thread_are_warned_of_as_such(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_more(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(conversations, "QUEUE_WARNING", 1)
+    with EventServer(port=0) as server, monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        with raw(server):
+            wait_until(lambda: "wait for" in caplog.text)
+    assert "1 connections wait for a thread" in caplog.text
+
+
 def test_wrong_arguments_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="path"):
         EventServer(path="events")

@@ -582,6 +582,7 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
         stay(connection)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow_at_first)
+    monkeypatch.setattr(module, "END_SECONDS", 0.05)
     with RawServer(script) as server:
         running = Running(server.url)
         with running:

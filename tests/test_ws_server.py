@@ -677,10 +677,10 @@ def test_a_message_that_takes_its_time_is_a_sign_of_life(monkeypatch: pytest.Mon
     frame = b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body
     peer = create_connection(server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5)
     assert peer.sock
-    for position in range(40):
+    for position in range(30):
         peer.sock.sendall(frame[position : position + 1])
         time.sleep(0.02)
-    peer.sock.sendall(frame[40:])
+    peer.sock.sendall(frame[30:])
     wait_until(lambda: heard)
     peer.shutdown()  # type: ignore[no-untyped-call]
     server.stop()
