@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 from websocket import (
@@ -316,18 +316,7 @@ class WsClient(Bot):
     def _dial(self, ending: Flag) -> WebSocket:
         """A new connection, after the handshake."""
         try:
-            sock = self._connect(ending)
-            headers = [f"Authorization: Bearer {self._token}"] if self._token else []
-            websocket: WebSocket = create_connection(
-                self.url,
-                timeout=HANDSHAKE_SECONDS,
-                class_=LeanWebSocket,
-                socket=sock,  # connected by ourselves, so that no proxy catches it
-                header=headers,
-                suppress_origin=True,
-                skip_utf8_validation=True,  # json decodes the bytes anyway
-                redirect_limit=0,
-            )
+            websocket = self._shake_hands(self._connect(ending))
         except WebSocketBadStatusException as error:
             if error.status_code in (401, 403):
                 raise token_refused(self._shown) from error
@@ -340,6 +329,31 @@ class WsClient(Bot):
         if status != 101:  # websocket-client 1.8 takes a redirect for a success
             websocket.shutdown()  # type: ignore[no-untyped-call]
             raise self._no_websocket(status)
+        return websocket
+
+    def _shake_hands(self, sock: socket.socket | TlsSocket) -> WebSocket:
+        headers = [f"Authorization: Bearer {self._token}"] if self._token else []
+        deadline = time.monotonic() + HANDSHAKE_SECONDS
+        late = Timer(HANDSHAKE_SECONDS, _cut, [sock])  # who only drips is in time with each byte
+        late.daemon = True
+        late.start()
+        try:
+            websocket: WebSocket = create_connection(
+                self.url,
+                timeout=HANDSHAKE_SECONDS,
+                class_=LeanWebSocket,
+                socket=sock,  # connected by ourselves, so that no proxy catches it
+                header=headers,
+                suppress_origin=True,
+                skip_utf8_validation=True,  # json decodes the bytes anyway
+                redirect_limit=0,
+            )
+        except WebSocketException as error:
+            if time.monotonic() >= deadline:
+                raise TimeoutError from error
+            raise
+        finally:
+            late.cancel()
         return websocket
 
     def _no_websocket(self, status: int | None) -> NetworkError:
