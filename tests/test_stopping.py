@@ -322,7 +322,7 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
         _thread.interrupt_main()
         wait_until(lambda: bot._conversations._draining)  # stop() waits for this handler
         _thread.interrupt_main()
-        release.wait(5)
+        release.wait(0.5)
         return ""
 
     @bot.on_message

@@ -106,7 +106,7 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
             playground.wait_for("may connect to whatever has taken the port")
             playground.wait_for(r"is bot\.run\(\) its last line\?")
     with command("nothing.py") as playground:
-        playground.wait_for("找不到 nothing.py：先用 cd")
+        playground.wait_for("找不到 nothing.py：先 cd 进入")
         assert playground.process.wait(10) == 2
 
 
