@@ -29,6 +29,7 @@ log = logging.getLogger("onebot_simple")
 
 BACKLOG = 128
 SLICE_SECONDS = 0.2
+STOPPING = "the bot is stopping. 机器人正在停止，没有处理完这个事件。"
 ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
 FOREIGN_HOST = (
     "在 OneBot 里把地址的主机写成 127.0.0.1；经过反向代理时，让它把 Host 改成 127.0.0.1。"
@@ -147,24 +148,24 @@ class EventServer(Bot):
             return _words(400, "an event needs a post_type. 事件必须有 post_type。")
         answers: SimpleQueue[str | None] = SimpleQueue()
         if not self.handle(event, answer=answers.put if self.api is None else None):
-            return _words(503, "the bot is stopping. 机器人正在停止，没有处理这个事件。")
-        operation = self._operation_from(answers) if self.api is None else None
-        return (200, operation.encode()) if operation else (204, b"")
+            return _words(503, STOPPING)
+        return self._answer_from(answers) if self.api is None else (204, b"")
 
-    def _operation_from(self, answers: SimpleQueue[str | None]) -> str | None:
+    def _answer_from(self, answers: SimpleQueue[str | None]) -> tuple[int, bytes]:
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
             try:
-                return answers.get(timeout=SLICE_SECONDS)
+                operation = answers.get(timeout=SLICE_SECONDS)
+                return (200, operation.encode()) if operation else (204, b"")
             except Empty:
-                if self._closing.is_set():  # the event may have been dropped
-                    return None
+                if self._closing.is_set():  # the event was dropped, or its handler does not end
+                    return _words(503, STOPPING)
         log.warning(
             "no handler answered within %d s, the HTTP answer is empty. "
             "处理太慢，回答没法随 HTTP 返回了：给 EventServer 加上 api=。",
             ANSWER_SECONDS,
         )
-        return None
+        return 204, b""
 
     def _refusal(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes] | None:
         """Why this may not come in; None when it may."""
