@@ -10,7 +10,8 @@ bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT
 
 @bot.on("notice.group_increase")
 def welcome(event):
-    return [segment.at(event["user_id"]), " 欢迎！请看群公告。 Welcome!"]
+    if event["user_id"] != event["self_id"]:  # 不欢迎自己 / not itself
+        return [segment.at(event["user_id"]), " 欢迎！请看群公告。 Welcome!"]
 
 
 @bot.on_request

@@ -8,18 +8,18 @@ from onebot_simple import WsClient, segment
 bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
 
 
-def show(done, total):
-    print("#" * (40 * done // total), end="\n" if done == total else "\r", flush=True)
+def bar(done, total):
+    print("#" * (40 * done // (total or 1)), end="\n" if done == total else "\r", flush=True)
 
 
 @bot.on_private_message
 def keep(event):
     os.makedirs("downloads", exist_ok=True)
     for part in segment.to_list(event):
-        if part["type"] in ("file", "image"):
-            file = part["data"].get("file_id") or part["data"]["file"]
-            path = bot.download_file(file, to="downloads", progress=show)
-            return segment.file(bot.upload_file(path, progress=show)["file_path"], name=path.name)
+        if file := part["data"].get("file_id") or part["data"].get("file"):
+            got = bot.download_file(file, to="downloads", progress=bar)
+            if got.stat().st_size:  # 空文件发不了 / an empty file cannot be sent
+                return segment.file(bot.upload_file(got, progress=bar)["file_path"], name=got.name)
 
 
 bot.run()

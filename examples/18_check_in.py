@@ -29,7 +29,9 @@ def check_in(event):
         return "请在群里签到 / in the group, please"
     group_id, user_id = event["group_id"], event["user_id"]
     known = query("SELECT name FROM seen WHERE user_id = ?", user_id)
-    name = known[0][0] if known else bot.ask(event, "第一次签到，你叫什么？ What is your name?")
+    name = known[0][0] if known else ""
+    while not name:  # 图片里没有；开头的 = 在 Excel 里是公式 / to Excel, = begins a formula
+        name = bot.ask(event, "第一次签到，你叫什么？ Your name?").strip("=+-@＝＋－＠ \t\r\n")
     day, time = f"{datetime.now():%Y-%m-%d %H:%M}".split()
     query("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?)", group_id, day, user_id, name, time)
     return [segment.at(user_id), f" {name}，签到成功 checked in ✓"]
@@ -47,7 +49,7 @@ def absent(event):
     rows = query("SELECT user_id FROM seen WHERE group_id = ? AND day = ?", group_id, day)
     members = bot.get_group_member_list(group_id=group_id)
     pupils = {member["user_id"] for member in members if member["role"] == "member"}
-    missing = pupils - {row[0] for row in rows}
+    missing = pupils - {row[0] for row in rows} - {event["self_id"]}
     return [f"还有 {len(missing)} 人没签到 missing: ", *map(segment.at, sorted(missing))]
 
 
