@@ -5,11 +5,13 @@ HTTP API: we call OneBot's actions.
 
 from __future__ import annotations
 
+import http.client
+import io
 import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from threading import Thread, current_thread
 from typing import Any
 from urllib.parse import quote
@@ -253,7 +255,49 @@ class _Stale(_Lost):
 _busy: set[_Watched] = set()  # the connections that carry a request, or are to carry its answer
 
 
+class _Arriving(io.RawIOBase):
+    """What comes in on a socket, until a deadline if there is one."""
+
+    deadline = math.inf
+
+    def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
+        self._sock, self._raw = sock, raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.deadline < math.inf:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimelyResponse(http.client.HTTPResponse):
+    """Its head must come in time as a whole: who only drips is in time with each byte."""
+
+    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self._sock = sock
+        self._arriving = _Arriving(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._arriving)
+
+    def begin(self) -> None:
+        seconds = self._sock.gettimeout()
+        self._arriving.deadline = time.monotonic() + (seconds or math.inf)
+        super().begin()
+        self._arriving.deadline = math.inf
+        self._sock.settimeout(seconds)
+
+
 class _Watched(HTTPConnection):
+    response_class = _TimelyResponse
     answered = False
     user: Thread | None = None  # whose request it carries; None when that is to be abandoned
 

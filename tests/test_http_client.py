@@ -329,14 +329,23 @@ def test_no_answer_in_time_is_a_timeout_and_nothing_is_sent_again() -> None:
     assert len(requests) == 1
 
 
-def test_an_answer_that_drips_ends_at_the_timeout() -> None:
+DRIPPING = {
+    "body": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "head": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "first line": (b"HTTP/1.1 200 ", b"x"),
+}
+
+
+@pytest.mark.parametrize(("start", "drop"), DRIPPING.values(), ids=DRIPPING)
+def test_an_answer_that_drips_ends_at_the_timeout(start: bytes, drop: bytes) -> None:
     done = threading.Event()
 
     def drip(connection: socket.socket, number: int) -> None:
         read_request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while not done.wait(0.05):
-            connection.sendall(b"1\r\n \r\n")
+        connection.sendall(start)
+        for _ in range(60):
+            if not done.wait(0.05):
+                connection.sendall(drop)
 
     with raw_server(drip) as url, HttpClient(url) as client:
         began = time.monotonic()
