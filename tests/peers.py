@@ -185,8 +185,8 @@ class WsPeer:
         self.joined = threading.Condition()  # guards sockets
 
     def serve(self, socket: ServerConnection | WebSocket) -> None:
-        socket.send(json.dumps(connect_event()))
-        with self.joined:
+        with self.joined:  # whoever pushes after the greeting must not find an older socket
+            socket.send(json.dumps(connect_event()))
             self.sockets.append(socket)
             self.joined.notify_all()
         try:
