@@ -45,7 +45,11 @@ class DirectConnection(ServerConnection):
         self._parts: list[Any] = []  # the message so far, when it comes in fragments
         self._listening = Flag()  # set when `_take` is
         self._take: Callable[[bytes], object] = lambda message: None
-        super().__init__(self._watched, *args, **options)  # it starts the thread that reads
+        try:
+            super().__init__(self._watched, *args, **options)  # it starts the thread that reads
+        except BaseException:
+            self._watched.close()
+            raise
 
     def listen(self, take: Callable[[bytes], object]) -> None:
         """Hand each message to `take` until the connection ends; ConnectionClosed says why."""

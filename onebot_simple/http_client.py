@@ -144,8 +144,10 @@ class HttpClient(Actions):
         return raw
 
     def _pieces(self, action: str, http: HTTPResponse, seconds: float | None) -> Iterator[bytes]:
-        """The body; `seconds` limits all of it, each single read has its limit anyway."""
+        """The body; `seconds` limits all of it, also when it only drips."""
         deadline, size = time.monotonic() + (seconds or math.inf), 0
+        answer: Any = http._original_response  # a _TimelyResponse
+        answer._arriving.deadline = deadline
         try:
             for piece in http.stream(PIECE, decode_content=True):
                 size += len(piece)
@@ -280,7 +282,7 @@ class _Arriving(io.RawIOBase):
 
 
 class _TimelyResponse(http.client.HTTPResponse):
-    """Its head must come in time as a whole: who only drips is in time with each byte."""
+    """Its head, and later its body, must come in time as a whole, not only each byte of it."""
 
     def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
@@ -308,6 +310,8 @@ class _Watched(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         self.user = current_thread()
         _busy.add(self)
+        if self.sock is not None:  # the last answer may have left what remained of its time
+            self.sock.settimeout(self.timeout)
         try:
             super().request(*args, **kwargs)
         except ConnectionError as error:

@@ -77,7 +77,7 @@ class _Requests(WSGIRequestHandler):
         start = _REQUEST_LINE.fullmatch(self.raw_requestline)
         headers = self._headers() if start else None
         if start is None or headers is None:
-            self.server._complain(NO_REQUEST, self.raw_requestline)
+            self.server._complain(NO_REQUEST, self.raw_requestline.split(b"?")[0])  # no token
             self.send_error(400, "not the head of a request")
             return False
         self.headers = headers

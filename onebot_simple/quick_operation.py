@@ -165,7 +165,7 @@ def http_answer(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
         for key, value in operation.items()
         if value is not None and value is not False and value != []
     }
-    if "approve" in operation:
+    if operation.get("approve") is not None:
         answer["approve"] = bool(operation["approve"])
     if "reply" in answer and event["post_type"] != "message":
         raise ApiNotAvailable(

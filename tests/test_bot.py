@@ -236,6 +236,11 @@ def test_a_ban_of_no_seconds_goes_into_the_http_answer_too() -> None:
     assert http_answer(group, operation) == answer
 
 
+def test_an_approval_of_none_is_no_answer_to_a_request() -> None:
+    request = {"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"}
+    assert http_answer(request, {"approve": None, "remark": "x"}) == {"remark": "x"}
+
+
 def test_one_action_that_fails_does_not_keep_the_others_from_running(
     calling_stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

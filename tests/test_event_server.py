@@ -325,6 +325,16 @@ def test_what_is_not_json_by_its_type_is_415(server: EventServer, kind: str) -> 
     assert post(server, message(), {"content-type": kind})[0] == 415
 
 
+def test_the_query_of_a_broken_request_is_not_logged(
+    server: EventServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with raw(server) as connection:
+        connection.sendall(b"POST /?access_token=SECRET HTTP/1.1\r\nno header\r\n\r\n")
+        assert answer_on(connection)[0] == 400
+    assert "what is no HTTP request" in caplog.text
+    assert "SECRET" not in caplog.text
+
+
 def test_who_speaks_tls_to_us_is_told_of_once(
     server: EventServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -331,6 +331,7 @@ def test_no_answer_in_time_is_a_timeout_and_nothing_is_sent_again() -> None:
 
 DRIPPING = {
     "body": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "counted body": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" "),
     "head": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
     "first line": (b"HTTP/1.1 200 ", b"x"),
 }

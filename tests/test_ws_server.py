@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
@@ -20,10 +22,12 @@ from websocket import (
     WebSocketException,
     create_connection,
 )
+from websockets.server import ServerProtocol
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 from onebot_simple import ws_server as module
 from onebot_simple.bot import Bot
+from onebot_simple.direct_connection import DirectConnection
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -717,3 +721,21 @@ def test_a_call_on_a_connection_that_breaks_is_a_network_error_whenever_it_break
         peer.close()
         wait_until(lambda: not server.bots)
     assert len(outcomes) == 20
+
+
+def test_a_connection_that_gets_no_thread_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(2)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(RuntimeError) as refused:
+        DirectConnection(ours, ServerProtocol(), None)
+    monkeypatch.undo()
+    with theirs:
+        assert theirs.recv(1) == b""
+    del refused
+    with warnings.catch_warnings():  # websockets leaves a pair of sockets of its own behind
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
