@@ -22,12 +22,10 @@ from websocket import (
     WebSocketException,
     create_connection,
 )
-from websockets.server import ServerProtocol
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 from onebot_simple import ws_server as module
 from onebot_simple.bot import Bot
-from onebot_simple.direct_connection import DirectConnection
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -723,19 +721,23 @@ def test_a_call_on_a_connection_that_breaks_is_a_network_error_whenever_it_break
     assert len(outcomes) == 20
 
 
-def test_a_connection_that_gets_no_thread_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_thread(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+def test_a_connection_that_nobody_can_read_is_closed_at_once(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
 
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(2)
-    monkeypatch.setattr(threading.Thread, "start", no_thread)
-    with pytest.raises(RuntimeError) as refused:
-        DirectConnection(ours, ServerProtocol(), None)
-    monkeypatch.undo()
-    with theirs:
-        assert theirs.recv(1) == b""
-    del refused
-    with warnings.catch_warnings():  # websockets leaves a pair of sockets of its own behind
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    def start_unless_it_reads(thread: threading.Thread) -> None:
+        if "recv_events" in repr(getattr(thread, "_target", None)):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_unless_it_reads)
+    gc.disable()  # which would close it some time later
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), 2) as knocking:
+            assert knocking.recv(1) == b""
+    finally:
+        gc.enable()
+        with warnings.catch_warnings():  # websockets leaves a pair of sockets of its own behind
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
