@@ -5,22 +5,17 @@ HTTP API: we call OneBot's actions.
 
 from __future__ import annotations
 
-import http.client
-import io
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
-from socket import SHUT_RDWR, socket
-from threading import Thread, current_thread
+from contextlib import closing
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from .actions import Actions, from_json, to_json
@@ -34,6 +29,7 @@ from .addresses import (
     without_secrets,
 )
 from .errors import ApiTimeout, AuthenticationError, NetworkError
+from .http_connection import Adapter, AfterSending, Lost, Stale, busy
 
 POOL_SIZE = 256  # idle connections that are kept; any number may be in use
 PIECE = 64 * 1024
@@ -71,7 +67,7 @@ class HttpClient(Actions):
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._verify = check_ca_file(ca_file) or True
-        self._adapter = _Adapter(pool_maxsize=POOL_SIZE)  # no session: no proxy, cookie, redirect
+        self._adapter = Adapter(pool_maxsize=POOL_SIZE)  # no session: no proxy, cookie, redirect
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -100,7 +96,7 @@ class HttpClient(Actions):
 
     def _abandon(self, threads: Iterable[Thread]) -> None:
         abandoned = set(threads)
-        for connection in list(_busy):
+        for connection in list(busy):
             connection.abandon(abandoned)
 
     def close(self) -> None:
@@ -130,9 +126,9 @@ class HttpClient(Actions):
             try:
                 response = self._adapter.send(prepared, timeout=seconds, verify=self._verify)
             except requests.ConnectionError as error:
-                if not any(isinstance(cause, _Stale) for cause in _causes(error)):
+                if not any(isinstance(cause, Stale) for cause in _causes(error)):
                     raise
-                with _Adapter() as fresh:
+                with Adapter() as fresh:
                     response = fresh.send(prepared, timeout=seconds, verify=self._verify)
         except requests.ReadTimeout as error:
             raise self._too_late(action, seconds) from error
@@ -196,7 +192,7 @@ class HttpClient(Actions):
 
     def _failed(self, action: str, error: Exception) -> NetworkError:
         causes = _causes(error)
-        if any(isinstance(cause, _AfterSending) for cause in causes):
+        if any(isinstance(cause, AfterSending) for cause in causes):
             return NetworkError(
                 f"{self._shown} closed the connection without an answer to {action}. "
                 "没有回答就断开了：动作可能已经执行了；端口对吗？OneBot 是不是刚刚退出？"
@@ -235,145 +231,4 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _is_from_system(error: BaseException) -> bool:
-    return isinstance(error, OSError) and not isinstance(error, (requests.RequestException, _Lost))
-
-
-# A server may close an idle connection at the moment when the next request is on its way to it.
-# Only then, and only when not a byte of an answer has come, is a request sent a second time.
-
-
-class _Lost(ConnectionError):
-    """The connection ended before an answer began."""
-
-
-class _AfterSending(_Lost):
-    """It was new: the request may have been carried out."""
-
-
-class _Stale(_Lost):
-    """It had carried answers before: the server had most likely closed it already."""
-
-
-_busy: set[_Watched] = set()  # the connections that carry a request, or are to carry its answer
-
-
-class _Arriving(io.RawIOBase):
-    """What comes in on a socket, until a deadline if there is one."""
-
-    deadline = math.inf
-
-    def __init__(self, sock: socket, raw: io.RawIOBase) -> None:
-        self._sock, self._raw = sock, raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self.deadline < math.inf:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimelyResponse(http.client.HTTPResponse):
-    """Its head, and later its body, must come in time as a whole, not only each byte of it."""
-
-    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self._sock = sock
-        self._arriving = _Arriving(sock, self.fp.detach())
-        self.fp = io.BufferedReader(self._arriving)
-
-    def begin(self) -> None:
-        seconds = self._sock.gettimeout()
-        self._arriving.deadline = time.monotonic() + (seconds or math.inf)
-        super().begin()
-        self._arriving.deadline = math.inf
-        self._sock.settimeout(seconds)
-
-
-class _Watched(HTTPConnection):
-    response_class = _TimelyResponse
-    answered = False
-    user: Thread | None = None  # whose request it carries; None when that is to be abandoned
-
-    def connect(self) -> None:
-        self.answered = False
-        super().connect()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self.user = current_thread()
-        _busy.add(self)
-        if self.sock is not None:  # the last answer may have left what remained of its time
-            self.sock.settimeout(self.timeout)
-        try:
-            super().request(*args, **kwargs)
-        except ConnectionError as error:
-            if self.answered:
-                raise _Stale(str(error)) from error
-            raise
-
-    def getresponse(self) -> Any:
-        try:
-            if self.user is None:
-                raise ConnectionAbortedError("abandoned")
-            response = super().getresponse()
-        except ConnectionError as error:  # among them RemoteDisconnected
-            stale = self.answered and self.user is not None
-            raise (_Stale if stale else _AfterSending)(str(error)) from error
-        self.answered = True
-        return response
-
-    def close(self) -> None:
-        _busy.discard(self)
-        super().close()
-
-    def abandon(self, threads: set[Thread]) -> None:
-        """Let the user wait no longer, if it is one of these."""
-        if self.user in threads:
-            self.user = None
-            sock = self.sock
-            if sock is not None:
-                with suppress(OSError):
-                    sock.shutdown(SHUT_RDWR)
-
-
-class _WatchedTls(_Watched, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-    def _put_conn(self, conn: Any) -> None:  # its answer has been read
-        _busy.discard(conn)
-        super()._put_conn(conn)
-
-
-class _TlsPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-    def close(self) -> None:
-        pools = self.poolmanager.pools
-        for key in list(pools.keys()):
-            with suppress(KeyError):
-                pools[key].close()  # the manager would leave that to the garbage collector
-        super().close()
-
-    def __enter__(self) -> _Adapter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    return isinstance(error, OSError) and not isinstance(error, (requests.RequestException, Lost))

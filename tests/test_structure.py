@@ -19,6 +19,7 @@ LEVELS = [
         "segment",
         "conversations",
         "direct_connection",
+        "http_connection",
         "lean_websocket",
         "tls_socket",
         "typed",
