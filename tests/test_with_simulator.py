@@ -181,9 +181,10 @@ def test_a_dropped_bot_comes_back(transport: str, monkeypatch: pytest.MonkeyPatc
     scene.bot.on_message(lambda event: "still here")
     scene.go()
     scene.qq.drop()
-    wait_until(lambda: scene.bot.stats["reconnects"] == 1)
+    scene.qq.wait_connected()
     scene.qq.send_private("hello?")
     assert scene.qq.wait_reply()["text"] == "still here"
+    assert scene.bot.stats["reconnects"] == 1
     scene.close()
 
 

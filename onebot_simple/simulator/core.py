@@ -89,7 +89,10 @@ class Core:
 
     def drop(self) -> None:
         """Cut every connection without a word, as when the process dies."""
-        for peer in self.peers:
+        with self.changed:  # gone from now on: who waits for them means their next connection
+            dropped, self.peers = self.peers, ()
+            self.changed.notify_all()
+        for peer in dropped:
             peer.cut()
         self.cut_http()
 
