@@ -13,7 +13,6 @@ from typing import Any
 from flask import Response, request
 from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request
-from websockets.sync.server import ServerConnection
 
 from .actions import Actions
 from .addresses import is_loopback
@@ -23,6 +22,7 @@ from .handlers import Event
 from .http_front import NO_REQUEST
 from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
+from .ws_hub import ServerWebSocket
 
 SLICE_SECONDS = 0.1
 GREETING_SECONDS = 0.5  # within which an account that has come sends its first event, if any
@@ -35,10 +35,10 @@ class WatchedServer(ListeningServer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._visitors: list[ServerConnection] = []
+        self._visitors: list[ServerWebSocket] = []
 
-    def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
-        visitor = super()._new_connection(*args, **kwargs)
+    def _new_peer(self, *args: Any) -> Any:
+        visitor = super()._new_peer(*args)
         self._visitors.append(visitor)
         return visitor
 
@@ -46,11 +46,11 @@ class WatchedServer(ListeningServer):
         """Why somebody was not let in."""
         return next(filter(None, map(self._refused, list(self._visitors))), None)
 
-    def _refused(self, visitor: ServerConnection) -> Trouble | None:
+    def _refused(self, visitor: ServerWebSocket) -> Trouble | None:
         status = visitor.response.status_code if visitor.response else 0
         if status in (401, 403) and visitor.request and "Origin" not in visitor.request.headers:
             return _wrong_token(status) if self._token else _foreign_host(visitor.request)
-        error = visitor.protocol.handshake_exc
+        error = visitor.unreadable
         if not isinstance(error, InvalidMessage) or isinstance(error.__cause__, EOFError):
             return None  # among them a person with a browser, and who only looks
         return Trouble(

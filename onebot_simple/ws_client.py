@@ -244,6 +244,8 @@ class WsClient(Bot):
         try:
             for frame in self._frames(websocket):
                 event = connection.receive(frame) if frame is not None else None
+                if connection.pause:
+                    time.sleep(connection.pause)
                 if not greeted:
                     greeted = True
                     self_id = id_of(event.get("self_id")) if event else None

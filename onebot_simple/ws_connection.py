@@ -45,6 +45,7 @@ class WsConnection:
         self._complain = complain
         self._waiting: dict[str, Answers] = {}  # its single operations are atomic
         self.closed: OneBotError | None = None  # why, once it is
+        self.pause = 0.0  # seconds for which who reads it should rest, for somebody to catch up
 
     def request(self, action: str, params: dict[str, Any] | None, timeout: float) -> Answer:
         """Call an action and wait for its (first) answer."""
@@ -65,6 +66,7 @@ class WsConnection:
 
         AuthenticationError when it says that the access_token is wrong.
         """
+        self.pause = 0.0
         try:
             content = from_json(frame)
         except ValueError as error:
@@ -77,8 +79,7 @@ class WsConnection:
         if answers is not None:
             answers.put(content)
             backlog = answers.qsize() - STREAM_BACKLOG
-            if backlog > 0:  # gives way to who takes them, but never blocks: events must get by
-                time.sleep(min(backlog / 1000, 0.02))
+            self.pause = min(max(backlog / 1000, 0.0), 0.02)  # no more: events must get by
         elif content.get("retcode") == TOKEN_REFUSED and not echo:
             raise token_refused(self.address)
         elif "status" in content or "retcode" in content:

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Condition, Thread, current_thread
-from threading import Event as Flag
+from threading import Condition
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from weakref import WeakKeyDictionary
 
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
 
 from .actions import Actions
 from .addresses import (
@@ -33,29 +27,24 @@ from .addresses import (
     names_this_machine,
 )
 from .bot import Bot
-from .direct_connection import DirectConnection
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .handlers import id_of
 from .ws_connection import WsConnection, connection_lost
+from .ws_hub import ServerWebSocket, WebSocketHub
 
 log = logging.getLogger("onebot_simple")
-wire_log = logging.getLogger("onebot_simple.websockets")
-wire_log.setLevel(logging.CRITICAL)  # what matters of a refused handshake is said by us
 
 REPLACED = "replaced by a newer one"
 API, EVENT = "api", "event"
 SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 
 SCHEMES = ("bearer", "token")  # in front of an access_token
-HANDSHAKE_SECONDS = 10
-MAX_CONNECTIONS = 2000  # each costs some threads
-MAX_SIZE = 64 * 1024 * 1024
-GOODBYE_SECONDS = 0.4
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
-ACCEPT_PAUSE = 0.5
 BACKLOG = 512
 FOREIGN_HOST = "地址的主机写成 127.0.0.1；经过反向代理时，请设置 access_token。"
 SAME_TOKEN = "OneBot 里填的 token 要和这里的 access_token 一模一样。"
+
+Reject = Callable[[int, str], Response]
 
 
 class Account(Actions):
@@ -88,21 +77,17 @@ class Account(Actions):
         )
 
 
-class _Peer:
+class _Peer(ServerWebSocket):
     """A connection, whose it is, and what it is for."""
 
-    def __init__(
-        self, websocket: ServerConnection, request: Request, complain: Callable[..., None]
-    ) -> None:
-        self_id = id_of(_header(request, "X-Self-ID"))
-        role = _header(request, "X-Client-Role").lower()
-        self.websocket = websocket
-        self.key: object = self_id or websocket  # the latter until an event tells the self_id
-        self.known = self_id is not None  # or there has been an event, whatever it told
+    def __init__(self, server: WsServer, sock: socket.socket, host: str) -> None:
+        super().__init__(sock, host)
+        self.key: object = self  # the self_id, once it is known
+        self.known = False  # whether it has told, or there has been an event, whatever it told
         self.replaced = False
-        self.slots = SLOTS.get(role, (API, EVENT))
-        self._host = websocket.remote_address[0]
-        self.connection = WsConnection(self._send, self.name, complain)
+        self.slots: tuple[str, ...] = (API, EVENT)
+        self.connection = WsConnection(self._send, self.name, server._complain)
+        self._server = server
 
     @property
     def self_id(self) -> int | None:
@@ -110,23 +95,39 @@ class _Peer:
 
     @property
     def name(self) -> str:
-        return f"account {self.self_id or '?'} from {self._host}"
+        return f"account {self.self_id or '?'} from {self.host}"
 
-    def learn(self, event: dict[str, Any]) -> None:
-        """Whose it is, from the first event of a connection that did not say so."""
+    def learn(self, self_id: object) -> None:
+        """Whose it is, from the handshake, or from the first event after one that did not say."""
         self.known = True
-        self.key = id_of(event.get("self_id")) or self.key
+        self.key = id_of(self_id) or self.key
         self.connection.address = self.name
 
     def _send(self, text: str) -> None:
         try:
-            self.websocket.send(text)
-        except (ConnectionClosed, OSError) as error:
+            self.send(text)
+        except OSError as error:
             raise connection_lost(self.name, error) from error
 
-    def hang_up(self) -> None:
-        with suppress(OSError):
-            self.websocket.socket.shutdown(socket.SHUT_RDWR)
+    # called by the hub
+
+    def refusal(self, request: Request, reject: Reject) -> Response | None:
+        return self._server._refusal(self.host, request, reject)
+
+    def opened(self) -> None:
+        assert self.request is not None
+        self.slots = SLOTS.get(_header(self.request, "X-Client-Role").lower(), self.slots)
+        self_id = id_of(_header(self.request, "X-Self-ID"))
+        if self_id:
+            self.learn(self_id)
+        self._server._join(self)
+
+    def take(self, message: bytes) -> float:
+        self._server._receive(self, message)
+        return self.connection.pause
+
+    def closed(self, reason: object) -> None:
+        self._server._lose(self, REPLACED if self.replaced else reason)
 
 
 class WsServer(Bot):
@@ -155,12 +156,10 @@ class WsServer(Bot):
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
         self._token = check_token(access_token)
-        self._changed = Condition()  # guards the two below, notified when the first changes
+        self._changed = Condition()  # guards the accounts, notified when they change
         self._accounts: dict[object, dict[str, _Peer]] = {}  # by self_id, then by slot
-        self._websockets: WeakKeyDictionary[Thread, ServerConnection] = WeakKeyDictionary()
         self._seen: set[object] = set()  # accounts that were connected before, with the slots
-        self._server: Server | None = None
-        self._acceptor: Thread | None = None
+        self._hub: WebSocketHub | None = None
 
     @property
     def url(self) -> str:
@@ -290,9 +289,8 @@ class WsServer(Bot):
     # -- connections --------------------------------------------------------------------------
 
     def _open(self) -> None:
-        sock = listen(self.host, self.port, BACKLOG)
-        sock.settimeout(SLICE_SECONDS)
-        self.port = sock.getsockname()[1]
+        listener = listen(self.host, self.port, BACKLOG)
+        self.port = listener.getsockname()[1]
         if not self._token and not is_loopback(self.host):
             log.warning(
                 "%s is open to the network without an access_token. "
@@ -300,104 +298,40 @@ class WsServer(Bot):
                 self.url,
             )
         self._seen.clear()
-        server = serve(
-            self._serve,
-            sock=sock,
-            process_request=self._refusal,
-            compression=None,
-            max_size=MAX_SIZE,
-            open_timeout=HANDSHAKE_SECONDS,
-            ping_interval=self.ping_interval,
-            ping_timeout=self.ping_timeout,
-            close_timeout=GOODBYE_SECONDS,
-            logger=wire_log,
-            create_connection=self._new_connection,  # type: ignore[arg-type]  # called only
+        hub = WebSocketHub(
+            listener, self._new_peer, self.ping_interval, self.ping_timeout, self._complain
         )
-        acceptor = Thread(
-            target=self._accept,
-            args=(server, self._ending),
-            name="onebot_simple server",
-            daemon=True,
-        )
-        acceptor.start()
-        with self._state:  # stop() finds both, or none
-            self._server, self._acceptor = server, acceptor
+        hub.start()
+        with self._state:  # stop() finds it, or there is nothing to find yet
+            self._hub = hub
         log.info("listening on %s. 等待 OneBot 连接。", self.url)
 
-    def _accept(self, server: Server, ending: Flag) -> None:
-        """Give each connection a thread; the loop of websockets ends when the system has none."""
-        while not ending.is_set():
-            try:
-                sock, address = server.socket.accept()
-            except TimeoutError:
-                continue
-            except OSError as error:
-                if not ending.is_set():
-                    log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
-                    time.sleep(ACCEPT_PAUSE)
-                continue
-            try:
-                Thread(target=server.handler, args=(sock, address), daemon=True).start()
-            except RuntimeError as error:
-                sock.close()
-                self._complain("a connection", error, "线程太多，这个连接被拒绝了。")
-        server.serve_forever()  # refuses who comes until shutdown(), and tidies up
-
-    def _new_connection(self, *args: Any, **kwargs: Any) -> ServerConnection:
-        with self._changed:
-            taken = sum(thread.is_alive() for thread in self._websockets)
-        if taken >= MAX_CONNECTIONS:
-            self._complain("a connection", f"{taken} are open already")
-            raise ConnectionRefusedError
-        websocket = DirectConnection(*args, **kwargs)
-        with self._changed:
-            self._websockets[current_thread()] = websocket
-        return websocket
+    def _new_peer(self, sock: socket.socket, host: str) -> _Peer:
+        return _Peer(self, sock, host)
 
     def _close(self) -> None:
         with self._state:
-            server, acceptor = self._server, self._acceptor
-            self._server = self._acceptor = None
-        if server is None or acceptor is None:
-            return
-        with suppress(OSError):
-            server.socket.shutdown(socket.SHUT_RDWR)  # wakes the acceptor
-        ending = [Thread(target=server.shutdown, daemon=True)]
-        with self._changed:
-            websockets = list(self._websockets.values())
-        ending += [Thread(target=ws.close, args=(1001,), daemon=True) for ws in websockets]
-        for thread in ending:
-            thread.start()
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        for thread in ending[1:]:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        with self._changed:
-            remaining = dict(self._websockets)
-        for websocket in remaining.values():  # they do not answer, or somebody is stuck sending
-            with suppress(OSError):
-                websocket.socket.shutdown(socket.SHUT_RDWR)
-        deadline += GOODBYE_SECONDS
-        for thread in [*remaining, *ending, acceptor]:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            hub, self._hub = self._hub, None
+        if hub is not None:
+            hub.stop()
 
-    def _refusal(self, websocket: ServerConnection, request: Request) -> Response | None:
+    def _refusal(self, peer: str, request: Request, reject: Reject) -> Response | None:
         """The answer to a handshake that is not welcome."""
-        peer = websocket.remote_address[0]
         if self._ending.is_set():
-            return websocket.respond(503, "stopping\n")
+            return reject(503, "stopping\n")
         origin, host = _header(request, "Origin"), _header(request, "Host")
         if origin and not self._may_come_from(origin, host):
             self._complain("a connection from a web page", f"{peer}, Origin {origin}")
-            return websocket.respond(403, "web pages may not connect\n")
+            return reject(403, "web pages may not connect\n")
         local_only = not self._token and is_loopback(self.host)
         if local_only and not names_this_machine(host or "localhost"):
             self._complain("a connection for another host", host, FOREIGN_HOST)
-            return websocket.respond(403, "the Host must be 127.0.0.1 or localhost\n")
+            return reject(403, "the Host must be 127.0.0.1 or localhost\n")
         offered = _tokens_of(request)
         if self._token and not any(_is_same(token, self._token) for token in offered):
             self._complain("a connection with a missing or wrong access_token", peer, SAME_TOKEN)
             given = any(token.lower() not in SCHEMES for token in offered)  # NapCat: "Bearer "
-            return websocket.respond(403 if given else 401, "missing or wrong access_token\n")
+            return reject(403 if given else 401, "missing or wrong access_token\n")
         return None
 
     def _may_come_from(self, origin: str, host: str) -> bool:
@@ -407,24 +341,13 @@ class WsServer(Bot):
             return from_host == to_host and (is_loopback(from_host) or not is_loopback(self.host))
         return False
 
-    def _serve(self, websocket: ServerConnection) -> None:
-        """One connection, from the handshake to the end; on a thread of its own."""
-        assert isinstance(websocket, DirectConnection) and websocket.request is not None
-        peer = _Peer(websocket, websocket.request, self._complain)
-        _limit_sending(websocket.socket, self.ping_timeout)
-        self._join(peer)
-        reason: object = "stopped"
-        try:
-            websocket.listen(lambda message: self._receive(peer, message))
-        except ConnectionClosed as error:
-            reason = REPLACED if peer.replaced else error
-        finally:
-            peer.connection.close(connection_lost(peer.name, reason))
-            self._leave(peer)
-            log.info("%s disconnected: %s. 账号断开了。", peer.name, printable(str(reason)))
+    def _lose(self, peer: _Peer, reason: object) -> None:
+        """The connection has ended."""
+        peer.connection.close(connection_lost(peer.name, reason))
+        self._leave(peer)
+        log.info("%s disconnected: %s. 账号断开了。", peer.name, printable(str(reason)))
 
     def _receive(self, peer: _Peer, message: bytes) -> None:
-        """On the thread that reads the connection."""
         try:
             event = peer.connection.receive(message)
         except OneBotError:  # an answer that says the access_token is wrong
@@ -434,10 +357,9 @@ class WsServer(Bot):
             return
         if not peer.known:
             with self._changed:
-                if peer.connection.closed is None:  # else it has left for good
-                    self._leave(peer)
-                    peer.learn(event)
-                    self._join(peer)
+                self._leave(peer)
+                peer.learn(event.get("self_id"))
+                self._join(peer)
         self.handle(event, account=peer.key)
 
 
@@ -457,17 +379,6 @@ def _tokens_of(request: Request) -> list[str]:
 
 def _is_same(token: str, wanted: str) -> bool:
     return hmac.compare_digest(token.encode(errors="replace"), wanted.encode())
-
-
-def _limit_sending(sock: socket.socket, seconds: float) -> None:
-    """A peer that reads nothing must not hold a sender, and the lock it has, for ever."""
-    milliseconds = int(seconds * 1000) or 1
-    if os.name == "nt":
-        limit = struct.pack("I", milliseconds)
-    else:
-        limit = struct.pack("ll", milliseconds // 1000, milliseconds % 1000 * 1000)
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _listed(bots: dict[int, Account]) -> str:

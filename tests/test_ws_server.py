@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import socket
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
@@ -24,7 +22,7 @@ from websocket import (
 )
 
 from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
-from onebot_simple import ws_server as module
+from onebot_simple import ws_hub as module
 from onebot_simple.bot import Bot
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
@@ -40,6 +38,11 @@ def join(server: WsServer, self_id: int | None = 10001, role: str = "Universal")
     peer = ReverseWs(Api(), server.url, self_id, role)
     wait_until(lambda: peer.sockets)
     return peer
+
+
+def hub_of(server: WsServer) -> module.WebSocketHub:
+    assert server._hub
+    return server._hub
 
 
 # -- accounts -------------------------------------------------------------------------------------
@@ -232,19 +235,6 @@ def test_the_sockets_of_one_account_are_no_reconnection_and_one_that_comes_again
     event.close()
 
 
-def test_a_first_event_that_is_read_after_the_end_brings_nobody_back(server: WsServer) -> None:
-    """As when another thread closes the connection at the moment at which the event comes."""
-    heard: list[Any] = []
-    server.on("meta_event")(heard.append)
-    nameless = create_connection(server.url, suppress_origin=True, timeout=5)
-    (slots,) = wait_until(lambda: list(server._accounts.values()))
-    nameless.shutdown()  # type: ignore[no-untyped-call]
-    wait_until(lambda: not server._accounts)
-    server._receive(slots["api"], json.dumps(connect_event()).encode())
-    wait_until(lambda: heard)
-    assert not server._accounts
-
-
 def test_each_connection_and_its_end_is_a_line_with_the_reason(
     server: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -261,7 +251,7 @@ def test_each_connection_and_its_end_is_a_line_with_the_reason(
         "account 10001 from 127.0.0.1 connected",
         "account 10001 from 127.0.0.1 connected",
         "account 10001 from 127.0.0.1 disconnected: replaced by a newer one",
-        "account 10001 from 127.0.0.1 disconnected: no close frame received or sent",
+        "account 10001 from 127.0.0.1 disconnected: cut off without a goodbye",
     ]
 
 
@@ -365,13 +355,13 @@ def test_the_own_host_as_origin_is_welcome(server: WsServer) -> None:
     assert dial(server, "/", f"Origin: http://127.0.0.1:{server.port}") == 101
 
 
-def raw_dial(server: WsServer, path: bytes = b"/", *headers: bytes) -> bytes:
+def raw_dial(server: WsServer, path: bytes = b"/", *headers: bytes, and_then: bytes = b"") -> bytes:
     """The first line of the answer to a handshake that may hold any bytes."""
     lines = [b"GET " + path + b" HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"]
     lines += [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + b"A" * 22 + b"=="]
     address = ("127.0.0.1", server.port)
     with socket.create_connection(address, timeout=5) as connection, suppress(ConnectionError):
-        connection.sendall(b"\r\n".join([*lines, *headers]) + b"\r\n\r\n")
+        connection.sendall(b"\r\n".join([*lines, *headers]) + b"\r\n\r\n" + and_then)
         return connection.recv(4096).partition(b"\r\n")[0]
     return b"closed"
 
@@ -423,7 +413,7 @@ def test_connections_are_counted_and_too_many_are_refused(
     with WsServer(port=0) as server:
         address = ("127.0.0.1", server.port)
         with socket.create_connection(address) as first, socket.create_connection(address):
-            wait_until(lambda: len(server._websockets) == 2)
+            wait_until(lambda: len(hub_of(server).websockets) == 2)
             with socket.create_connection(address, timeout=5) as third:
                 assert third.recv(10) == b""
             assert "dropped a connection" in caplog.text
@@ -510,19 +500,13 @@ def test_fragments_and_pings_in_between_make_one_event(server: WsServer) -> None
     peer.close()
 
 
-def test_an_event_that_is_faster_than_its_account_is_handled_all_the_same(
-    server: WsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared = threading.Event()
-    monkeypatch.setattr(module, "_limit_sending", lambda *_: prepared.wait(5))
-    server.on_message(lambda event: "answer")
-    peer = ReverseWs(Api(), server.url)
-    for _ in range(3):
-        peer.push(message("early"))
-    assert not server.bots
-    prepared.set()
-    assert peer.api.said(3) == "answer"
-    peer.close()
+def test_an_event_in_the_same_breath_as_the_handshake_is_handled(server: WsServer) -> None:
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    body = json.dumps(message("early")).encode()
+    frame = b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body
+    assert b" 101 " in raw_dial(server, and_then=frame * 2)
+    wait_until(lambda: heard == ["early", "early"])
 
 
 def test_words_of_a_peer_cannot_forge_a_line_of_the_log(
@@ -551,19 +535,16 @@ def test_words_of_a_peer_cannot_forge_a_line_of_the_log(
     peer.close()
 
 
-def test_a_connection_that_breaks_before_anybody_listens_holds_no_thread(
+def test_a_connection_that_breaks_while_it_is_taken_in_hurts_nobody(
     server: WsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise OSError("not connected any more")
 
-    monkeypatch.setattr(module, "_limit_sending", broken)
-    before = set(threading.enumerate())
-    peer = create_connection(server.url, suppress_origin=True, timeout=5)
-    with suppress(OSError):
-        peer.send(json.dumps(message()))
-    wait_until(lambda: not set(threading.enumerate()) - before, 4)
-    peer.shutdown()  # type: ignore[no-untyped-call]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_limit_sending", broken)
+        assert raw_dial(server) in (b"", b"closed")
+    assert dial(server) == 101
 
 
 def test_plain_http_is_answered_and_hurts_nobody(server: WsServer) -> None:
@@ -584,7 +565,7 @@ def test_stop_ends_peers_that_say_nothing_and_peers_that_never_shook_hands() -> 
     server.start()
     peer = join(server)
     with socket.create_connection(("127.0.0.1", server.port)) as silent:
-        wait_until(lambda: len(server._websockets) == 2)
+        wait_until(lambda: len(hub_of(server).websockets) == 2)
         began = time.monotonic()
         server.stop()
         assert time.monotonic() - began < 2
@@ -614,25 +595,31 @@ def test_a_system_without_files_to_give_makes_connections_wait(
     assert dial(server) == 101
 
 
-def test_a_system_without_threads_to_give_refuses_connections_until_it_has_some(
+def test_a_system_without_threads_to_give_makes_events_wait_until_it_has_some(
     server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def no_more(self: threading.Thread) -> None:
-        if threading.current_thread() is server._acceptor:
-            raise RuntimeError("can't start new thread")
-        start(self)
+        raise RuntimeError("can't start new thread")
 
-    start = threading.Thread.start
+    heard: list[str] = []
+    server.on_message(lambda event: heard.append(segment.plain_text(event)))
+    frame = json.dumps(message("first"))
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        for _ in range(3):
-            assert raw_dial(server) in (b"", b"closed")
-    assert caplog.text.count("can't start new thread") == 1
-    assert dial(server) == 101
+        peer = create_connection(
+            server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5
+        )
+        peer.send(frame)
+        wait_until(lambda: "waiting for a thread" in caplog.text)
+    peer.send(json.dumps(message("second")))
+    wait_until(lambda: heard == ["first", "second"])
+    peer.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(server: WsServer) -> None:
+    server.stop()
     server.ping_timeout = 0.2
+    server.start()
     deaf = create_connection(server.url, header=["X-Self-ID: 1"], suppress_origin=True, timeout=5)
     server.wait_connected(5)
     errors: list[Exception] = []
@@ -719,25 +706,3 @@ def test_a_call_on_a_connection_that_breaks_is_a_network_error_whenever_it_break
         peer.close()
         wait_until(lambda: not server.bots)
     assert len(outcomes) == 20
-
-
-def test_a_connection_that_nobody_can_read_is_closed_at_once(
-    server: WsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = threading.Thread.start
-
-    def start_unless_it_reads(thread: threading.Thread) -> None:
-        if "recv_events" in repr(getattr(thread, "_target", None)):
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start_unless_it_reads)
-    gc.disable()  # which would close it some time later
-    try:
-        with socket.create_connection(("127.0.0.1", server.port), 2) as knocking:
-            assert knocking.recv(1) == b""
-    finally:
-        gc.enable()
-        with warnings.catch_warnings():  # websockets leaves a pair of sockets of its own behind
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()

@@ -1,0 +1,367 @@
+"""The server's side of WebSockets: many connections, one thread, and everything a peer may send."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+from websocket import ABNF, WebSocket, create_connection
+from websockets.http11 import Request, Response
+
+from onebot_simple import ws_hub as module
+from onebot_simple.addresses import listen
+from onebot_simple.ws_hub import ServerWebSocket, WebSocketHub
+
+from .peers import wait_until
+
+TEXT, BINARY, BEGIN, MORE, LAST = 0x81, 0x82, 0x01, 0x00, 0x80
+CLOSE, PING, PONG = 0x88, 0x89, 0x8A
+
+
+class Recorder(ServerWebSocket):
+    """Remembers what it was told; a message may ask for an answer, a rest, or trouble."""
+
+    def __init__(self, sock: socket.socket, host: str) -> None:
+        super().__init__(sock, host)
+        self.messages: list[bytes] = []
+        self.reasons: list[str] = []
+
+    def refusal(self, request: Request, reject: Callable[[int, str], Response]) -> Response | None:
+        return reject(403, "no\n") if request.path == "/refused" else None
+
+    def opened(self) -> None:
+        if self.request and self.request.path == "/broken":
+            raise LookupError("broken")
+
+    def take(self, message: bytes) -> float:
+        self.messages.append(message)
+        if message == b"broken":
+            raise LookupError("broken")
+        return 0.3 if message == b"rest" else 0.0
+
+    def closed(self, reason: object) -> None:
+        self.reasons.append(str(reason))
+        if self.messages == [b"fails at the end"]:
+            raise LookupError("broken")
+
+
+class Scene:
+    def __init__(self, **options: float) -> None:
+        self.all: list[Recorder] = []
+        listener = listen("127.0.0.1", 0, 128)
+        self.port = listener.getsockname()[1]
+        times = {"ping_interval": 20, "ping_timeout": 20, **options}
+        self.complaints: list[Any] = []
+        complain: Any = lambda *words: self.complaints.append(words)  # noqa: E731
+        self.hub = WebSocketHub(listener, self.new, complain=complain, **times)
+        self.closing = ExitStack()
+
+    def new(self, sock: socket.socket, host: str) -> Recorder:
+        self.all.append(Recorder(sock, host))
+        return self.all[-1]
+
+    def connect(self, path: str = "/") -> tuple[WebSocket, Recorder]:
+        number = len(self.all)
+        url = f"ws://127.0.0.1:{self.port}{path}"
+        peer: WebSocket = create_connection(url, suppress_origin=True, timeout=5)
+        self.closing.callback(peer.shutdown)
+        return peer, self.all[number]
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    one = Scene()
+    one.hub.start()
+    with one.closing:
+        yield one
+        one.hub.stop()
+
+
+def frame(first: int, data: bytes = b"", *, masked: bool = True) -> bytes:
+    size, bit = len(data), 0x80 if masked else 0
+    if size < 126:
+        head = bytes([first, bit | size])
+    elif size < 65536:
+        head = bytes([first, bit | 126]) + size.to_bytes(2, "big")
+    else:
+        head = bytes([first, bit | 127]) + size.to_bytes(8, "big")
+    key = b"\x01\x02\x03\x04"
+    mixed = bytes(byte ^ key[place % 4] for place, byte in enumerate(data))
+    return head + key + mixed if masked else head + data
+
+
+def test_messages_of_every_size_arrive_whole(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    sizes = [0, 1, 125, 126, 127, 65535, 65536, 300_000]
+    for size in sizes:
+        peer.send_bytes(b"x" * size)
+    wait_until(lambda: [len(message) for message in websocket.messages] == sizes)
+    assert set(b"".join(websocket.messages)) == {ord("x")}
+
+
+def test_it_is_all_the_same_where_the_pieces_are_cut(scene: Scene) -> None:
+    wire = (
+        frame(TEXT, "你好".encode())
+        + frame(BEGIN, b"frag")
+        + frame(PING, b"?")
+        + frame(MORE)
+        + frame(LAST, b"ments")
+        + frame(BINARY, b"y" * 200)
+        + frame(PONG)
+        + frame(TEXT)
+    )
+    wanted = ["你好".encode(), b"fragments", b"y" * 200, b""]
+    for cut in range(1, len(wire)):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            websocket = Recorder(ours, "somewhere")
+            websocket._protocol = None  # after the handshake
+            websocket.receive(memoryview(wire[:cut]))
+            websocket.receive(memoryview(wire[cut:]))
+            assert websocket.messages == wanted
+    peer, websocket = scene.connect()
+    assert peer.sock
+    for byte in wire:
+        peer.sock.sendall(bytes([byte]))
+    wait_until(lambda: websocket.messages == wanted)
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        (frame(TEXT, b"hi", masked=False), 1002),
+        (frame(0xC1, b"compressed"), 1002),
+        (frame(0x83, b"of no kind"), 1002),
+        (frame(0x8B, b"of no kind"), 1002),
+        (frame(PING, b"x" * 126), 1002),
+        (frame(0x09, b"a ping in fragments"), 1002),
+        (frame(LAST, b"the end of nothing"), 1002),
+        (frame(BEGIN, b"one") + frame(TEXT, b"another"), 1002),
+        (frame(CLOSE, b"x"), 1002),
+        (frame(CLOSE, b"\x00\x01"), 1002),
+        (frame(CLOSE, b"\x03\xe8\xff"), 1002),
+        (frame(TEXT, b"x" * 1001), 1009),
+        (frame(TEXT, b"x" * 1001)[:8], 1009),
+        (frame(BEGIN, b"x" * 600) + frame(LAST, b"x" * 600)[:8], 1009),
+    ],
+)
+def test_what_no_client_may_send_ends_the_connection_with_a_code(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, wire: bytes, code: int
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 1000)
+    peer, websocket = scene.connect()
+    assert peer.sock
+    peer.sock.sendall(wire)
+    opcode, data = peer.recv_data(control_frame=True)
+    assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, code)
+    wait_until(lambda: websocket.reasons)
+    assert str(code) in websocket.reasons[0]
+    assert websocket.messages == []
+    other, answering = scene.connect()
+    other.send("still there?")
+    wait_until(lambda: answering.messages)
+
+
+def test_a_message_just_within_the_limit_is_taken(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 1000)
+    peer, websocket = scene.connect()
+    assert peer.sock
+    peer.sock.sendall(frame(TEXT, b"x" * 1000))
+    peer.sock.sendall(frame(BEGIN, b"y" * 600) + frame(LAST, b"y" * 400))
+    wait_until(lambda: websocket.messages == [b"x" * 1000, b"y" * 1000])
+
+
+def test_a_ping_is_answered_and_a_goodbye_is_returned(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    peer.ping("a")
+    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"a")
+    peer.send_close(1000, b"bye")
+    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe8bye")
+    assert peer.sock
+    assert peer.sock.recv(1) == b""
+    wait_until(lambda: not scene.hub.websockets)
+    assert websocket.reasons == ["OneBot closed it (1000 (OK) bye)"]
+    with pytest.raises(OSError):
+        websocket.send("too late")
+
+
+def test_who_floods_with_pings_and_reads_nothing_is_nobodys_burden(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    other, answering = scene.connect()
+    assert peer.sock
+    peer.sock.settimeout(0.2)
+    with suppress(OSError):
+        for _ in range(200):
+            peer.sock.sendall(frame(PING, b"x" * 125) * 1000)
+    other.ping("me too")
+    assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
+    assert len(websocket._pongs) <= module.MAX_PONGS
+    assert scene.hub._words.queued <= module.MAX_PONGS
+
+
+def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
+    with socket.create_connection(("127.0.0.1", scene.port), timeout=5) as peer:
+        head = "GET /refused HTTP/1.1\r\nHost: x\r\n\r\n"
+        peer.sendall(head.encode() + b"x" * 500_000)
+        wait_until(lambda: scene.all and not scene.hub.websockets)
+        answer = b""
+        while piece := peer.recv(1000):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"no\n")
+    assert scene.all[0].reasons == []  # it has never been open
+
+
+def test_what_fails_on_our_side_is_logged_and_hurts_nobody_else(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer, websocket = scene.connect()
+    peer.send("broken")
+    peer.send("after")
+    wait_until(lambda: websocket.messages == [b"broken", b"after"])
+    assert caplog.text.count("a message was not taken") == 1
+    with suppress(Exception):
+        scene.connect("/broken")[0].recv()
+    wait_until(lambda: "a connection failed" in caplog.text)
+    ending, _ = scene.connect()
+    ending.send("fails at the end")
+    ending.close(timeout=0)
+    wait_until(lambda: "the server failed" in caplog.text)
+    wait_until(lambda: len(scene.hub.websockets) == 1)  # the sockets of the others are closed
+    peer.send("and still")
+    wait_until(lambda: websocket.messages[2:] == [b"and still"])
+
+
+def test_one_that_is_to_rest_is_read_later_and_the_others_are_not(scene: Scene) -> None:
+    resting, late = scene.connect()
+    other, quick = scene.connect()
+    resting.send("rest")
+    wait_until(lambda: late.messages)
+    began = time.monotonic()
+    resting.send("later")
+    other.send("now")
+    wait_until(lambda: quick.messages)
+    assert late.messages == [b"rest"]
+    wait_until(lambda: late.messages == [b"rest", b"later"])
+    assert time.monotonic() - began > 0.2
+    resting.send("rest")
+    wait_until(lambda: len(late.messages) == 3)
+    scene.hub.stop()  # with one that rests
+    assert late.reasons == ["stopped"]
+
+
+def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
+    scene = Scene(ping_interval=0.1, ping_timeout=0.2)
+    scene.hub.start()
+    with scene.closing:
+        answering, stays = scene.connect()
+        _, goes = scene.connect()
+        pings: list[int] = []
+
+        def answer() -> None:
+            with suppress(Exception):
+                while True:
+                    pings.append(answering.recv_data(control_frame=True)[0])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        wait_until(lambda: goes.reasons)
+        assert "silent for" in goes.reasons[0]
+        wait_until(lambda: pings.count(ABNF.OPCODE_PING) > 3)
+        assert stays.reasons == []
+        scene.hub.stop()
+        thread.join(5)
+        assert stays.reasons == ["stopped"]
+        assert pings[-1] == ABNF.OPCODE_CLOSE
+
+
+def test_stop_says_goodbye_and_waits_only_for_who_answers(scene: Scene) -> None:
+    polite, first = scene.connect()
+    _, second = scene.connect()
+    heard: list[Any] = []
+
+    def listen_to_the_end() -> None:
+        heard.append(polite.recv_data(control_frame=True))
+        polite.send_close()
+
+    thread = threading.Thread(target=listen_to_the_end)
+    thread.start()
+    with socket.create_connection(("127.0.0.1", scene.port)):
+        wait_until(lambda: len(scene.hub.websockets) == 3)
+        scene.hub.stop()
+    thread.join(5)
+    assert heard == [(ABNF.OPCODE_CLOSE, (1001).to_bytes(2, "big"))]
+    assert first.reasons == second.reasons == ["stopped"]
+    assert not scene.hub.websockets
+
+
+def test_nothing_follows_a_goodbye(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    websocket.say(bytes([CLOSE, 0]), is_last=True)
+    with pytest.raises(OSError):
+        websocket.send("too late")
+    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"")
+    peer.send_close()
+    assert peer.sock
+    while piece := peer.sock.recv(1000):
+        assert b"late" not in piece
+
+
+def test_who_is_stuck_sending_is_free_as_soon_as_the_other_side_has_hung_up(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    failed = threading.Event()
+
+    def send() -> None:
+        with suppress(OSError):
+            websocket.send("x" * 30_000_000)
+        failed.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert peer.sock
+    wait_until(lambda: websocket._sending.locked())
+    peer.sock.sendall(frame(PING) * module.MAX_PONGS)  # whose answers wait for the sender
+    wait_until(lambda: websocket._pongs)
+    peer.sock.shutdown(socket.SHUT_WR)
+    assert failed.wait(1)
+    thread.join()
+
+
+def test_half_a_frame_is_followed_by_the_end() -> None:
+    scene = Scene(ping_timeout=0.1)
+    scene.hub.start()
+    with scene.closing:
+        _, websocket = scene.connect()
+        with pytest.raises(OSError):
+            websocket.send("x" * 30_000_000)
+        wait_until(lambda: websocket.reasons)
+        scene.hub.stop()
+
+
+def test_many_threads_send_whole_frames_while_the_connection_ends(scene: Scene) -> None:
+    for _ in range(10):
+        peer, websocket = scene.connect()
+        failed = threading.Barrier(5)
+
+        def send(websocket: Recorder = websocket, failed: threading.Barrier = failed) -> None:
+            with suppress(OSError):
+                for number in range(100_000):
+                    websocket.send(str(number % 10) * 300_000)
+            failed.wait(10)
+
+        threads = [threading.Thread(target=send) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            data = peer.recv()
+            assert len(data) == 300_000 and len(set(data)) == 1
+        peer.shutdown()  # type: ignore[no-untyped-call]
+        failed.wait(10)
+        for thread in threads:
+            thread.join()
