@@ -27,7 +27,7 @@ from .handlers import (
     command_of,
     conversation_of,
     event_line,
-    names_of,
+    name_of,
     person_of,
 )
 from .quick_operation import (
@@ -171,7 +171,8 @@ class Bot(Decorators):
         `answer`, where given, gets the quick operation as JSON instead of actions being called.
         False when the event is dropped: it is none, or the bot is stopping.
         """
-        self._count("events")
+        with self._counting:
+            self._counts["events"] += 1
         if not isinstance(event.get("post_type"), str):
             self._complain("an event without post_type", list(event)[:20])
             return False
@@ -202,21 +203,17 @@ class Bot(Decorators):
         except Exception:
             log.exception("the answer to %s failed. 回答没有发出去。", event_line(event))
         finally:
-            self._now.account = None
             if answer:
                 answer(result)
 
     def _operation(self, event: Event) -> dict[str, Any] | None:
         """What the first handler that answers wants done."""
-        names = names_of(event)
         command = None
-        if self._has_commands and names[0] == "message":
+        if self._handlers.commands and event["post_type"] == "message":
             command = command_of(event, self.command_prefix)
-        for handler in self._handlers:
-            if not handler.is_for(names, command):
-                continue
+        for handler in self._handlers.of(name_of(event), command[0] if command else None):
             try:
-                result = handler(event, command)
+                result = handler.run(event, command)
                 if result is not None:
                     return operation_of(result, handler.name)
             except Exception as error:

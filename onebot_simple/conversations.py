@@ -21,6 +21,7 @@ IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 INSIST_SECONDS = 1.0  # in which the system may yet give a thread
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 QUEUE_WARNING = 1000
+STEP = 256  # each time the queue has grown by so many, whoever fills it gives way
 EVENTS_WAIT = "events wait for their turn. 排队的事件太多：是不是有处理函数太慢或卡住了？"
 
 Task = tuple[Callable[..., object], tuple[Any, ...]]
@@ -78,14 +79,12 @@ class _Worker(Thread):
     def run(self) -> None:
         self._owner._own.worker = self
         while (task := self._owner._next_task(self)) is not None:
-            self._do(*task)
-            del task  # an idle thread keeps no event alive
-
-    def _do(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        try:
-            function(*arguments)
-        except BaseException:  # a turn must be passed on whatever the job did
-            log.exception("a job failed. 处理时出错，机器人继续运行。")
+            function, arguments = task
+            try:
+                function(*arguments)
+            except BaseException:  # a turn must be passed on whatever the job did
+                log.exception("a job failed. 处理时出错，机器人继续运行。")
+            del task, function, arguments  # an idle thread keeps no event alive
 
 
 class Conversations:
@@ -120,7 +119,6 @@ class Conversations:
 
         False after the end.
         """
-        warning = 0
         with self._lock:
             if self._closed:
                 return False
@@ -130,15 +128,23 @@ class Conversations:
             else:
                 self._lines[key] = deque([(function, arguments)])
                 self._make_ready(key)
-            self._queued += 1
-            if self._queued >= self._warn_at:
-                warning = self._queued
-                self._warn_at *= 2
-        if warning:
-            log.warning("%d " + self._too_many, warning)
+            self._queued = queued = self._queued + 1
+            if queued == 1:
+                self._warn_at = QUEUE_WARNING
+        if queued >= self._warn_at:
+            self._warn(queued)
+        if queued % STEP == 0:  # what is handled while it is young costs less time and memory
+            time.sleep(1e-6)  # with 0, the others may not be awake before this thread goes on
         if not self._workers:
             self._insist()
         return True
+
+    def _warn(self, queued: int) -> None:
+        with self._lock:
+            if queued < self._warn_at:
+                return  # somebody else did
+            self._warn_at *= 2
+        log.warning("%d " + self._too_many, queued)
 
     def inside(self) -> bool:
         """Whether this thread is one of those that run the jobs."""
@@ -273,15 +279,14 @@ class Conversations:
         line = self._lines.get(key)
         if not line:
             self._lines.pop(key, None)
-            self._quiet.notify_all()
+            if self._draining:
+                self._quiet.notify_all()
             return None
         following = line.popleft()
         if isinstance(following, Waiter):
             following.go.release()
             return None
         self._queued -= 1
-        if self._queued == 0:
-            self._warn_at = QUEUE_WARNING
         return following
 
     def _next_task(self, worker: _Worker) -> Task | None:

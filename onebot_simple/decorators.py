@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, overload
 
 from .actions import Actions
-from .handlers import Handler, check_command_name, check_event_name
+from .handlers import Handler, Handlers, check_command_name, check_event_name
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,8 +28,7 @@ class Decorators(Actions):
 
     def __init__(self, command_prefix: str) -> None:
         self.command_prefix = command_prefix
-        self._handlers: list[Handler] = []
-        self._has_commands = False
+        self._handlers = Handlers()
         self._connect_handlers: list[Handler] = []
         self._disconnect_handlers: list[Handler] = []
 
@@ -129,8 +128,7 @@ class Decorators(Actions):
             check_command_name(name, self.command_prefix)
 
         def register(function: Function) -> Function:
-            self._handlers.append(Handler(function, ["message"], list(names)))
-            self._has_commands = True
+            self._handlers.add(Handler(function, ["message"], list(names)))
             return function
 
         return register
@@ -163,7 +161,11 @@ class Decorators(Actions):
 
     def _decorator(self, *names: str, to: list[Handler] | None = None) -> Decorator:
         def register(function: Function) -> Function:
-            (self._handlers if to is None else to).append(Handler(function, list(names)))
+            handler = Handler(function, list(names))
+            if to is None:
+                self._handlers.add(handler)
+            else:
+                to.append(handler)
             return function
 
         return register

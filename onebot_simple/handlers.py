@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Mapping
 from difflib import get_close_matches
-from itertools import dropwhile
 from typing import Any
 
 from . import segment
@@ -69,15 +68,43 @@ class Handler:
                 f"{self.name} must take {wanted}. 处理函数要写成 def {self.name}(event):"
             )
 
-    def __call__(self, event: Event, command: tuple[str, str] | None) -> Any:
+    def run(self, event: Event, command: tuple[str, str] | None) -> Any:
         if self.takes_args and command is not None:
             return self.function(event, command[1])
         return self.function(event)
 
-    def is_for(self, event_names: tuple[str, ...], command: tuple[str, str] | None) -> bool:
-        if self.commands is not None and (command is None or command[0] not in self.commands):
+    def is_for(self, event_name: str, word: str | None) -> bool:
+        """Whether it waits for such events; `word` is the command, None for what is none."""
+        if self.commands is not None and word not in self.commands:
             return False
-        return not self.names.isdisjoint(event_names)
+        return any(f"{event_name}.".startswith(f"{name}.") for name in self.names)
+
+
+class Handlers:
+    """The handlers in the order of their registration, and at hand for each kind of event."""
+
+    def __init__(self) -> None:
+        self._all: list[Handler] = []
+        self._found: dict[tuple[str, str | None], list[Handler]] = {}  # replaced by each add()
+        self.commands: set[str] = set()
+
+    def add(self, handler: Handler) -> None:
+        self.commands |= handler.commands or frozenset()
+        self._all.append(handler)
+        self._found = {}  # after that: who is looking now fills the one that is gone
+
+    def of(self, event_name: str, word: str | None) -> list[Handler]:
+        """Those that are for an event of that name and that command."""
+        if word not in self.commands:
+            word = None
+        found = self._found
+        try:
+            return found[event_name, word]
+        except KeyError:
+            concerned = [handler for handler in self._all if handler.is_for(event_name, word)]
+            if event_name in EVENT_NAMES:  # no peer can make us keep whatever it calls its events
+                found[event_name, word] = concerned
+            return concerned
 
 
 def _refuse_async(function: Callable[..., Any], name: str) -> None:
@@ -132,25 +159,28 @@ def check_command_name(name: str, prefix: str) -> None:
         )
 
 
-def names_of(event: Event) -> tuple[str, ...]:
-    """The names that an event answers to, from the general to the particular."""
-    post_type = event["post_type"]
+def name_of(event: Event) -> str:
+    """The most particular name that an event answers to, such as "notice.notify.poke"."""
+    post_type: str = event["post_type"]
     kind = event.get("message_type" if post_type == "message_sent" else f"{post_type}_type")
     if not isinstance(kind, str):
-        return (post_type,)
+        return post_type
     sub_type = event.get("sub_type")
     if not isinstance(sub_type, str) or not sub_type:
-        return (post_type, f"{post_type}.{kind}")
-    return (post_type, f"{post_type}.{kind}", f"{post_type}.{kind}.{sub_type}")
+        return f"{post_type}.{kind}"
+    return f"{post_type}.{kind}.{sub_type}"
 
 
 def command_of(event: Event, prefix: str) -> tuple[str, str] | None:
     """The first word without its prefix, and the rest of the text; None when it is no command."""
-    parts = segment.to_list(event)
-    segments = list(dropwhile(lambda part: _may_precede_command(part, event), parts))
-    if not segments or segments[0].get("type") != "text":
+    parts = iter(segment.to_list(event))
+    part = next((part for part in parts if not _may_precede_command(part, event)), None)
+    if part is None or part["type"] != "text":
         return None
-    text = segment.plain_text(segments).lstrip()
+    begins = part["data"].get("text")
+    if isinstance(begins, str) and not prefix.startswith(begins.lstrip()[: len(prefix)]):
+        return None  # as nearly always: found out without putting the whole text together
+    text = segment.plain_text([part, *parts]).lstrip()
     if not text.startswith(prefix) or text[len(prefix) :][:1].isspace():
         return None
     first, *rest = text[len(prefix) :].split(None, 1) or [""]
@@ -166,11 +196,11 @@ def _may_precede_command(part: dict[str, Any], event: Event) -> bool:
     return part.get("type") == "reply"
 
 
-def chat_of(event: Event) -> tuple[str, str]:
+def chat_of(event: Event) -> tuple[str, int | str]:
     """Which chat an event belongs to: ("group", id) or ("user", id)."""
-    in_group = event.get("message_type", "group") == "group"  # a temporary chat has a group_id too
-    if in_group and event.get("group_id"):
-        return "group", _plain(event["group_id"])
+    group_id = event.get("group_id")
+    if group_id and event.get("message_type", "group") == "group":  # a temporary chat has one, too
+        return "group", _plain(group_id)
     return "user", _plain(peer_of(event))
 
 
@@ -183,17 +213,23 @@ def peer_of(event: Event) -> Any:
 
 def conversation_of(event: Event) -> Hashable:
     """Events with the same key are handled one after another."""
-    return _plain(event.get("self_id")), event["post_type"], *chat_of(event)
+    return _plain(event.get("self_id")), event["post_type"], chat_of(event)
 
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    return _plain(event.get("self_id")), *chat_of(event), _plain(event.get("user_id"))
+    return _plain(event.get("self_id")), chat_of(event), _plain(event.get("user_id"))
 
 
-def _plain(value: object) -> str:
-    # numbers and strings mean the same id; whatever else a peer sends must not break a dict key
-    return str(value) if isinstance(value, (int, str, float)) else ""
+def _plain(value: object) -> int | str:
+    """An id as a part of a key; 123 and "123" are the same id."""
+    if type(value) is int:  # as it nearly always is
+        return value
+    number = id_of(value)
+    if number is not None:
+        return number
+    # whatever else a peer sends must not break a dict key
+    return str(value) if isinstance(value, (str, float)) else ""
 
 
 def id_of(value: object) -> int | None:
@@ -211,7 +247,7 @@ def event_line(event: Event) -> str:
         for key in ("group_id", "user_id", "target_id", "operator_id")
         if isinstance(event.get(key), (int, str)) and event[key]
     )
-    line = f"{names_of(event)[-1]} {chat}".rstrip()
+    line = f"{name_of(event)} {chat}".rstrip()
     if event["post_type"] in ("message", "message_sent"):
         sender = event.get("sender")
         name = sender.get("card") or sender.get("nickname") if isinstance(sender, dict) else None

@@ -374,6 +374,60 @@ def test_events_are_chosen_by_name(stage: Stage, name: str, event: dict[str, Any
     assert seen.wait(5)
 
 
+def test_a_handler_that_is_registered_while_events_come_is_asked_from_the_next_one_on(
+    stage: Stage,
+) -> None:
+    seen: list[int] = []
+
+    @stage.bot.on_group_message
+    def register(event: dict[str, Any]) -> None:
+        if not seen:
+            stage.bot.on_command("late")(lambda event: "late command")
+            stage.bot.on("message.group")(lambda event: "late handler")
+        seen.append(1)
+
+    stage.go()
+    stage.push(message("/late", group_id=30001))
+    wait_until(lambda: seen)
+    for number, said in enumerate(["hi", "/late", "/other"], 1):
+        stage.push(message(said, group_id=30001))
+        assert stage.api.said(number) == ("late command" if said == "/late" else "late handler")
+
+
+def test_handlers_of_many_kinds_keep_the_order_of_their_registration(stage: Stage) -> None:
+    ran: list[str] = []
+
+    def note(name: str) -> Callable[[dict[str, Any]], None]:
+        return lambda event: ran.append(name)
+
+    stage.bot.on("message.group.normal")(note("particular"))
+    stage.bot.on_command("a", "b")(note("command a or b"))
+    stage.bot.on_message(note("message"))
+    stage.bot.on_command("b")(note("command b"))
+    stage.bot.on("notice", "message.group", "message")(note("three names"))
+    stage.bot.on_private_message(note("private"))
+    stage.go()
+    for said, between in (("/a", []), ("/b", ["command b"]), ("c", None)):
+        ran.clear()
+        stage.push(message(said, group_id=30001))
+        wait_until(lambda: "three names" in ran)
+        commands = [] if between is None else ["command a or b"]
+        assert ran == ["particular", *commands, "message", *(between or []), "three names"]
+
+
+def test_events_of_unknown_names_reach_the_general_handlers_and_are_not_kept(
+    stage: Stage,
+) -> None:
+    seen: list[str] = []
+    stage.bot.on_group_message(lambda event: seen.append(event["sub_type"]))
+    stage.go()
+    names = [f"kind{number}" for number in range(20)]
+    for name in names:
+        stage.push(message("hi", group_id=30001, sub_type=name))
+    wait_until(lambda: sorted(seen) == sorted(names))
+    assert not any(name in str(stage.bot._handlers._found) for name in names)
+
+
 def test_decorators_return_the_function_unchanged() -> None:
     bot = WsClient("ws://127.0.0.1:1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -45,6 +46,42 @@ def test_conversations_run_side_by_side(conversations: Conversations) -> None:
         conversations.put(number, together.wait, 5)
     wait_until(lambda: not conversations._lines)
     assert not together.broken
+
+
+def test_jobs_that_many_threads_put_run_once_each_and_in_the_order_of_their_thread(
+    conversations: Conversations,
+) -> None:
+    interval = sys.getswitchinterval()
+    done: dict[tuple[int, int], list[int]] = {(a, b): [] for a in range(4) for b in range(5)}
+
+    def put(thread: int) -> None:
+        for number in range(2000):
+            key = number % 5
+            conversations.put(key, done[thread, key].append, number)
+
+    threads = [threading.Thread(target=put, args=(thread,)) for thread in range(4)]
+    sys.setswitchinterval(1e-6)  # as many chances as possible to be interrupted at a bad moment
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait_until(lambda: not conversations._lines, 20)
+    finally:
+        sys.setswitchinterval(interval)
+    for (_, key), numbers in done.items():
+        assert numbers == list(range(key, 2000, 5))
+    assert conversations.queued == 0
+
+
+def test_who_puts_jobs_does_not_run_far_ahead_of_those_that_do_them(
+    conversations: Conversations,
+) -> None:
+    waiting: list[int] = []
+    for _ in range(20_000):
+        conversations.put("a", lambda: waiting.append(conversations.queued))
+    wait_until(lambda: len(waiting) == 20_000)
+    assert sorted(waiting)[10_000] < 4 * module.STEP
 
 
 def test_a_job_that_raises_passes_its_turn_on(
@@ -241,6 +278,21 @@ def test_the_end_frees_waiters_drops_the_rest_and_leaves_no_thread() -> None:
     assert conversations.put("a", done.set)
     assert done.wait(5)
     conversations.end(1)
+
+
+def test_the_end_waits_no_longer_than_the_jobs_take() -> None:
+    conversations = Conversations()
+    ending, done = threading.Event(), threading.Event()
+    conversations.put("a", ending.wait, 10)
+    conversations.put("a", done.set)
+    wait_until(lambda: conversations.queued == 1)
+    stop = threading.Thread(target=conversations.end, args=(20,))
+    stop.start()
+    wait_until(lambda: conversations._draining)
+    ending.set()
+    stop.join(5)
+    assert not stop.is_alive()
+    assert done.is_set()
 
 
 def test_a_thread_that_sees_the_end_too_late_takes_nothing_after_it() -> None:

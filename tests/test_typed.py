@@ -15,7 +15,7 @@ from typing_extensions import NotRequired, is_typeddict
 
 from onebot_simple import HttpClient, WsClient, typed
 from onebot_simple.actions import Actions
-from onebot_simple.handlers import EVENT_NAMES, names_of
+from onebot_simple.handlers import EVENT_NAMES, name_of
 from onebot_simple.simulator import Simulator
 from onebot_simple.simulator.registry import ACTIONS
 
@@ -167,10 +167,10 @@ def test_events_are_what_their_types_say(message_format: str) -> None:
         bot.on("message", "message_sent", "notice", "request", "meta_event")(came.append)
         with bot:
             everything_that_happens(qq, bot)
-            wait_until(lambda: {names_of(event)[-1] for event in came} >= EVENTS_OF_THE_SIMULATOR)
-    assert {names_of(event)[-1] for event in came} == EVENTS_OF_THE_SIMULATOR
+            wait_until(lambda: {name_of(event) for event in came} >= EVENTS_OF_THE_SIMULATOR)
+    assert {name_of(event) for event in came} == EVENTS_OF_THE_SIMULATOR
     for event in came:
-        name = names_of(event)[-1]
+        name = name_of(event)
         assert problems(event, TYPE_FOR[name], name) == []
 
 
