@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from threading import Thread
 from typing import Any
 
 from flask import Flask, Response, request, signals
@@ -82,7 +81,6 @@ class EventServer(Bot):
         self._local_only = False
         self._closing = Flag()
         self._server: HttpFront | None = None
-        self._acceptor: Thread | None = None
         self.app = Flask(__name__, static_folder=None)
         self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
         self.app.add_url_rule(
@@ -169,17 +167,17 @@ class EventServer(Bot):
 
     def _refusal(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes] | None:
         """Why this may not come in; None when it may."""
-        host = header("Host", "localhost")
+        host = header("host", "localhost")
         if self._local_only and not names_this_machine(host):
             self._complain("an event for another host", host, FOREIGN_HOST)
             return _words(403, f"the Host must be 127.0.0.1 or localhost. {FOREIGN_HOST}")
-        if not _JSON_TYPE.match(header("Content-Type", "")):
+        if not _JSON_TYPE.match(header("content-type", "")):
             return _words(
                 415, "events come as application/json. Content-Type 要是 application/json。"
             )
         if not self._secret:
             return None
-        given = header("X-Signature", "")
+        given = header("x-signature", "")
         wanted = "sha1=" + hmac.digest(self._secret, body, "sha1").hex()
         if not given:
             self._complain("an event without signature", sender, SAME_SECRET)
@@ -217,12 +215,9 @@ class EventServer(Bot):
             )
         with sock:
             server = HttpFront(sock, self.app, self._at_once, self._complain)
-        acceptor = Thread(
-            target=server.serve_forever, args=(0.05,), name="onebot_simple server", daemon=True
-        )
-        acceptor.start()
-        with self._state:  # stop() finds both, or none
-            self._server, self._acceptor = server, acceptor
+        with self._state:  # guards it against stop()
+            self._server = server
+        server.start()
         log.info("listening on %s. 等待 OneBot 推送事件。", self.url)
 
     def _close(self) -> None:
@@ -230,13 +225,9 @@ class EventServer(Bot):
         if self.api is not None:
             self.api._abandon(self._conversations.threads)
         with self._state:
-            server, acceptor = self._server, self._acceptor
-            self._server = self._acceptor = None
-        if server is not None and acceptor is not None:
-            server.shutdown()
-            server.server_close()
-            server.hang_up(1)
-            acceptor.join(1)
+            server, self._server = self._server, None
+        if server is not None:
+            server.close(1)
         self._local_only = False
 
 

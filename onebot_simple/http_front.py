@@ -12,15 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPMessage
-from socket import SHUT_RDWR, socket
-from threading import Lock
+from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, create_connection, socket
+from threading import Lock, Thread, current_thread
 from typing import Any
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
-
-from .conversations import Conversations
 
 log = logging.getLogger("onebot_simple")
 
@@ -30,13 +27,14 @@ PIECE = 64 * 1024
 IDLE_SECONDS = 60  # in which the next request must begin, and its head be complete
 BODY_SECONDS = 120  # in which a body must be complete
 MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
-CONNECTIONS_WAIT = "connections wait for a thread. 连接太多，线程不够用：是谁在连？"
+SPARE_THREADS = 8  # that may wait for a connection at the same time
 PAUSE_SECONDS = 0.2  # when no file can be opened
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 MAX_LINE = 64 * 1024  # of the head of a request
 MAX_HEADERS = 100
 NO_REQUEST = "what is no HTTP request"
 
-Header = Callable[[str, str], str]  # the value of a header, or what stands for none
+Header = Callable[[str, str], str]  # the value of a header (in small letters), or a default
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 # method, path, headers, body, address of the sender; None: the application is to answer
 Shortcut = Callable[[str, str, Header, bytes, str], Answer | None]
@@ -45,28 +43,29 @@ _Response = tuple[Iterable[bytes], str, Iterable[tuple[str, str]]]
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])\r?\n")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
 _CHUNK_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}[ \t]*(;[^\n]*)?\r?\n")
-_ONLY_ONCE = ("Host", "Content-Length")
+_ONLY_ONCE = ("host", "content-length")
 
 
 class _Requests(WSGIRequestHandler):
     """One connection: HTTP/1.1 with keep-alive, each body read whole before it is looked at."""
 
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
-    rbufsize = 0
-    wbufsize = -1
     server: HttpFront
 
     def setup(self) -> None:
-        super().setup()
-        self.rfile.close()
-        self._input = _Input(self.connection)
-        self.rfile = io.BufferedReader(self._input, PIECE)
+        self.connection: socket = self.request
+        self.connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
+        self._wire = _Wire(self.connection)
+        self.rfile = io.BufferedReader(self._wire, PIECE)
+        self.wfile = self._wire  # type: ignore[assignment]
 
     def handle_one_request(self) -> None:
-        self._input.end_after(IDLE_SECONDS)
-        super().handle_one_request()
+        self._wire.end_after(IDLE_SECONDS)
+        self.raw_requestline = self.rfile.readline(MAX_LINE)
+        if self.raw_requestline and self.parse_request():
+            self.run_wsgi()
+        else:
+            self.close_connection = True
 
     def parse_request(self) -> bool:
         """Strict: a head that a proxy in front could read differently is refused.
@@ -80,45 +79,47 @@ class _Requests(WSGIRequestHandler):
             self.server._complain(NO_REQUEST, self.raw_requestline.split(b"?")[0])  # no token
             self.send_error(400, "not the head of a request")
             return False
-        self.headers = headers
+        self.headers = headers  # type: ignore[assignment]
         self.command, target, version = (part.decode() for part in start.groups())
         self.path = re.sub("^/+", "/", target)
-        connection = headers.get("Connection", "").lower()
+        connection = headers.get("connection", "").lower()
         self.close_connection = (
             connection != "keep-alive" if version < "1.1" else connection == "close"
         )
-        expected = headers.get("Expect", "").lower() == "100-continue"
+        expected = headers.get("expect", "").lower() == "100-continue"
         return self.handle_expect_100() if expected else True
 
-    def _headers(self) -> HTTPMessage | None:
+    def _headers(self) -> dict[str, str] | None:
         """The lines up to the empty one; None when one of them is no header, or they are many."""
-        headers = HTTPMessage()
-        while (line := self.rfile.readline(MAX_LINE)) not in (b"\r\n", b"\n"):
+        headers: dict[str, str] = {}
+        for _ in range(MAX_HEADERS + 1):
+            line = self.rfile.readline(MAX_LINE)
+            if line in (b"\r\n", b"\n"):
+                return headers
             header = _HEADER.fullmatch(line)
-            if header is None or len(headers) == MAX_HEADERS:
+            if header is None:
                 return None
-            headers[header[1].decode()] = header[2].decode("latin-1").strip(" \t")
-        return headers
-
-    def handle_expect_100(self) -> bool:
-        super().handle_expect_100()
-        self.wfile.flush()
-        return True
+            name, value = header[1].decode().lower(), header[2].decode("latin-1").strip(" \t")
+            if name in headers:
+                if name in _ONLY_ONCE:  # a proxy in front may have read the other one
+                    return None
+                value = f"{headers[name]},{value}"
+            headers[name] = value
+        return None
 
     def run_wsgi(self) -> None:
-        self._input.end_after(BODY_SECONDS)
+        self._wire.end_after(BODY_SECONDS)
         try:
             body = self._body()
-            environ = self.make_environ()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
-        except (ValueError, OSError):  # a length or a chunk that is none, an unusable target
+        except (ValueError, OSError):  # a length or a chunk that is none
             self.send_error(400)
             return
         try:
-            answer = self._at_once(body) or self._from_application(environ, body)
-        except Exception:  # whatever it is, who sent the request and who runs the bot must know
+            answer = self._at_once(body) or self._from_application(body)
+        except BaseException:  # whatever it is, who sent the request and who runs the bot must know
             log.exception("a request failed. 处理请求时出错，服务器继续运行。")
             self.send_error(500)
         else:
@@ -135,7 +136,11 @@ class _Requests(WSGIRequestHandler):
         status, headers, content = answer
         return [content], f"{status} {HTTPStatus(status).phrase}", headers
 
-    def _from_application(self, environ: dict[str, Any], body: bytes) -> _Response:
+    def _from_application(self, body: bytes) -> _Response:
+        try:
+            environ = self.make_environ()
+        except ValueError:  # an unusable target
+            return [], "400 Bad Request", []
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
@@ -143,10 +148,8 @@ class _Requests(WSGIRequestHandler):
 
     def _body(self) -> bytes:
         """The whole body; of one that is too large a little more than what is allowed."""
-        length = self.headers.get("Content-Length", "")
-        encoding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip(" \t").lower()
-        if any(len(self.headers.get_all(name, [])) > 1 for name in _ONLY_ONCE):
-            raise ValueError("a proxy in front may read it differently")
+        length = self.headers.get("content-length", "")
+        encoding = self.headers.get("transfer-encoding", "").lower()
         if encoding not in ("", "chunked") or (encoding and length):
             raise ValueError("two lengths, or none")
         if length and not (length.isascii() and length.isdecimal()):
@@ -183,20 +186,19 @@ class _Requests(WSGIRequestHandler):
     def _respond(
         self, pieces: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]
     ) -> None:
-        code, _, phrase = status.partition(" ")
-        if code not in ("204", "304") and not any(
-            n.lower() == "content-length" for n, _ in headers
+        """Head and body in one piece: each that is sent costs the other side a wake-up."""
+        lines = [f"HTTP/1.1 {status}", f"Date: {self.date_time_string()}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if not status.startswith(("204", "304")) and not any(
+            name.lower() == "content-length" for name, _ in headers
         ):
             self.close_connection = True  # nothing else would tell where the answer ends
-        self.connection.settimeout(IDLE_SECONDS)
-        self.send_response(int(code), phrase)
-        for name, value in headers:
-            self.send_header(name, value)
+        if not self.server.keep_ready():
+            self.close_connection = True  # others wait for this thread
         if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.writelines(pieces)
+            lines.append("Connection: close")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.wfile.write(head if self.command == "HEAD" else b"".join([head, *pieces]))
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
         pass  # an event is logged when it is handled
@@ -205,8 +207,8 @@ class _Requests(WSGIRequestHandler):
         log.debug("%s: " + format, self.client_address[0], *args)
 
 
-class _Input(io.RawIOBase):
-    """What arrives on a socket until a given moment; who only drips must not hold a thread."""
+class _Wire(io.RawIOBase):
+    """A socket that is read until a given moment; who only drips must not hold a thread."""
 
     def __init__(self, sock: socket) -> None:
         self._socket = sock
@@ -225,11 +227,20 @@ class _Input(io.RawIOBase):
         self._socket.settimeout(left)
         return self._socket.recv_into(buffer)
 
+    def write(self, data: Any) -> int:
+        self._socket.settimeout(IDLE_SECONDS)
+        self._socket.sendall(data)
+        return len(data)
 
-class HttpFront(ThreadedWSGIServer):
-    """werkzeug's server with a thread per connection, which knows its connections."""
 
-    daemon_threads = True
+class HttpFront(BaseWSGIServer):
+    """werkzeug's server, with threads that serve the connections which they have accepted.
+
+    To hand a connection to another thread would cost each event a wake-up. Instead, who has
+    accepted one sees to it that somebody else accepts the next, before it serves its own.
+    """
+
+    multithread = True
 
     def __init__(
         self,
@@ -242,41 +253,95 @@ class HttpFront(ThreadedWSGIServer):
         super().__init__(host, port, app, _Requests, fd=sock.fileno())
         self.shortcut = shortcut
         self._complain = complain
-        # each with one long job
-        self._workers = Conversations("onebot_simple connection", CONNECTIONS_WAIT)
-        self._lock = Lock()  # guards the connections
+        self._lock = Lock()  # guards everything below
         self._connections: set[socket] = set()
+        self._threads: set[Thread] = set()
+        self._ready = 0  # how many of them wait for a connection
+        self._closing = False
 
-    def get_request(self) -> Any:
-        try:
-            return super().get_request()
-        except OSError:
-            time.sleep(PAUSE_SECONDS)  # too many files are open: until somebody hangs up
-            raise
-
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def start(self) -> None:
         with self._lock:
-            if len(self._connections) >= MAX_CONNECTIONS:
-                self._complain("a connection", f"{len(self._connections)} are open already")
-                raise ConnectionRefusedError
-            self._connections.add(request)
-        self._workers.put(request, self.process_request_thread, request, client_address)
+            self._start_thread()
 
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
+    def _start_thread(self) -> None:
+        thread = Thread(target=self._serve, name="onebot_simple connection", daemon=True)
+        thread.start()
+        self._threads.add(thread)
+        self._ready += 1
 
-    def hang_up(self, seconds: float) -> None:
-        """End all connections, waiting for their threads at most `seconds`."""
+    def keep_ready(self) -> bool:
+        """See to it that a thread waits for the next connection; False when there is none."""
         with self._lock:
-            connections = list(self._connections)
+            if not self._ready and not self._closing:
+                try:
+                    self._start_thread()
+                except RuntimeError as error:
+                    log.error("%s: connections wait for a thread. 线程太多，连接先排队。", error)
+                    return False
+            return True
+
+    def _serve(self) -> None:
+        while (accepted := self._accept()) is not None:
+            connection, address = accepted
+            self.keep_ready()
+            try:
+                _Requests(connection, address, self)
+            except BaseException:  # this thread is needed, whatever became of the connection
+                log.debug("a connection from %s failed", address, exc_info=True)
+            connection.close()
+            if not self._comes_back(connection):
+                break
+
+    def _accept(self) -> tuple[socket, Any] | None:
+        """The next connection; None at the end."""
+        while not self._closing:
+            try:
+                connection, address = self.socket.accept()
+            except OSError:
+                time.sleep(PAUSE_SECONDS)  # too many files are open: until somebody hangs up
+                continue
+            with self._lock:
+                number = len(self._connections)
+                if number < MAX_CONNECTIONS and not self._closing:
+                    self._connections.add(connection)
+                    self._ready -= 1
+                    return connection, address
+            connection.close()
+            if not self._closing:
+                self._complain("a connection", f"{number} are open already")
+        with self._lock:
+            self._ready -= 1
+        return None
+
+    def _comes_back(self, connection: socket) -> bool:
+        """Whether this thread, which has served the connection, shall wait for another one."""
+        with self._lock:
+            self._connections.discard(connection)
+            if self._closing or self._ready >= SPARE_THREADS:
+                self._threads.discard(current_thread())
+                return False
+            self._ready += 1
+            return True
+
+    def close(self, seconds: float) -> None:
+        """End the connections and the threads, waiting for them at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            self._closing = True
+            connections, threads = list(self._connections), self._threads - {current_thread()}
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(SHUT_RDWR)
-        self._workers.end(seconds)
-        for connection in connections:
-            connection.close()  # one that still waited for a thread
+        while self._ready and time.monotonic() < deadline:
+            self._end_accept()
+        self.server_close()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("a connection from %s failed", client_address, exc_info=True)
+    def _end_accept(self) -> None:
+        """What ends accept() on every system is a connection."""
+        host, port = self.socket.getsockname()[:2]
+        for _ in range(self._ready):
+            with suppress(OSError):
+                create_connection((LOOPBACK_OF.get(host, host), port), PAUSE_SECONDS).close()
+        time.sleep(0.001)

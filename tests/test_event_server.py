@@ -7,6 +7,7 @@ import io
 import json
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 from flask import Flask, request_started
 
-from onebot_simple import EventServer, HttpClient, NetworkError, conversations, http_front
+from onebot_simple import EventServer, HttpClient, NetworkError, http_front
 from onebot_simple import event_server as module
+from onebot_simple.addresses import listen
 from onebot_simple.bot import Bot
 
 from .peers import Api, HttpApi, Poster, message, wait_until
@@ -244,6 +246,15 @@ def test_an_error_on_the_way_of_an_event_is_500_and_in_the_log(
     assert post(server, message())[0] == 500
     assert "AttributeError" in caplog.text
     monkeypatch.undo()
+    assert post(server, message())[0] == 200
+
+
+def test_a_view_that_exits_is_500_and_the_server_lives_on(
+    server: EventServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.app.add_url_rule("/exit", "exit", sys.exit)
+    assert get(server, "/exit")[0] == 500
+    assert "SystemExit" in caplog.text
     assert post(server, message())[0] == 200
 
 
@@ -507,29 +518,83 @@ def without_new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_connection_for_which_there_is_no_thread_waits_for_one(
+def test_connections_share_the_thread_that_there_is_when_no_other_can_be_had(
     server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with ExitStack() as stack:
-        with without_new_threads(monkeypatch):
-            waiting = stack.enter_context(raw(server))
-            waiting.sendall(with_length(EVENT))
-            wait_until(lambda: "waiting for a thread" in caplog.text)
-        assert post(server, message())[0] == 200
-        assert answer_on(waiting)[0] == 200
-    wait_until(lambda: server._server and not server._server._connections)
+    with without_new_threads(monkeypatch), raw(server) as first, raw(server) as second:
+        for connection in (second, first):
+            connection.sendall(with_length(EVENT))
+        assert answer_on(first)[0] == 200
+        assert answer_on(second)[0] == 200
+        assert first.recv(10) == b""
+    assert "connections wait for a thread" in caplog.text
+    with raw(server) as connection:
+        for _ in range(2):
+            connection.sendall(with_length(EVENT))
+            assert answer_on(connection)[0] == 200
 
 
 def test_a_connection_that_waits_for_a_thread_is_closed_at_the_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(conversations, "INSIST_SECONDS", 0.05)
     server = EventServer(port=0)
     server.start()
-    with without_new_threads(monkeypatch), raw(server) as waiting:
-        wait_until(lambda: "waiting for a thread" in caplog.text)
+    with without_new_threads(monkeypatch), raw(server) as first, raw(server) as waiting:
+        wait_until(lambda: "wait for a thread" in caplog.text)
         server.stop()
-        assert waiting.recv(10) == b""
+        assert first.recv(10) == b""
+        with suppress(ConnectionError):
+            assert waiting.recv(10) == b""
+
+
+def test_a_server_without_any_thread_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = EventServer(port=0)
+    with without_new_threads(monkeypatch), pytest.raises(RuntimeError, match="new thread"):
+        server.start()
+    with pytest.raises(ConnectionError), raw(server):
+        pass
+
+
+def connection_threads() -> int:
+    return sum("connection" in thread.name for thread in threading.enumerate())
+
+
+def test_after_a_rush_of_connections_only_some_threads_stay() -> None:
+    with EventServer(port=0) as server:
+        with ExitStack() as stack:
+            many = [stack.enter_context(raw(server)) for _ in range(40)]
+            for one in many:
+                one.sendall(with_length(EVENT))
+            assert {answer_on(one) for one in many} == {(204, b"")}
+            assert connection_threads() >= 40
+        wait_until(lambda: connection_threads() <= http_front.SPARE_THREADS)
+        assert post(server, message())[0] == 204
+    assert connection_threads() == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+def test_threads_that_wait_for_a_connection_end_with_the_server(host: str) -> None:
+    try:
+        listen(host, 0, 1).close()
+    except NetworkError:
+        pytest.skip("this machine has no IPv6")
+    server = EventServer(host, 0, secret="x")
+    server.start()
+    assert connection_threads() == 1
+    began = time.monotonic()
+    server.stop()
+    assert connection_threads() == 0
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_view_may_stop_the_server() -> None:
+    with EventServer(port=0) as server:
+        server.app.add_url_rule("/stop", "stop", lambda: server.stop() or "")
+        began = time.monotonic()
+        with suppress(ConnectionError):
+            get(server, "/stop")
+        assert server._stopped.wait(2)
+        assert time.monotonic() - began < 2
 
 
 def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(server: EventServer) -> None:
@@ -600,20 +665,6 @@ def test_connections_one_after_another_share_threads(server: EventServer) -> Non
     for _ in range(40):
         assert post(server, message())[0] == 200
     assert 1 <= len(threads) < 20
-
-
-def test_connections_that_wait_for_a_thread_are_warned_of_as_such(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def no_more(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(conversations, "QUEUE_WARNING", 1)
-    with EventServer(port=0) as server, monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_more)
-        with raw(server):
-            wait_until(lambda: "wait for" in caplog.text)
-    assert "1 connections wait for a thread" in caplog.text
 
 
 def test_wrong_arguments_are_refused_at_once() -> None:
