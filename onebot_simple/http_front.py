@@ -285,10 +285,10 @@ class HttpFront(BaseWSGIServer):
             connection, address = accepted
             self.keep_ready()
             try:
-                _Requests(connection, address, self)
+                with connection:
+                    _Requests(connection, address, self)
             except BaseException:  # this thread is needed, whatever became of the connection
                 log.debug("a connection from %s failed", address, exc_info=True)
-            connection.close()
             if not self._comes_back(connection):
                 break
 
@@ -306,9 +306,9 @@ class HttpFront(BaseWSGIServer):
                     self._connections.add(connection)
                     self._ready -= 1
                     return connection, address
-            connection.close()
             if not self._closing:
                 self._complain("a connection", f"{number} are open already")
+            connection.close()
         with self._lock:
             self._ready -= 1
         return None
