@@ -1,18 +1,29 @@
-"""websocket-client 的 WebSocket，但收得更快，并且有大小限制。
+"""websocket-client 的 WebSocket，但收发都更快，并且有大小限制。
 
-The WebSocket of websocket-client, with a receive that costs less and has a limit.
+The WebSocket of websocket-client, with a receive that costs less and has a limit, and a send that
+costs less.
 """
 
 from __future__ import annotations
 
+import os
+from socket import socket
+from sys import byteorder
 from typing import Any
 
-from websocket import ABNF, WebSocket, WebSocketProtocolException, recv
+from websocket import (
+    ABNF,
+    WebSocket,
+    WebSocketConnectionClosedException,
+    WebSocketProtocolException,
+    WebSocketTimeoutException,
+)
 
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 CHUNK = 128 * 1024  # a hundred events or so: each receive may let another thread go first
 FINAL = MASKED = 0x80  # bits of the first and the second byte of a frame
 CONTROL = 0x08
+WHOLE_MESSAGES = (FINAL | ABNF.OPCODE_TEXT, FINAL | ABNF.OPCODE_BINARY)  # first bytes
 
 
 class LeanWebSocket(WebSocket):
@@ -26,7 +37,33 @@ class LeanWebSocket(WebSocket):
         self._arrived = bytearray()  # kept when a timeout comes in the middle of a frame
         self._message_size = 0  # of the fragments so far
 
+    def send(self, payload: str | bytes, opcode: int = ABNF.OPCODE_TEXT) -> int:
+        """Send one frame; the others that send wait meanwhile."""
+        frame = _masked(opcode, payload.encode() if isinstance(payload, str) else payload)
+        left = memoryview(frame)
+        with self.lock:
+            while left:
+                left = left[self._open_socket().send(left) :]
+        return len(frame)
+
+    def recv_data(self, control_frame: bool = False) -> tuple[int, Any]:
+        """The opcode and the data of the next message; what comes in one frame has a short way."""
+        self._receive(2)
+        if self._arrived[0] in WHOLE_MESSAGES and not self.cont_frame.recving_frames:
+            first, data = self._next_frame()
+            return first & 0x0F, data
+        whole: tuple[int, Any] = super().recv_data(control_frame)
+        return whole
+
     def recv_frame(self) -> ABNF:
+        first, data = self._next_frame()
+        opcode = first & 0x0F
+        frame = ABNF(first >> 7, first & 0x40, first & 0x20, first & 0x10, opcode, 0, data)
+        frame.validate(skip_utf8_validation=True)
+        return frame
+
+    def _next_frame(self) -> tuple[int, Any]:
+        """The first byte of a frame, and its data."""
         arrived = self._arrived
         self._receive(2)
         first, second = arrived[0], arrived[1]
@@ -35,24 +72,45 @@ class LeanWebSocket(WebSocket):
             start = 4 if length == 126 else 10
             self._receive(start)
             length = int.from_bytes(arrived[2:start], "big")
-        opcode, end = first & 0x0F, start + length
-        before = self._message_size if opcode == ABNF.OPCODE_CONT else 0
+        end = start + length
+        before = self._message_size if first & 0x0F == ABNF.OPCODE_CONT else 0
         _refuse_invalid(first, second, length, before)  # before a byte of it is kept
-        if len(arrived) < end:
-            self._receive(end)
+        self._receive(end)
         data: Any = arrived[start:end]  # a bytearray, to which fragments are added in place
         del arrived[:end]
-        if opcode & CONTROL:
-            data = bytes(data)
-        else:
-            self._message_size = before + length
-        frame = ABNF(first >> 7, first & 0x40, first & 0x20, first & 0x10, opcode, 0, data)
-        frame.validate(skip_utf8_validation=True)
-        return frame
+        if first & CONTROL:
+            return first, bytes(data)
+        self._message_size = before + length
+        return first, data
 
     def _receive(self, size: int) -> None:
         while len(self._arrived) < size:
-            self._arrived += recv(self.sock, CHUNK)  # type: ignore[arg-type]  # None: it raises
+            try:
+                data = self._open_socket().recv(CHUNK)
+            except TimeoutError as error:
+                raise WebSocketTimeoutException("nothing came in time") from error
+            if not data:
+                raise WebSocketConnectionClosedException("the other side closed it")
+            self._arrived += data
+
+    def _open_socket(self) -> socket:
+        if self.sock is None:
+            raise WebSocketConnectionClosedException("it is closed already")
+        return self.sock
+
+
+def _masked(opcode: int, data: bytes) -> bytes:
+    """The only frame of a message, as a client sends it: section 5.2 of RFC 6455."""
+    size = len(data)
+    if size < 126:
+        head = bytes((FINAL | opcode, MASKED | size))
+    elif size < 65536:
+        head = bytes((FINAL | opcode, MASKED | 126)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((FINAL | opcode, MASKED | 127)) + size.to_bytes(8, "big")
+    key = os.urandom(4)
+    pattern = int.from_bytes((key * (size // 4 + 1))[:size], byteorder)
+    return head + key + (int.from_bytes(data, byteorder) ^ pattern).to_bytes(size, byteorder)
 
 
 def _refuse_invalid(first: int, second: int, length: int, before: int) -> None:

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
-from json import dumps
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -115,7 +114,7 @@ class _Call:
         self._echo = str(next(_echoes))
         self._answers: Answers = SimpleQueue()
         self._text = '{"action":%s,"params":%s,"echo":"%s"}' % (  # noqa: UP031 (braces)
-            dumps(action),
+            to_json(action, action),
             to_json(action, params),
             self._echo,
         )

@@ -933,6 +933,25 @@ def test_stats_count_what_happened(calling_stage: Stage) -> None:
     assert (stats["failures"], stats["reconnects"], stats["queued"]) == (1, 0, 0)
 
 
+def test_events_are_counted_rightly_while_they_come_from_many_sides_and_somebody_looks() -> None:
+    bot = EventServer(port=0)
+    bot.on_message(lambda event: None)
+
+    def send() -> None:
+        for _ in range(500):
+            bot.handle(message())
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    seen = [bot.stats["events"] for _ in range(1000)]
+    for sender in senders:
+        sender.join()
+    assert seen == sorted(seen)
+    assert [bot.stats["events"] for _ in range(3)] == [2000, 2000, 2000]
+    bot._conversations.end(1)
+
+
 @pytest.mark.parametrize("kind", [EventServer, WsServer])
 def test_an_ipv6_address_has_its_brackets_in_the_url(kind: type[EventServer | WsServer]) -> None:
     if not socket.has_ipv6:

@@ -1,15 +1,23 @@
-"""The receive of LeanWebSocket: frames that come in pieces, in heaps, and as no server may send."""
+"""LeanWebSocket: frames that come in pieces, in heaps, and as no server may send; and its own."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
-from websocket import ABNF, WebSocketProtocolException, WebSocketTimeoutException
+from websocket import (
+    ABNF,
+    WebSocketConnectionClosedException,
+    WebSocketProtocolException,
+    WebSocketTimeoutException,
+)
 
 from onebot_simple import lean_websocket as module
 from onebot_simple.lean_websocket import LeanWebSocket
+
+from .benchmarks.frames import frames
 
 
 @pytest.fixture
@@ -93,6 +101,14 @@ def test_control_frames_between_fragments_are_answered_and_break_nothing(pair: P
     assert websocket.recv_data() == (ABNF.OPCODE_CLOSE, b"\x03\xe8bye")
 
 
+def test_a_message_that_begins_inside_another_is_refused(pair: Pair) -> None:
+    websocket, theirs = pair
+    theirs.sendall(frame(0x01, b"a") + frame(PONG) + frame(TEXT, b"b"))
+    assert websocket.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"")
+    with pytest.raises(WebSocketProtocolException):
+        websocket.recv_data()
+
+
 @pytest.mark.parametrize(
     "wire",
     [
@@ -128,3 +144,49 @@ def test_fragments_together_are_no_longer_than_one_frame_may_be(
     theirs.sendall(frame(0x01, bytes(400)) + frame(0x00, bytes(400)) + frame(0x00, bytes(201)))
     with pytest.raises(WebSocketProtocolException, match="more than 1000 bytes"):
         websocket.recv_data()
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 5_000_000])
+def test_what_is_sent_arrives_whole_however_slowly_it_is_taken(pair: Pair, size: int) -> None:
+    websocket, theirs = pair
+    data = bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+    sender = threading.Thread(target=websocket.send, args=(data, ABNF.OPCODE_BINARY))
+    sender.start()
+    assert next(frames(theirs)) == (ABNF.OPCODE_BINARY, data)
+    sender.join()
+
+
+def test_frames_of_threads_that_send_at_once_are_not_mixed(pair: Pair) -> None:
+    websocket, theirs = pair
+    texts = [str(number) * 300_000 for number in range(8)]
+    senders = [
+        threading.Thread(target=lambda text=text: [websocket.send(text) for _ in range(5)])
+        for text in texts
+    ]
+    for sender in senders:
+        sender.start()
+    arriving = frames(theirs)
+    came = [next(arriving)[1].decode() for _ in range(5 * len(texts))]
+    for sender in senders:
+        sender.join()
+    assert sorted(came) == sorted(texts * 5)
+
+
+def test_each_frame_is_masked_with_a_key_of_its_own(pair: Pair) -> None:
+    websocket, theirs = pair
+    for _ in range(20):
+        websocket.send("same")
+    wire = theirs.recv(1000)
+    assert len({wire[start + 2 : start + 6] for start in range(0, len(wire), 10)}) == 20
+    assert b"same" not in wire
+
+
+def test_a_connection_that_is_over_can_neither_be_read_nor_written(pair: Pair) -> None:
+    websocket, theirs = pair
+    theirs.close()
+    with pytest.raises(WebSocketConnectionClosedException):
+        websocket.recv_data()
+    websocket.shutdown()  # type: ignore[no-untyped-call]
+    for use in (websocket.recv_data, lambda: websocket.send("too late")):
+        with pytest.raises(WebSocketConnectionClosedException):
+            use()
