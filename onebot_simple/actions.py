@@ -56,11 +56,14 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
     """The JSON object that came over the wire; ValueError when it is none."""
     try:
         text = data if isinstance(data, str) else data.decode()
-        content = _decoder.decode(text.removeprefix("\ufeff"))
+        text = text.strip("\ufeff \t\r\n")  # a byte order mark, and what JSON takes for white space
+        content, end = _decoder.raw_decode(text)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if end < len(text):
+        raise ValueError(f"JSON, and more behind it from character {end} on")
     if not isinstance(content, dict):
         raise ValueError("JSON, but not an object")
     return content

@@ -119,7 +119,8 @@ class Conversations:
 
         False after the end.
         """
-        with self._lock:
+        self._lock.acquire()  # with try and finally it costs half of what `with` does
+        try:
             if self._closed:
                 return False
             line = self._lines.get(key)
@@ -131,6 +132,8 @@ class Conversations:
             self._queued = queued = self._queued + 1
             if queued == 1:
                 self._warn_at = QUEUE_WARNING
+        finally:
+            self._lock.release()
         if queued >= self._warn_at:
             self._warn(queued)
         if queued % STEP == 0:  # what is handled while it is young costs less time and memory
@@ -292,7 +295,8 @@ class Conversations:
     def _next_task(self, worker: _Worker) -> Task | None:
         """What the worker is to do next, after a wait perhaps; None when it is to end."""
         while True:
-            with self._lock:
+            self._lock.acquire()  # as in put()
+            try:
                 task = self._pass_turn(worker.key) if worker.key is not None else None
                 while task is None and self._ready:
                     worker.key = self._ready.popleft()
@@ -307,6 +311,8 @@ class Conversations:
                     self._workers.discard(worker)
                     return None
                 self._idle.append(worker)
+            finally:
+                self._lock.release()
             if not worker.called.acquire(timeout=IDLE_SECONDS) and self._retire(worker):
                 return None
 

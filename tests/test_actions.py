@@ -232,6 +232,10 @@ def test_what_is_nested_too_deeply_is_refused_with_its_name() -> None:
         "[]",
         "5",
         "null",
+        "",
+        "{} {}",
+        '{"a":1}\n,',
+        "\u3000{}",
         b'{"a":1}'.decode().encode("utf-16"),
         '{"a": NaN}',
         '{"a": -Infinity}',
@@ -248,6 +252,7 @@ def test_what_is_no_json_object_is_a_value_error(data: str | bytes) -> None:
 def test_json_objects_are_read() -> None:
     assert from_json('{"a": "\\ud800"}') == {"a": "\ud800"}
     assert from_json("\ufeff{}") == {}
+    assert from_json(' \t\r\n{"a": " b "} \t\r\n') == {"a": " b "}
     assert from_json(bytearray(b'{"a": [1]}')) == {"a": [1]}
     assert from_json(b"\xef\xbb\xbf{}") == {}
 
