@@ -22,7 +22,7 @@ from .handlers import Event
 from .http_front import NO_REQUEST
 from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
-from .ws_hub import ServerWebSocket
+from .server_websocket import ServerWebSocket
 
 SLICE_SECONDS = 0.1
 GREETING_SECONDS = 0.5  # within which an account that has come sends its first event, if any

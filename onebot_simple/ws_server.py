@@ -29,8 +29,9 @@ from .addresses import (
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .handlers import id_of
+from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_lost
-from .ws_hub import ServerWebSocket, WebSocketHub
+from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 

@@ -20,6 +20,7 @@ LEVELS = [
         "conversations",
         "http_connection",
         "lean_websocket",
+        "server_websocket",
         "tls_socket",
         "typed",
     ],

@@ -13,9 +13,10 @@ import pytest
 from websocket import ABNF, WebSocket, create_connection
 from websockets.http11 import Request, Response
 
-from onebot_simple import ws_hub as module
+from onebot_simple import server_websocket as module
 from onebot_simple.addresses import listen
-from onebot_simple.ws_hub import ServerWebSocket, WebSocketHub
+from onebot_simple.server_websocket import ServerWebSocket
+from onebot_simple.ws_hub import WebSocketHub
 
 from .peers import wait_until
 
@@ -232,10 +233,24 @@ def test_what_fails_on_our_side_is_logged_and_hurts_nobody_else(
     ending, _ = scene.connect()
     ending.send("fails at the end")
     ending.close(timeout=0)
-    wait_until(lambda: "the server failed" in caplog.text)
+    wait_until(lambda: "the end of a connection failed" in caplog.text)
     wait_until(lambda: len(scene.hub.websockets) == 1)  # the sockets of the others are closed
     peer.send("and still")
     wait_until(lambda: websocket.messages[2:] == [b"and still"])
+
+
+def test_a_failure_of_the_hub_itself_is_logged_and_it_goes_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise LookupError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.hub, "_look_around", broken)
+        wait_until(lambda: "the server failed" in caplog.text)
+    peer, websocket = scene.connect()
+    peer.send("still there?")
+    wait_until(lambda: websocket.messages)
 
 
 def test_one_that_is_to_rest_is_read_later_and_the_others_are_not(scene: Scene) -> None:

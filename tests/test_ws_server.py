@@ -21,8 +21,7 @@ from websocket import (
     create_connection,
 )
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
-from onebot_simple import ws_hub as module
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment, server_websocket, ws_hub
 from onebot_simple.bot import Bot
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
@@ -40,7 +39,7 @@ def join(server: WsServer, self_id: int | None = 10001, role: str = "Universal")
     return peer
 
 
-def hub_of(server: WsServer) -> module.WebSocketHub:
+def hub_of(server: WsServer) -> ws_hub.WebSocketHub:
     assert server._hub
     return server._hub
 
@@ -396,7 +395,7 @@ def test_wrong_tokens_are_said_once_wherever_they_come_from(
 
 
 def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 0.2)
     with (
         WsServer(port=0) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent,
@@ -408,8 +407,10 @@ def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_connections_are_counted_and_too_many_are_refused(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.5)  # some websockets wait for it in vain
+    monkeypatch.setattr(ws_hub, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(
+        server_websocket, "HANDSHAKE_SECONDS", 0.5
+    )  # some websockets wait for it in vain
     with WsServer(port=0) as server:
         address = ("127.0.0.1", server.port)
         with socket.create_connection(address) as first, socket.create_connection(address):
@@ -461,7 +462,7 @@ def test_a_message_without_end_is_refused(
     server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.stop()
-    monkeypatch.setattr(module, "MAX_SIZE", 10_000)
+    monkeypatch.setattr(server_websocket, "MAX_SIZE", 10_000)
     caplog.set_level(logging.INFO)
     server.start()
     for fin, opcode in ((1, 1), (0, 1)):
@@ -542,7 +543,7 @@ def test_a_connection_that_breaks_while_it_is_taken_in_hurts_nobody(
         raise OSError("not connected any more")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_limit_sending", broken)
+        patch.setattr(ws_hub, "_limit_sending", broken)
         assert raw_dial(server) in (b"", b"closed")
     assert dial(server) == 101
 
@@ -578,7 +579,7 @@ def test_a_system_without_files_to_give_makes_connections_wait(
     server: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(module, "ACCEPT_PAUSE", 0.01)
+    monkeypatch.setattr(ws_hub, "ACCEPT_PAUSE", 0.01)
     assert dial(server) == 101
     wait_until(lambda: not server._accounts)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -657,7 +658,7 @@ def test_a_peer_that_vanishes_without_a_word_is_given_up() -> None:
 
 
 def test_a_message_that_takes_its_time_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr(ws_hub, "GOODBYE_SECONDS", 0.05)
     heard: list[Any] = []
     server = WsServer(port=0, ping_interval=0.2, ping_timeout=0.2)
     server.on_message(heard.append)
