@@ -21,7 +21,7 @@ print(1000 * (time.perf_counter() - began))
 ALL_THREE = "import requests, flask, websocket"
 NEEDED = {
     "WsClient": "import websocket",
-    "WsServer": "import websockets.sync.server",
+    "WsServer": "import websockets.server",
     "HttpClient": "import requests",
     "EventServer": "import flask",
 }
