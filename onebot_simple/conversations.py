@@ -91,10 +91,15 @@ class Conversations:
     """Hands jobs to threads: in order within a conversation, at once across conversations."""
 
     def __init__(
-        self, thread_name: str = "onebot_simple handler", too_many: str = EVENTS_WAIT
+        self,
+        thread_name: str = "onebot_simple handler",
+        too_many: str = EVENTS_WAIT,
+        *,
+        insists: bool = True,
     ) -> None:
         self.thread_name = thread_name
         self._too_many = too_many  # the warning, after their number
+        self._insists = insists  # whether put() waits for a thread; else somebody calls retry()
         self._lock = Lock()  # guards everything below
         self._quiet = Condition(self._lock)  # notified when a turn has ended
         self._lines: dict[Hashable, deque[Task | Waiter]] = {}
@@ -103,6 +108,7 @@ class Conversations:
         self._waiters: dict[Hashable, list[Waiter]] = {}
         self._ready: deque[Hashable] = deque()  # turns that no thread has taken yet
         self._coming: _Worker | None = None  # the thread that is on its way to take one
+        self._starved = False  # whether the system had no thread to give, the last time
         self._queued = 0
         self._warn_at = QUEUE_WARNING
         self._draining = False  # no waits any more
@@ -138,7 +144,7 @@ class Conversations:
             self._warn(queued)
         if queued % STEP == 0:  # what is handled while it is young costs less time and memory
             time.sleep(1e-6)  # with 0, the others may not be awake before this thread goes on
-        if not self._workers:
+        if self._insists and not self._workers:
             self._insist()
         return True
 
@@ -256,8 +262,13 @@ class Conversations:
             try:
                 worker.start()
             except RuntimeError as error:  # one that is busy will do it, or see _insist
-                log.error("%s: waiting for a thread to be free. 线程太多，先排队等一等。", error)
+                if not self._starved:
+                    log.error(
+                        "%s: waiting for a thread to be free. 线程太多，先排队等一等。", error
+                    )
+                self._starved = True
                 return
+            self._starved = False
             self._workers.add(worker)
         self._coming = worker
 
@@ -266,8 +277,12 @@ class Conversations:
         deadline = time.monotonic() + INSIST_SECONDS
         while self._ready and not self._workers and time.monotonic() < deadline:
             time.sleep(SLICE_SECONDS)
-            with self._lock:
-                self._call_worker()
+            self.retry()
+
+    def retry(self) -> None:
+        """Call a thread for what is ready, in case the system had none to give."""
+        with self._lock:
+            self._call_worker()
 
     def _step_back(self, key: Hashable) -> None:
         """Leave the turn to whoever comes next."""

@@ -9,7 +9,6 @@ import logging
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -31,9 +30,9 @@ wire_log = logging.getLogger("onebot_simple.websockets")
 wire_log.setLevel(logging.CRITICAL)  # what matters of a refused handshake is said by the server
 
 HANDSHAKE_SECONDS = 10
-GOODBYE_SECONDS = 0.4  # for a last word, and again for the other side to hang up
+GOODBYE_SECONDS = 0.4  # in which the other side may answer a goodbye, or hang up
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_PONGS = 10  # that wait to be sent
+MAX_HEAD = 16 * 1024  # bytes of a handshake
 CHUNK = 64 * 1024
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -56,25 +55,28 @@ class Over(Exception):
 class ServerWebSocket(ABC):
     """One connection; a subclass says who may come in, and takes what arrives.
 
-    `send`, `say`, `hang_up` and `finish` may be called from any thread, all else by the hub only.
+    What sends and hangs up may be called from any thread, all else by the hub's only.
     """
 
     def __init__(self, sock: socket.socket, host: str) -> None:
         self.socket = sock
         self.host = host
         self.heard = time.monotonic()  # when something arrived last, be it a part of a frame
-        self.pinged = 0.0  # when a sign of life was asked for
-        self.deadline = self.heard + HANDSHAKE_SECONDS
+        self.deadline = self.heard + HANDSHAKE_SECONDS  # of the handshake, and of the goodbye
         self.request: Request | None = None
         self.response: Response | None = None
         self.unreadable: Exception | None = None  # why the handshake is none
         self.is_open = False  # from the handshake to the end
-        self.is_over = False
-        self.later: Callable[[Callable[[], None]], object] = lambda job: None  # see the hub
-        self._pongs: deque[bytes] = deque()  # that are to be sent
+        self.is_over = False  # nothing that arrives is taken any more
+        self.failure = ""  # why we hung up
+        self.to_do: list[Callable[[], None]] = []  # for the hub, which finds a thread for it
         self._protocol: ServerProtocol | None = ServerProtocol(logger=wire_log)
         self._arrived = bytearray()
         self._fragments: bytearray | None = None  # the message so far
+        self._pinged = 0.0  # when a sign of life was asked for
+        self._asking = False  # it is about to be
+        self._ping = b""  # the last one that came
+        self._ponging = False  # its answer is on its way
         self._sending = Lock()  # held while a frame is sent, and to change the next
         self._said_goodbye = False  # no frame may follow
 
@@ -100,55 +102,66 @@ class ServerWebSocket(ABC):
 
     def send(self, text: str) -> None:
         """Send a text message; OSError when that is not possible any more."""
-        frame = frame_of(Opcode.TEXT, text.encode())
+        self._write(frame_of(Opcode.TEXT, text.encode()))
+
+    def _write(self, frame: bytes, *, is_last: bool = False) -> None:
         with self._sending:
-            self._write(frame)
-
-    def say(self, frame: bytes, *, is_last: bool = False) -> None:
-        """Send a control frame, but do not wait long for somebody who is stuck sending."""
-        if self._sending.acquire(timeout=GOODBYE_SECONDS):
+            if self._said_goodbye:
+                raise ConnectionError("it was closed")
+            self._said_goodbye = is_last
             try:
-                with suppress(OSError):
-                    self._write(frame)
-                self._said_goodbye = self._said_goodbye or is_last
-            finally:
-                self._sending.release()
+                self.socket.sendall(frame)
+            except OSError as error:  # half a frame may be on the wire: nothing can follow it
+                slow = isinstance(error, (BlockingIOError, TimeoutError))  # see _limit_sending
+                self.hang_up("it does not read what is sent" if slow else str(error))
+                raise ConnectionError(self.failure) from error
 
-    def _say_pong(self) -> None:
-        self.say(frame_of(Opcode.PONG, self._pongs.popleft()))
+    def say_goodbye(self, frame: bytes) -> None:
+        """Send what is to be the last."""
+        with suppress(OSError):
+            self._write(frame, is_last=True)
+            self.socket.shutdown(socket.SHUT_WR)
 
-    def _write(self, frame: bytes) -> None:
-        if self._said_goodbye:
-            raise ConnectionError("it was closed")
-        try:
-            self.socket.sendall(frame)
-        except OSError:
-            self.hang_up()  # half a frame may be on the wire: nothing can follow it
-            raise
-
-    def hang_up(self) -> None:
+    def hang_up(self, failure: str) -> None:
+        self.failure = self.failure or failure
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
-    def finish(self, last: bytes) -> None:
-        """Say the last word, let the other side hang up, and close the socket."""
-        if last:
-            self.say(last, is_last=True)
-            with suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
-                self.socket.settimeout(GOODBYE_SECONDS)
-                deadline = time.monotonic() + GOODBYE_SECONDS
-                while time.monotonic() < deadline and self.socket.recv(CHUNK):
-                    pass  # some systems take the word back when something is unread at the end
-        self.hang_up()  # wakes whoever is sending
-        with self._sending:
+    @property
+    def is_sending(self) -> bool:
+        return self._sending.locked()
+
+    def close(self) -> None:
+        """Close the socket; to be called after `hang_up`, which ends what is being sent."""
+        with self._sending:  # else its number could be another connection's before that is seen
             self._said_goodbye = True
             self.socket.close()
+
+    def look_after(self, now: float, interval: float, timeout: float) -> bool:
+        """Whether it is silent for too long; it is asked for a sign of life before."""
+        if self._pinged > self.heard:
+            return now - self._pinged > timeout
+        if now - self.heard > interval and not self._asking:
+            self._asking = True
+            self.to_do.append(self._say_ping)
+        return False
+
+    def _say_ping(self) -> None:
+        with suppress(OSError):
+            self._write(frame_of(Opcode.PING, b""))
+        self._pinged = time.monotonic()
+        self._asking = False
+
+    def _say_pong(self) -> None:
+        self._ponging = False  # before the ping is looked at: a later one is answered again
+        with suppress(OSError):
+            self._write(frame_of(Opcode.PONG, self._ping))
 
     # -- in -----------------------------------------------------------------------------------
 
     def receive(self, data: memoryview) -> float:
         """Take what arrived; for how many seconds no more should be read. Over at the end."""
+        self.heard = time.monotonic()
         self._arrived += data
         if self._protocol is not None and not self._shake_hands(self._protocol, data):
             return 0.0
@@ -156,8 +169,10 @@ class ServerWebSocket(ABC):
 
     def _shake_hands(self, protocol: ServerProtocol, data: memoryview) -> bool:
         """Whether the handshake is over."""
-        before, found, after = self._arrived.partition(END_OF_HEAD)
-        protocol.receive_data(bytes(data[: len(data) - len(after)]))
+        _, found, after = self._arrived.partition(END_OF_HEAD)
+        if not found and len(self._arrived) > MAX_HEAD:
+            raise Over("refused")
+        protocol.receive_data(bytes(data[: len(data) - len(after)]))  # frames are our own matter
         for request in protocol.events_received():
             assert isinstance(request, Request)
             self.request = request
@@ -176,7 +191,7 @@ class ServerWebSocket(ABC):
         return False
 
     def _take_frames(self) -> float:
-        """Take the whole frames, whose every byte but one in ten thousand is a message's."""
+        """Take the frames that have arrived whole."""
         arrived = self._arrived
         begin, size, pause = 0, len(arrived), 0.0
         while size - begin >= 2:
@@ -221,9 +236,11 @@ class ServerWebSocket(ABC):
         if opcode == Opcode.CLOSE:
             raise self._goodbye(data)
         if opcode & CONTROL:
-            if opcode == Opcode.PING and len(self._pongs) < MAX_PONGS:
-                self._pongs.append(data)
-                self.later(self._say_pong)
+            if opcode == Opcode.PING:
+                self._ping = data
+                if not self._ponging:  # of pings that come too fast, the last is answered
+                    self._ponging = True
+                    self.to_do.append(self._say_pong)
             return None
         self._fragments = self._fragments or bytearray()
         self._fragments += data
@@ -237,7 +254,19 @@ class ServerWebSocket(ABC):
             reason = f"OneBot closed it ({Close.parse(data)})"
         except (ProtocolError, UnicodeDecodeError):
             return _refused(CloseCode.PROTOCOL_ERROR, "a close frame that is none")
-        return Over(reason, frame_of(Opcode.CLOSE, data))
+        return Over(reason, b"" if self._said_goodbye else frame_of(Opcode.CLOSE, data))
+
+    def end(self, reason: object) -> None:
+        """Take nothing any more."""
+        self.is_over = True
+        self.deadline = time.monotonic() + GOODBYE_SECONDS
+        self._arrived, self._fragments = bytearray(), None  # which may be large
+        if self.is_open:
+            self.is_open = False
+            try:
+                self.closed(reason)
+            except Exception:
+                log.exception("the end of a connection failed. 处理断开时出错，服务器继续运行。")
 
     def _take(self, message: bytes) -> float:
         try:

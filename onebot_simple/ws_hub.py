@@ -6,6 +6,7 @@ All WebSocket connections of a server, read by one thread.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import selectors
 import socket
@@ -13,7 +14,6 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from threading import Event as Flag
 from threading import Thread
 
@@ -25,8 +25,8 @@ from .server_websocket import CHUNK, GOODBYE_SECONDS, Over, ServerWebSocket, fra
 log = logging.getLogger("onebot_simple")
 
 SLICE_SECONDS = 0.2  # how often the clock is looked at
-REST_SECONDS = 0.01  # the same, while somebody rests
-ACCEPT_PAUSE = 0.5  # when the system has no file to give
+SHORT_SLICE_SECONDS = 0.01  # and how often while somebody rests
+ACCEPT_PAUSE = 0.5  # when the system has no file to give, or something else is amiss
 AT_ONCE = 100  # connections that are accepted before the others are read again
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
 WORDS_WAIT = "last words and pongs wait for a thread. 线程不够用：是谁在连？"
@@ -35,7 +35,7 @@ WORDS_WAIT = "last words and pongs wait for a thread. 线程不够用：是谁�
 class WebSocketHub:
     """Accepts connections, reads them all on one thread, and gives up those that are silent.
 
-    What may take long, which is sending, is left to other threads.
+    Sending may take long, and is left to other threads.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class WebSocketHub:
         ping_interval: float,
         ping_timeout: float,
         complain: Callable[[str, object], None],
+        conversations: Conversations,
     ) -> None:
         self.websockets: set[ServerWebSocket] = set()  # until their sockets are closed
         self._listener = listener
@@ -52,16 +53,25 @@ class WebSocketHub:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._complain = complain
+        self._conversations = conversations  # of the events: they get their threads from here, too
+        self._words = Conversations("onebot_simple connection", WORDS_WAIT, insists=False)
         self._selector = selectors.DefaultSelector()
         self._resting: dict[ServerWebSocket | None, float] = {}  # until when; None: the listener
+        self._full = False  # whether the system had no file to give, the last time
         self._buffer = memoryview(bytearray(CHUNK))
-        self._words = Conversations("onebot_simple connection", WORDS_WAIT)
         self._stopping = Flag()
+        self._last_moment = 0.0  # once it is stopping
         self._thread = Thread(target=self._serve, name="onebot_simple server", daemon=True)
 
     def start(self) -> None:
         self._listener.setblocking(False)
-        self._thread.start()
+        self._watch(None)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._listener.close()
+            self._selector.close()
+            raise
 
     def stop(self) -> None:
         """End all connections, with a word that they may answer, and the threads."""
@@ -70,16 +80,13 @@ class WebSocketHub:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, on some systems
         self._thread.join(SLICE_SECONDS + 2 * GOODBYE_SECONDS)
         self._words.end(GOODBYE_SECONDS)
-        for websocket in list(self.websockets):
-            websocket.finish(b"")
 
     def _serve(self) -> None:
-        self._watch(None)
         tick = min(SLICE_SECONDS, self._ping_interval, self._ping_timeout)
         look_at = 0.0
         while not self._stopping.is_set():
             try:
-                self._serve_ready(REST_SECONDS if self._resting else tick)
+                self._serve_ready(SHORT_SLICE_SECONDS if self._resting else tick)
                 now = time.monotonic()
                 self._wake_rested(now)
                 if now >= look_at:
@@ -87,17 +94,43 @@ class WebSocketHub:
                     self._look_around(now)
             except Exception:  # whatever it is, the server must not go deaf without a word
                 log.exception("the server failed. 服务器出错了，继续运行。")
-                time.sleep(REST_SECONDS)
+                self._stopping.wait(ACCEPT_PAUSE)
         self._say_goodbye()
         self._selector.close()
 
+    def _say_goodbye(self) -> None:
+        self._last_moment = time.monotonic() + GOODBYE_SECONDS
+        self._wake_rested(math.inf)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        goodbye = frame_of(Opcode.CLOSE, Close(CloseCode.GOING_AWAY, "").serialize())
+        for websocket in list(self.websockets):
+            if websocket.is_open:
+                self._words.put(websocket, websocket.say_goodbye, goodbye)
+            elif not websocket.is_over:
+                self._drop(websocket, "no handshake in time")
+        while self.websockets and (left := self._last_moment - time.monotonic()) > 0:
+            self._serve_ready(left)
+        for websocket in list(self.websockets):
+            self._drop(websocket, "stopped")
+
+    # -- who is read, and when ----------------------------------------------------------------
+
+    def _socket_of(self, websocket: ServerWebSocket | None) -> socket.socket:
+        return self._listener if websocket is None else websocket.socket
+
     def _watch(self, websocket: ServerWebSocket | None) -> None:
-        sock = websocket.socket if websocket is not None else self._listener
-        self._selector.register(sock, selectors.EVENT_READ, websocket)
+        self._selector.register(self._socket_of(websocket), selectors.EVENT_READ, websocket)
 
     def _rest(self, websocket: ServerWebSocket | None, seconds: float) -> None:
-        self._selector.unregister(websocket.socket if websocket is not None else self._listener)
+        self._selector.unregister(self._socket_of(websocket))
         self._resting[websocket] = time.monotonic() + seconds
+
+    def _wake_rested(self, now: float) -> None:
+        for websocket, until in list(self._resting.items()):
+            if now >= until:
+                self._watch(websocket)
+                del self._resting[websocket]
 
     def _serve_ready(self, seconds: float) -> None:
         if not self._selector.get_map():  # which select() of Windows takes for an error
@@ -108,6 +141,24 @@ class WebSocketHub:
                 self._accept()
             else:
                 self._read(key.data)
+            if self._stopping.is_set() and time.monotonic() > self._last_moment:
+                break  # whatever there is still to be read
+
+    def _look_around(self, now: float) -> None:
+        """Ask the silent for a sign of life, and drop who gives none, or should have gone."""
+        for websocket in list(self.websockets):
+            if websocket.failure:
+                self._drop(websocket, websocket.failure)
+            elif not websocket.is_open:
+                if now > websocket.deadline:
+                    self._drop(websocket, "no handshake in time")
+            elif websocket.look_after(now, self._ping_interval, self._ping_timeout):
+                self._drop(websocket, f"silent for {now - websocket.heard:.3g} s")
+            self._find_threads(websocket)
+        self._words.retry()
+        self._conversations.retry()
+
+    # -- one connection, from its beginning to its end ----------------------------------------
 
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
@@ -115,14 +166,19 @@ class WebSocketHub:
                 sock, address = self._listener.accept()
             except BlockingIOError:  # that were all
                 return
+            except ConnectionError:  # who came has gone again
+                continue
             except OSError as error:
-                if not self._stopping.is_set():
+                if not self._full and not self._stopping.is_set():
                     log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
+                self._full = True
                 self._rest(None, ACCEPT_PAUSE)
                 return
+            self._full = False
             try:
                 self._take_in(sock, address[0])
-            except OSError:  # who came has gone again
+            except (OSError, ValueError) as error:  # gone again, or too many for the selector
+                log.debug("a connection was not taken: %s", error)
                 sock.close()
 
     def _take_in(self, sock: socket.socket, host: str) -> None:
@@ -134,86 +190,52 @@ class WebSocketHub:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _limit_sending(sock, self._ping_timeout)
         websocket = self._new(sock, host)
-        websocket.later = partial(self._words.put, websocket)
-        self.websockets.add(websocket)
         self._watch(websocket)
+        self.websockets.add(websocket)
 
     def _read(self, websocket: ServerWebSocket) -> None:
         try:
             size = websocket.socket.recv_into(self._buffer)
             if size == 0:
-                raise Over("cut off without a goodbye")
-            websocket.heard = time.monotonic()
-            pause = websocket.receive(self._buffer[:size])
+                self._drop(websocket, websocket.failure or "cut off without a goodbye")
+            elif not websocket.is_over:  # else it said goodbye, and this is left over
+                pause = websocket.receive(self._buffer[:size])
+                self._find_threads(websocket)
+                if pause:
+                    self._rest(websocket, pause)
         except Over as over:
             self._end(websocket, over.reason, over.last)
         except OSError as error:
-            self._end(websocket, error)
+            self._drop(websocket, websocket.failure or error)
         except Exception:
             log.exception("a connection failed. 处理连接时出错，服务器继续运行。")
-            self._end(websocket, "it failed")
-        else:
-            if pause:
-                self._rest(websocket, pause)
+            self._drop(websocket, "it failed")
 
-    def _wake_rested(self, now: float) -> None:
-        for websocket, until in list(self._resting.items()):
-            if now >= until:
-                del self._resting[websocket]
-                self._watch(websocket)
+    def _find_threads(self, websocket: ServerWebSocket) -> None:
+        while websocket.to_do:
+            self._words.put(websocket, websocket.to_do.pop(0))
 
-    def _look_around(self, now: float) -> None:
-        """Ask the silent for a sign of life, and give up those who give none."""
-        for websocket in self._live():
-            silent = now - websocket.heard
-            waiting = websocket.pinged > websocket.heard
-            if not websocket.is_open:
-                if now > websocket.deadline:
-                    self._end(websocket, "no handshake in time")
-            elif waiting and now - websocket.pinged > self._ping_timeout:
-                self._end(websocket, f"silent for {silent:.3g} s")
-            elif not waiting and silent > self._ping_interval:
-                websocket.pinged = now
-                websocket.later(partial(websocket.say, frame_of(Opcode.PING, b"")))
+    def _end(self, websocket: ServerWebSocket, reason: object, last: bytes) -> None:
+        """Say the last word; the other side has a moment to hang up.
 
-    def _live(self) -> list[ServerWebSocket]:
-        return [websocket for websocket in list(self.websockets) if not websocket.is_over]
+        When a socket is closed with something unread, some systems take the last word back.
+        """
+        if not last or websocket.is_sending:  # who is stuck sending must not have to wait
+            self._drop(websocket, reason)
+            return
+        websocket.end("stopped" if self._stopping.is_set() else reason)
+        self._words.put(websocket, websocket.say_goodbye, last)
 
-    def _end(self, websocket: ServerWebSocket, reason: object, last: bytes = b"") -> None:
-        websocket.is_over = True
+    def _drop(self, websocket: ServerWebSocket, reason: object) -> None:
         if self._resting.pop(websocket, None) is None:
             self._selector.unregister(websocket.socket)
-        if not last:
-            websocket.hang_up()  # frees who is stuck sending
-        if websocket.is_open:
-            websocket.is_open = False
-            try:
-                websocket.closed("stopped" if self._stopping.is_set() else reason)
-            except Exception:
-                log.exception("the end of a connection failed. 处理断开时出错，服务器继续运行。")
-        websocket.later(partial(self._finish, websocket, last))
-
-    def _finish(self, websocket: ServerWebSocket, last: bytes) -> None:
-        websocket.finish(last)
         self.websockets.discard(websocket)
-
-    def _say_goodbye(self) -> None:
-        if None not in self._resting:
-            self._selector.unregister(self._listener)
-        self._listener.close()
-        goodbye = frame_of(Opcode.CLOSE, Close(CloseCode.GOING_AWAY, "").serialize())
-        for websocket in self._live():
-            if websocket.is_open:
-                websocket.later(partial(websocket.say, goodbye, is_last=True))
-            else:
-                self._end(websocket, "no handshake in time")
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        while self._live() and (left := deadline - time.monotonic()) > 0:
-            self._serve_ready(left)
-        for websocket in self._live():
-            self._end(websocket, "stopped")
-        for websocket in list(self.websockets):  # who is stuck with its last word
-            websocket.hang_up()
+        websocket.hang_up(str(reason))
+        websocket.end("stopped" if self._stopping.is_set() else reason)
+        if websocket.is_sending:
+            self._words.put(websocket, websocket.close)
+        else:
+            websocket.close()
 
 
 def _limit_sending(sock: socket.socket, seconds: float) -> None:

@@ -27,6 +27,7 @@ from .addresses import (
     names_this_machine,
 )
 from .bot import Bot
+from .conversations import Conversations
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .handlers import id_of
 from .server_websocket import ServerWebSocket
@@ -35,7 +36,6 @@ from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 
-REPLACED = "replaced by a newer one"
 API, EVENT = "api", "event"
 SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
 
@@ -85,7 +85,6 @@ class _Peer(ServerWebSocket):
         super().__init__(sock, host)
         self.key: object = self  # the self_id, once it is known
         self.known = False  # whether it has told, or there has been an event, whatever it told
-        self.replaced = False
         self.slots: tuple[str, ...] = (API, EVENT)
         self.connection = WsConnection(self._send, self.name, server._complain)
         self._server = server
@@ -128,7 +127,7 @@ class _Peer(ServerWebSocket):
         return self.connection.pause
 
     def closed(self, reason: object) -> None:
-        self._server._lose(self, REPLACED if self.replaced else reason)
+        self._server._lose(self, reason)
 
 
 class WsServer(Bot):
@@ -153,6 +152,7 @@ class WsServer(Bot):
         command_prefix: str = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
+        self._conversations = Conversations(insists=False)  # the hub tries again, but never waits
         self.host, self.port = host, port
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
@@ -265,8 +265,7 @@ class WsServer(Bot):
                 self._greet(peer)
             self._changed.notify_all()
         for other in stale:
-            other.replaced = True
-            other.hang_up()
+            other.hang_up("replaced by a newer one")
 
     def _leave(self, peer: _Peer) -> None:
         """The connection is no longer the account's."""
@@ -300,7 +299,12 @@ class WsServer(Bot):
             )
         self._seen.clear()
         hub = WebSocketHub(
-            listener, self._new_peer, self.ping_interval, self.ping_timeout, self._complain
+            listener,
+            self._new_peer,
+            self.ping_interval,
+            self.ping_timeout,
+            self._complain,
+            self._conversations,
         )
         hub.start()
         with self._state:  # stop() finds it, or there is nothing to find yet
@@ -352,7 +356,7 @@ class WsServer(Bot):
         try:
             event = peer.connection.receive(message)
         except OneBotError:  # an answer that says the access_token is wrong
-            peer.hang_up()
+            peer.hang_up("it refused the access_token")
             return
         if event is None:
             return

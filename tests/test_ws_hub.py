@@ -14,7 +14,9 @@ from websocket import ABNF, WebSocket, create_connection
 from websockets.http11 import Request, Response
 
 from onebot_simple import server_websocket as module
+from onebot_simple import ws_hub
 from onebot_simple.addresses import listen
+from onebot_simple.conversations import Conversations
 from onebot_simple.server_websocket import ServerWebSocket
 from onebot_simple.ws_hub import WebSocketHub
 
@@ -59,8 +61,19 @@ class Scene:
         times = {"ping_interval": 20, "ping_timeout": 20, **options}
         self.complaints: list[Any] = []
         complain: Any = lambda *words: self.complaints.append(words)  # noqa: E731
-        self.hub = WebSocketHub(listener, self.new, complain=complain, **times)
+        self.conversations = Conversations(insists=False)
+        self.hub = WebSocketHub(
+            listener, self.new, complain=complain, conversations=self.conversations, **times
+        )
         self.closing = ExitStack()
+
+    def __enter__(self) -> Scene:
+        self.hub.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hub.stop()
+        self.closing.close()
 
     def new(self, sock: socket.socket, host: str) -> Recorder:
         self.all.append(Recorder(sock, host))
@@ -76,11 +89,8 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    one = Scene()
-    one.hub.start()
-    with one.closing:
+    with Scene() as one:
         yield one
-        one.hub.stop()
 
 
 def frame(first: int, data: bytes = b"", *, masked: bool = True) -> bytes:
@@ -195,16 +205,41 @@ def test_a_ping_is_answered_and_a_goodbye_is_returned(scene: Scene) -> None:
 
 def test_who_floods_with_pings_and_reads_nothing_is_nobodys_burden(scene: Scene) -> None:
     peer, websocket = scene.connect()
-    other, answering = scene.connect()
+    other, _ = scene.connect()
     assert peer.sock
-    peer.sock.settimeout(0.2)
-    with suppress(OSError):
-        for _ in range(200):
-            peer.sock.sendall(frame(PING, b"x" * 125) * 1000)
+    queued = []
+    for number in range(300):
+        peer.sock.sendall(frame(PING, str(number).encode() * 30) * 1000)
+        queued.append(scene.hub._words.queued)
+    assert max(queued) <= 2
     other.ping("me too")
     assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
-    assert len(websocket._pongs) <= module.MAX_PONGS
-    assert scene.hub._words.queued <= module.MAX_PONGS
+    answer = b""
+    while answer != b"299" * 30:  # the last is answered, whatever came before
+        answer = peer.recv_data(control_frame=True)[1]
+    assert websocket.reasons == []
+
+
+def test_pings_and_pongs_wait_for_a_long_message_and_nobody_is_given_up_meanwhile() -> None:
+    with Scene(ping_interval=0.2, ping_timeout=0.5) as scene:
+        peer, websocket = scene.connect()
+        thread = threading.Thread(target=lambda: websocket.send("x" * 20_000_000))
+        thread.start()
+        wait_until(lambda: websocket.is_sending)
+        peer.ping("first")
+        peer.ping("last")
+        assert peer.sock
+        left = 20_000_000 + 10
+        while left:  # for more than ping_interval + ping_timeout
+            left -= len(peer.sock.recv(min(left, 1_000_000)))
+            threading.Event().wait(0.05)
+        thread.join()
+        seen: set[Any] = set()
+        while not {(ABNF.OPCODE_PING, b""), (ABNF.OPCODE_PONG, b"last")} <= seen:
+            seen.add(peer.recv_data(control_frame=True))
+        peer.pong()
+        assert websocket.reasons == []
+        scene.hub.stop()
 
 
 def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
@@ -272,9 +307,7 @@ def test_one_that_is_to_rest_is_read_later_and_the_others_are_not(scene: Scene) 
 
 
 def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
-    scene = Scene(ping_interval=0.1, ping_timeout=0.2)
-    scene.hub.start()
-    with scene.closing:
+    with Scene(ping_interval=0.1, ping_timeout=0.2) as scene:
         answering, stays = scene.connect()
         _, goes = scene.connect()
         pings: list[int] = []
@@ -318,7 +351,7 @@ def test_stop_says_goodbye_and_waits_only_for_who_answers(scene: Scene) -> None:
 
 def test_nothing_follows_a_goodbye(scene: Scene) -> None:
     peer, websocket = scene.connect()
-    websocket.say(bytes([CLOSE, 0]), is_last=True)
+    websocket.say_goodbye(bytes([CLOSE, 0]))
     with pytest.raises(OSError):
         websocket.send("too late")
     assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"")
@@ -328,39 +361,145 @@ def test_nothing_follows_a_goodbye(scene: Scene) -> None:
         assert b"late" not in piece
 
 
-def test_who_is_stuck_sending_is_free_as_soon_as_the_other_side_has_hung_up(scene: Scene) -> None:
+@pytest.mark.parametrize("goodbye", [b"", frame(CLOSE)])
+def test_who_is_stuck_sending_is_free_as_soon_as_the_other_side_has_gone(
+    scene: Scene, goodbye: bytes
+) -> None:
     peer, websocket = scene.connect()
-    failed = threading.Event()
+    failed: list[float] = []
 
-    def send() -> None:
+    def send(size: int) -> None:
         with suppress(OSError):
-            websocket.send("x" * 30_000_000)
-        failed.set()
+            websocket.send("x" * size)
+        failed.append(time.monotonic())
 
-    thread = threading.Thread(target=send)
-    thread.start()
+    threads = [threading.Thread(target=send, args=(size,)) for size in (30_000_000, 1, 1)]
+    for thread in threads:
+        thread.start()
     assert peer.sock
-    wait_until(lambda: websocket._sending.locked())
-    peer.sock.sendall(frame(PING) * module.MAX_PONGS)  # whose answers wait for the sender
-    wait_until(lambda: websocket._pongs)
+    wait_until(lambda: websocket.is_sending)
+    peer.sock.sendall(frame(PING) * 10)  # whose answers wait for the sender
+    wait_until(lambda: scene.hub._words.threads)
+    gone = time.monotonic()
+    peer.sock.sendall(goodbye)
     peer.sock.shutdown(socket.SHUT_WR)
-    assert failed.wait(1)
-    thread.join()
+    for thread in threads:
+        thread.join(5)
+    assert len(failed) == 3 and max(failed) - gone < 0.3
 
 
 def test_half_a_frame_is_followed_by_the_end() -> None:
-    scene = Scene(ping_timeout=0.1)
-    scene.hub.start()
-    with scene.closing:
+    with Scene(ping_timeout=0.1) as scene:
         _, websocket = scene.connect()
         with pytest.raises(OSError):
             websocket.send("x" * 30_000_000)
-        wait_until(lambda: websocket.reasons)
+        wait_until(lambda: websocket.reasons == ["it does not read what is sent"])
+        scene.hub.stop()
+
+
+def test_the_memory_of_half_a_message_goes_with_its_connection(scene: Scene) -> None:
+    peer, websocket = scene.connect()
+    assert peer.sock
+    peer.sock.sendall(frame(TEXT, bytes(5_000_000), masked=True)[:4_000_000])
+    wait_until(lambda: len(websocket._arrived) == 4_000_000)
+    peer.shutdown()  # type: ignore[no-untyped-call]
+    wait_until(lambda: websocket.reasons)
+    assert not websocket._arrived
+
+
+def test_a_handshake_is_short(scene: Scene) -> None:
+    with socket.create_connection(("127.0.0.1", scene.port), timeout=5) as peer:
+        with suppress(OSError):
+            peer.sendall(b"GET / HTTP/1.1\r\n")
+            for number in range(100):
+                peer.sendall(f"X-{number}: {'x' * 1000}\r\n".encode())
+        with suppress(ConnectionError):
+            assert peer.recv(100) == b""
+    wait_until(lambda: not scene.hub.websockets)
+
+
+def test_who_is_refused_costs_no_thread_while_it_lingers(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GOODBYE_SECONDS", 5)
+    before = threading.active_count()
+    with ExitStack() as peers:
+        for _ in range(50):
+            peer = peers.enter_context(socket.create_connection(("127.0.0.1", scene.port)))
+            peer.sendall(b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"403" in peer.recv(1000)
+        assert len(scene.hub.websockets) == 50
+        assert threading.active_count() - before < 10
+
+
+def test_a_flood_does_not_keep_stop_waiting() -> None:
+    ending = threading.Event()
+
+    def flood(peer: WebSocket) -> None:
+        assert peer.sock
+        with suppress(OSError):
+            while not ending.is_set():
+                peer.sock.sendall(frame(TEXT) * 10_000)
+
+    with Scene() as scene:
+        threads = [threading.Thread(target=flood, args=(scene.connect()[0],)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: all(len(websocket.messages) > 10 for websocket in scene.all))
+        began = time.monotonic()
+        scene.hub.stop()
+        assert time.monotonic() - began < 1.5
+        assert not scene.hub._thread.is_alive()
+        ending.set()
+        assert [websocket.reasons for websocket in scene.all] == [["stopped"]] * 20
+    for thread in threads:
+        thread.join(5)
+
+
+def test_without_threads_to_give_those_who_are_there_are_served_and_the_rest_later(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = [scene.connect() for _ in range(5)]
+    wait_until(lambda: not scene.hub._words.threads, 10)
+
+    def no_more(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        for peer, _ in peers[1:]:
+            peer.ping("no thread for the pong")
+        began = time.monotonic()
+        peers[0][0].send("and I?")
+        wait_until(lambda: peers[0][1].messages)
+        assert time.monotonic() - began < 0.2
+    for peer, _ in peers[1:]:  # nobody else has to call for it
+        assert peer.recv_data(control_frame=True)[0] == ABNF.OPCODE_PONG
+
+
+def test_who_comes_and_goes_at_once_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene()
+    real = scene.hub._listener
+    gone = [ConnectionAbortedError("gone"), ConnectionResetError("gone")]
+
+    class Listener(socket.socket):
+        def accept(self) -> Any:
+            if gone:
+                raise gone.pop()
+            return super().accept()
+
+    scene.hub._listener = Listener(fileno=real.detach())
+    with scene:
+        began = time.monotonic()
+        scene.connect()
+        assert time.monotonic() - began < ws_hub.ACCEPT_PAUSE / 2
         scene.hub.stop()
 
 
 def test_many_threads_send_whole_frames_while_the_connection_ends(scene: Scene) -> None:
-    for _ in range(10):
+    for _ in range(3):
         peer, websocket = scene.connect()
         failed = threading.Barrier(5)
 
