@@ -49,7 +49,7 @@ class RawServer:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.connections: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}"
         self.threads = [threading.Thread(target=self.accept, daemon=True)]
         self.threads[0].start()

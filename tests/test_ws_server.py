@@ -612,6 +612,9 @@ def test_a_system_without_threads_to_give_makes_events_wait_until_it_has_some(
         )
         peer.send(frame)
         wait_until(lambda: "waiting for a thread" in caplog.text)
+        began = time.monotonic()
+        assert b" 101 " in raw_dial(server)  # others may come meanwhile
+        assert time.monotonic() - began < 0.5
     peer.send(json.dumps(message("second")))
     wait_until(lambda: heard == ["first", "second"])
     peer.shutdown()  # type: ignore[no-untyped-call]
