@@ -125,8 +125,7 @@ class Conversations:
 
         False after the end.
         """
-        self._lock.acquire()  # with try and finally it costs half of what `with` does
-        try:
+        with self._lock:
             if self._closed:
                 return False
             line = self._lines.get(key)
@@ -138,8 +137,6 @@ class Conversations:
             self._queued = queued = self._queued + 1
             if queued == 1:
                 self._warn_at = QUEUE_WARNING
-        finally:
-            self._lock.release()
         if queued >= self._warn_at:
             self._warn(queued)
         if queued % STEP == 0:  # what is handled while it is young costs less time and memory
@@ -310,7 +307,7 @@ class Conversations:
     def _next_task(self, worker: _Worker) -> Task | None:
         """What the worker is to do next, after a wait perhaps; None when it is to end."""
         while True:
-            self._lock.acquire()  # as in put()
+            self._lock.acquire()  # half as dear as `with`; Ctrl+C never comes on this thread
             try:
                 task = self._pass_turn(worker.key) if worker.key is not None else None
                 while task is None and self._ready:
