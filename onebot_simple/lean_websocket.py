@@ -7,6 +7,7 @@ costs less.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from socket import socket
 from sys import byteorder
 from typing import Any
@@ -54,6 +55,23 @@ class LeanWebSocket(WebSocket):
             return first & 0x0F, data
         whole: tuple[int, Any] = super().recv_data(control_frame)
         return whole
+
+    def messages(self) -> Iterator[bytearray]:
+        """Those that have arrived already, whole and in one frame of up to 64 KiB."""
+        arrived = self._arrived
+        begin, size = 0, len(arrived)
+        while size - begin >= 4 and arrived[begin] in WHOLE_MESSAGES:
+            start, length = begin + 2, arrived[begin + 1]
+            if length == 126:
+                start, length = begin + 4, arrived[begin + 2] << 8 | arrived[begin + 3]
+            elif length > 126:
+                break
+            end = start + length
+            if size < end or length > MAX_SIZE or self.cont_frame.recving_frames:
+                break
+            yield arrived[start:end]
+            begin = end
+        del arrived[:begin]
 
     def recv_frame(self) -> ABNF:
         first, data = self._next_frame()

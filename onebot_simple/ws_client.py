@@ -22,7 +22,6 @@ from typing import Any
 
 from websocket import (
     ABNF,
-    WebSocket,
     WebSocketBadStatusException,
     WebSocketException,
     WebSocketTimeoutException,
@@ -90,7 +89,7 @@ class WsClient(Bot):
         self._patient = False  # whether a first attempt that fails is followed by others
         self._settled = Flag()  # set when a failure is no longer start()'s to raise; new each time
         self._connection: WsConnection | None = None  # replaced by the reader only
-        self._websocket: WebSocket | None = None
+        self._websocket: LeanWebSocket | None = None
         # what stop() takes away from the reader
         self._socket: socket.socket | TlsSocket | None = None
         self._reader: Thread | None = None
@@ -173,7 +172,7 @@ class WsClient(Bot):
         if reader is not None:
             reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
-    def _say_goodbye(self, websocket: WebSocket) -> None:
+    def _say_goodbye(self, websocket: LeanWebSocket) -> None:
         with suppress(WebSocketException, OSError):
             websocket.send_close()
 
@@ -182,7 +181,7 @@ class WsClient(Bot):
 
     # -- the reader thread --------------------------------------------------------------------
 
-    def _stay_connected(self, websocket: WebSocket | None, ending: Flag, settled: Flag) -> None:
+    def _stay_connected(self, websocket: LeanWebSocket | None, ending: Flag, settled: Flag) -> None:
         delay = FIRST_DELAY
         while not ending.is_set():
             lasted, reason = self._attempt(websocket, ending)
@@ -204,7 +203,7 @@ class WsClient(Bot):
             websocket.shutdown()  # type: ignore[no-untyped-call]  # stopped before it was read
         settled.set()
 
-    def _attempt(self, websocket: WebSocket | None, ending: Flag) -> tuple[float, Exception]:
+    def _attempt(self, websocket: LeanWebSocket | None, ending: Flag) -> tuple[float, Exception]:
         """Connect, and read until it ends; how many seconds it was connected, and why it ended."""
         connected = math.inf
         reason: Exception
@@ -231,7 +230,7 @@ class WsClient(Bot):
             log.error("%s", reason)
         return self._failure is not None
 
-    def _read(self, websocket: WebSocket) -> None:
+    def _read(self, websocket: LeanWebSocket) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         connection = WsConnection(
             lambda text: self._send(websocket, text), self._shown, self._complain
@@ -270,7 +269,7 @@ class WsClient(Bot):
         self._connected(self_id)
         self._settled.set()
 
-    def _frames(self, websocket: WebSocket) -> Iterator[bytes | None]:
+    def _frames(self, websocket: LeanWebSocket) -> Iterator[bytes | bytearray | None]:
         """The frames; None for one that is nothing but a sign of life, or when none comes first."""
         websocket.settimeout(FIRST_FRAME_SECONDS)
         try:
@@ -283,6 +282,7 @@ class WsClient(Bot):
             try:
                 while not pinged:
                     yield self._frame(websocket)
+                    yield from websocket.messages()
                 yield self._frame(websocket)
                 pinged = False
             except WebSocketTimeoutException:
@@ -292,7 +292,7 @@ class WsClient(Bot):
                 pinged = True
                 self._send(websocket, b"", ABNF.OPCODE_PING)
 
-    def _frame(self, websocket: WebSocket) -> bytes | None:
+    def _frame(self, websocket: LeanWebSocket) -> bytes | None:
         try:
             opcode, data = websocket.recv_data(control_frame=True)
         except WebSocketTimeoutException:
@@ -305,7 +305,7 @@ class WsClient(Bot):
         return data if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY) else None
 
     def _send(
-        self, websocket: WebSocket, data: str | bytes, opcode: int = ABNF.OPCODE_TEXT
+        self, websocket: LeanWebSocket, data: str | bytes, opcode: int = ABNF.OPCODE_TEXT
     ) -> None:
         try:
             websocket.send(data, opcode)
@@ -315,7 +315,7 @@ class WsClient(Bot):
 
     # -- connecting ---------------------------------------------------------------------------
 
-    def _dial(self, ending: Flag) -> WebSocket:
+    def _dial(self, ending: Flag) -> LeanWebSocket:
         """A new connection, after the handshake."""
         try:
             websocket = self._shake_hands(self._connect(ending))
@@ -333,14 +333,14 @@ class WsClient(Bot):
             raise self._no_websocket(status)
         return websocket
 
-    def _shake_hands(self, sock: socket.socket | TlsSocket) -> WebSocket:
+    def _shake_hands(self, sock: socket.socket | TlsSocket) -> LeanWebSocket:
         headers = [f"Authorization: Bearer {self._token}"] if self._token else []
         deadline = time.monotonic() + HANDSHAKE_SECONDS
         late = Timer(HANDSHAKE_SECONDS, _cut, [sock])  # who only drips is in time with each byte
         late.daemon = True
         late.start()
         try:
-            websocket: WebSocket = create_connection(
+            websocket = create_connection(
                 self.url,
                 timeout=HANDSHAKE_SECONDS,
                 class_=LeanWebSocket,
@@ -356,6 +356,7 @@ class WsClient(Bot):
             raise
         finally:
             late.cancel()
+        assert isinstance(websocket, LeanWebSocket)
         return websocket
 
     def _no_websocket(self, status: int | None) -> NetworkError:

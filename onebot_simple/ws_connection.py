@@ -60,7 +60,7 @@ class WsConnection:
                 if _is_last(action, frame):
                     return
 
-    def receive(self, frame: str | bytes) -> dict[str, Any] | None:
+    def receive(self, frame: str | bytes | bytearray) -> dict[str, Any] | None:
         """Take one frame from the wire; the event, if it is one.
 
         AuthenticationError when it says that the access_token is wrong.

@@ -190,3 +190,55 @@ def test_a_connection_that_is_over_can_neither_be_read_nor_written(pair: Pair) -
     for use in (websocket.recv_data, lambda: websocket.send("too late")):
         with pytest.raises(WebSocketConnectionClosedException):
             use()
+
+
+def test_what_has_arrived_whole_comes_the_short_way_and_all_else_in_its_turn(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 70_000)
+    wire = [
+        (frame(TEXT, b"a"), b"a"),
+        (frame(BINARY), b""),
+        (frame(TEXT, b"b" * 125), b"b" * 125),
+        (frame(TEXT, b"c" * 126), b"c" * 126),
+        (frame(PONG, b"?"), b"?"),
+        (frame(0x01, b"frag"), None),
+        (frame(PONG, b"!"), b"!"),
+        (frame(MORE, b"ments"), b"fragments"),
+        (frame(TEXT, b"d" * 65_536), b"d" * 65_536),
+        (frame(TEXT, b"e"), b"e"),
+    ]
+    whole = b"".join(data for data, _ in wire)
+    wanted = [message for _, message in wire if message is not None]
+    websocket, theirs = pair
+    for cut in [*range(1, 700), len(whole) - 1, len(whole)]:
+        taken: list[bytes] = []
+        websocket.settimeout(0.001)
+        for piece in (whole[:cut], whole[cut:]):
+            sending = threading.Thread(target=theirs.sendall, args=(piece,))
+            sending.start()
+            sending.join(0.01 if len(piece) > 60_000 else None)
+            while True:
+                try:
+                    taken.append(bytes(websocket.recv_data(control_frame=True)[1]))
+                    taken += map(bytes, websocket.messages())
+                except WebSocketTimeoutException:
+                    if not sending.is_alive():
+                        break
+            sending.join()
+        assert taken == wanted
+
+
+def test_the_short_way_leaves_what_may_not_be(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE", 300)
+    websocket, _ = pair
+    masked = bytes([TEXT, 0x81]) + bytes(5)
+    for bad in (frame(TEXT, b"x" * 301), masked, frame(0x83), frame(CLOSE)):
+        websocket._arrived[:] = frame(TEXT, b"good") + bad
+        assert [bytes(message) for message in websocket.messages()] == [b"good"]
+        assert websocket._arrived == bad
+    websocket._arrived[:] = frame(0x01, b"begun") + frame(PONG) + frame(TEXT, b"another")
+    assert websocket.recv_data(control_frame=True)[0] == ABNF.OPCODE_PONG
+    assert list(websocket.messages()) == []
+    with pytest.raises(WebSocketProtocolException):
+        websocket.recv_data(control_frame=True)
