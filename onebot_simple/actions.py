@@ -56,7 +56,7 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
     """The JSON object that came over the wire; ValueError when it is none."""
     try:
         text = data if isinstance(data, str) else data.decode()
-        text = text.strip("\ufeff \t\r\n")  # a byte order mark, and what JSON takes for white space
+        text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
         content, end = _decoder.raw_decode(text)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None

@@ -11,7 +11,6 @@ import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from threading import Event as Flag
 from threading import Lock, current_thread, local, main_thread
 from typing import Any
@@ -60,12 +59,10 @@ class Bot(Decorators):
         super().__init__(command_prefix)
         self.timeout = check_seconds(timeout, "timeout")
         self._conversations = Conversations()
-        self._now = local()  # .account: whose event this thread is handling
+        self._now = local()  # .account: whose event this thread is handling, or handled last
         self._said_once: set[str] = set()
-        self._counting = Lock()  # guards _counts, _looks and _too_late
-        self._counts = {"calls": 0, "failures": 0, "reconnects": 0}
-        self._arrivals = count()  # one further with each event, without a lock, and with each look
-        self._looks = 0
+        self._counting = Lock()  # guards _counts and _too_late
+        self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards _running, and the moments in which the flags change
         self._running = False
@@ -174,8 +171,9 @@ class Bot(Decorators):
         `answer`, where given, gets the quick operation as JSON instead of actions being called.
         False when the event is dropped: it is none, or the bot is stopping.
         """
-        next(self._arrivals)
-        if not isinstance(event.get("post_type"), str):
+        self._count("events")
+        post_type = event.get("post_type")
+        if not isinstance(post_type, str) or "." in post_type:  # which is how names are joined
             self._complain("an event without post_type", list(event)[:20])
             return False
         if not self._ending.is_set() and self._conversations.put(
@@ -251,9 +249,7 @@ class Bot(Decorators):
         number of events that are queued right now.
         """
         with self._counting:
-            events = next(self._arrivals) - self._looks
-            self._looks += 1
-            return {"events": events, **self._counts, "queued": self._conversations.queued}
+            return {**self._counts, "queued": self._conversations.queued}
 
     def _count(self, what: str) -> None:
         with self._counting:

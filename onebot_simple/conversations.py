@@ -110,7 +110,7 @@ class Conversations:
         self._coming: _Worker | None = None  # the thread that is on its way to take one
         self._starved = False  # whether the system had no thread to give, the last time
         self._queued = 0
-        self._warn_at = QUEUE_WARNING
+        self._warn_at, self._yield_at = QUEUE_WARNING, STEP  # lengths of the queue
         self._draining = False  # no waits any more
         self._closed = False  # no jobs any more
         self._own = local()  # .worker: the worker that this thread is
@@ -136,10 +136,13 @@ class Conversations:
                 self._make_ready(key)
             self._queued = queued = self._queued + 1
             if queued == 1:
-                self._warn_at = QUEUE_WARNING
+                self._warn_at, self._yield_at = QUEUE_WARNING, STEP
+            grown = queued >= self._yield_at
+            if grown:
+                self._yield_at += STEP
         if queued >= self._warn_at:
             self._warn(queued)
-        if queued % STEP == 0:  # what is handled while it is young costs less time and memory
+        if grown:  # what is handled while it is young costs less time and memory
             time.sleep(1e-6)  # with 0, the others may not be awake before this thread goes on
         if self._insists and not self._workers:
             self._insist()

@@ -47,6 +47,7 @@ EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
 
+_KNOWN = frozenset(EVENT_NAMES)
 _LINE_LENGTH = 300
 
 
@@ -58,7 +59,7 @@ class Handler:
     ) -> None:
         self.function = function
         self.name = getattr(function, "__name__", repr(function))
-        self.names = frozenset(names)
+        self.beginnings = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
         self.takes_args = commands is not None and _accepts(function, 2)
         _refuse_async(function, self.name)
@@ -77,7 +78,7 @@ class Handler:
         """Whether it waits for such events; `word` is the command, None for what is none."""
         if self.commands is not None and word not in self.commands:
             return False
-        return any(f"{event_name}.".startswith(f"{name}.") for name in self.names)
+        return f"{event_name}.".startswith(self.beginnings)
 
 
 class Handlers:
@@ -102,7 +103,7 @@ class Handlers:
             return found[event_name, word]
         except KeyError:
             concerned = [handler for handler in self._all if handler.is_for(event_name, word)]
-            if event_name in EVENT_NAMES:  # no peer can make us keep whatever it calls its events
+            if event_name in _KNOWN:  # no peer can make us keep whatever it calls its events
                 found[event_name, word] = concerned
             return concerned
 
@@ -163,10 +164,10 @@ def name_of(event: Event) -> str:
     """The most particular name that an event answers to, such as "notice.notify.poke"."""
     post_type: str = event["post_type"]
     kind = event.get("message_type" if post_type == "message_sent" else f"{post_type}_type")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or "." in kind:
         return post_type
     sub_type = event.get("sub_type")
-    if not isinstance(sub_type, str) or not sub_type:
+    if not isinstance(sub_type, str) or not sub_type or "." in sub_type:
         return f"{post_type}.{kind}"
     return f"{post_type}.{kind}.{sub_type}"
 
@@ -223,13 +224,12 @@ def person_of(event: Event) -> Hashable:
 
 def _plain(value: object) -> int | str:
     """An id as a part of a key; 123 and "123" are the same id."""
-    if type(value) is int:  # as it nearly always is
+    if type(value) is int and 0 <= value < 1 << 60:  # as it nearly always is
         return value
-    number = id_of(value)
-    if number is not None:
-        return number
-    # whatever else a peer sends must not break a dict key
-    return str(value) if isinstance(value, (str, float)) else ""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
+    # whatever else a peer sends must neither break a dict nor make its search slow
+    return str(value) if isinstance(value, (int, str, float)) else ""
 
 
 def id_of(value: object) -> int | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from socket import socket
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
 from sys import byteorder
 from typing import Any
 
@@ -19,6 +20,8 @@ from websocket import (
     WebSocketProtocolException,
     WebSocketTimeoutException,
 )
+
+from .tls_socket import TlsSocket
 
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 CHUNK = 128 * 1024  # a hundred events or so: each receive may let another thread go first
@@ -37,15 +40,50 @@ class LeanWebSocket(WebSocket):
         super().__init__(*args, **options)
         self._arrived = bytearray()  # kept when a timeout comes in the middle of a frame
         self._message_size = 0  # of the fragments so far
+        self._ping: bytes | None = None  # the last one, until it is answered
 
     def send(self, payload: str | bytes, opcode: int = ABNF.OPCODE_TEXT) -> int:
         """Send one frame; the others that send wait meanwhile."""
         frame = _masked(opcode, payload.encode() if isinstance(payload, str) else payload)
-        left = memoryview(frame)
         with self.lock:
+            self._send_all(frame)
+        self._answer_ping()
+        return len(frame)
+
+    def try_ping(self) -> bool:
+        """Ask for a sign of life; False when somebody is sending, for whom no reader waits."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            self._send_all(_masked(ABNF.OPCODE_PING, b""))
+        finally:
+            self.lock.release()
+        self._answer_ping()
+        return True
+
+    def pong(self, payload: str | bytes = "") -> None:
+        """Answer a ping, at once or by whoever is sending just now."""
+        self._ping = payload.encode() if isinstance(payload, str) else payload
+        self._answer_ping()
+
+    def _answer_ping(self) -> None:
+        # looked at again after each release: who found the lock taken has left it to its holder
+        while self._ping is not None and self.lock.acquire(blocking=False):
+            try:
+                ping, self._ping = self._ping, None
+                if ping is not None:
+                    self._send_all(_masked(ABNF.OPCODE_PONG, ping))
+            finally:
+                self.lock.release()
+
+    def _send_all(self, frame: bytes) -> None:
+        left = memoryview(frame)
+        try:
             while left:
                 left = left[self._open_socket().send(left) :]
-        return len(frame)
+        except BaseException:  # Ctrl+C, too: nothing can follow half a frame
+            cut(self.sock)
+            raise
 
     def recv_data(self, control_frame: bool = False) -> tuple[int, Any]:
         """The opcode and the data of the next message; what comes in one frame has a short way."""
@@ -57,7 +95,7 @@ class LeanWebSocket(WebSocket):
         return whole
 
     def messages(self) -> Iterator[bytearray]:
-        """Those that have arrived already, whole and in one frame of up to 64 KiB."""
+        """Those that have arrived whole, in one frame of up to 64 KiB; all must be taken."""
         arrived = self._arrived
         begin, size = 0, len(arrived)
         while size - begin >= 4 and arrived[begin] in WHOLE_MESSAGES:
@@ -111,10 +149,17 @@ class LeanWebSocket(WebSocket):
                 raise WebSocketConnectionClosedException("the other side closed it")
             self._arrived += data
 
-    def _open_socket(self) -> socket:
+    def _open_socket(self) -> socket | TlsSocket:
         if self.sock is None:
             raise WebSocketConnectionClosedException("it is closed already")
         return self.sock
+
+
+def cut(sock: socket | TlsSocket | None) -> None:
+    """Wake everybody who reads from the socket or writes to it."""
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(SHUT_RDWR)
 
 
 def _masked(opcode: int, data: bytes) -> bytes:

@@ -36,7 +36,7 @@ class TlsSocket:
     def recv(self, size: int) -> bytes:
         return self._when_ready(lambda: self._sock.recv(size))
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes | memoryview) -> int:
         return self._when_ready(lambda: self._sock.send(data))
 
     def settimeout(self, timeout: float | None) -> None:

@@ -14,7 +14,7 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event as Flag
 from threading import Thread, Timer
@@ -39,7 +39,7 @@ from .addresses import (
 from .bot import END_SECONDS, Bot
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .handlers import id_of
-from .lean_websocket import LeanWebSocket
+from .lean_websocket import LeanWebSocket, cut
 from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
 
@@ -173,11 +173,11 @@ class WsClient(Bot):
             reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
     def _say_goodbye(self, websocket: LeanWebSocket) -> None:
-        with suppress(WebSocketException, OSError):
+        with suppress(WebSocketException, OSError, ValueError):  # ValueError: closed meanwhile
             websocket.send_close()
 
     def _hang_up(self) -> None:
-        _cut(self._socket)
+        cut(self._socket)
 
     # -- the reader thread --------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class WsClient(Bot):
     def _read(self, websocket: LeanWebSocket) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         connection = WsConnection(
-            lambda text: self._send(websocket, text), self._shown, self._complain
+            lambda text: self._sent(lambda: websocket.send(text)), self._shown, self._complain
         )
         self._connection = connection
         self._websocket = websocket
@@ -243,7 +243,7 @@ class WsClient(Bot):
         try:
             for frame in self._frames(websocket):
                 event = connection.receive(frame) if frame is not None else None
-                if connection.pause:
+                if frame is not None and connection.pause:
                     time.sleep(connection.pause)
                 if not greeted:
                     greeted = True
@@ -257,7 +257,7 @@ class WsClient(Bot):
         finally:
             self._connection = self._websocket = None
             connection.close(reason)
-            _cut(websocket.sock)  # wakes whoever is sending
+            cut(websocket.sock)  # wakes whoever is sending
             websocket.shutdown()  # type: ignore[no-untyped-call]
             if greeted:
                 self._disconnected(self_id)
@@ -289,8 +289,7 @@ class WsClient(Bot):
                 if pinged:
                     seconds = self.ping_interval + self.ping_timeout
                     raise connection_lost(self._shown, f"silent for {seconds:g} s") from None
-                pinged = True
-                self._send(websocket, b"", ABNF.OPCODE_PING)
+                pinged = bool(self._sent(websocket.try_ping))
 
     def _frame(self, websocket: LeanWebSocket) -> bytes | None:
         try:
@@ -304,13 +303,10 @@ class WsClient(Bot):
             raise connection_lost(self._shown, f"OneBot closed it ({code})")
         return data if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY) else None
 
-    def _send(
-        self, websocket: LeanWebSocket, data: str | bytes, opcode: int = ABNF.OPCODE_TEXT
-    ) -> None:
+    def _sent(self, send: Callable[[], int]) -> int:
         try:
-            websocket.send(data, opcode)
+            return send()
         except (WebSocketException, OSError, ValueError) as error:  # ValueError: closed meanwhile
-            _cut(websocket.sock)  # half a frame may be on the wire: nothing can follow it
             raise connection_lost(self._shown, error) from error
 
     # -- connecting ---------------------------------------------------------------------------
@@ -336,7 +332,7 @@ class WsClient(Bot):
     def _shake_hands(self, sock: socket.socket | TlsSocket) -> LeanWebSocket:
         headers = [f"Authorization: Bearer {self._token}"] if self._token else []
         deadline = time.monotonic() + HANDSHAKE_SECONDS
-        late = Timer(HANDSHAKE_SECONDS, _cut, [sock])  # who only drips is in time with each byte
+        late = Timer(HANDSHAKE_SECONDS, cut, [sock])  # who only drips is in time with each byte
         late.daemon = True
         late.start()
         try:
@@ -419,10 +415,3 @@ def _check_not_set(ending: Flag) -> None:
     # stop() sets the flag, then shuts down the socket that it finds: one of both is seen here
     if ending.is_set():
         raise ConnectionAbortedError("stopped")
-
-
-def _cut(sock: socket.socket | TlsSocket | None) -> None:
-    """Wake everybody who reads from the socket or writes to it."""
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)

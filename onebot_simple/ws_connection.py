@@ -108,6 +108,8 @@ class _Call:
     def __init__(
         self, connection: WsConnection, action: str, params: dict[str, Any], timeout: float
     ) -> None:
+        if not isinstance(action, str):
+            raise TypeError(f"an action has a name, {action!r} is none. 动作的名字要写成字符串。")
         self._connection = connection
         self._action = action
         self._timeout = timeout

@@ -242,6 +242,9 @@ def test_what_is_nested_too_deeply_is_refused_with_its_name() -> None:
         "[" * 100_000,
         '{"a":' * 100_000,
         '{"a":' + "9" * 5000 + "}",
+        "{}\ufeff",
+        "\ufeff\ufeff{}",
+        " \ufeff{}",
     ],
 )
 def test_what_is_no_json_object_is_a_value_error(data: str | bytes) -> None:

@@ -428,6 +428,28 @@ def test_events_of_unknown_names_reach_the_general_handlers_and_are_not_kept(
     assert not any(name in str(stage.bot._handlers._found) for name in names)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"post_type": "message.private", "user_id": 1},
+        {"post_type": "message", "message_type": "group.normal", "group_id": 1, "user_id": 1},
+        {"post_type": "notice", "notice_type": "notify.poke", "user_id": 1},
+        {"post_type": "notice", "notice_type": "notify", "sub_type": "poke.x", "user_id": 1},
+    ],
+)
+def test_a_dot_in_a_field_is_no_way_to_another_name(stage: Stage, event: dict[str, Any]) -> None:
+    seen: list[str] = []
+    stage.bot.on("message.private", "message.group", "notice.notify.poke")(
+        lambda event: seen.append("wrong")
+    )
+    stage.bot.on_request(lambda event: seen.append("last"))
+    stage.go()
+    stage.push(event)
+    stage.push({"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"})
+    wait_until(lambda: seen)
+    assert seen == ["last"]
+
+
 def test_decorators_return_the_function_unchanged() -> None:
     bot = WsClient("ws://127.0.0.1:1")
 

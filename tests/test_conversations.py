@@ -84,6 +84,23 @@ def test_who_puts_jobs_does_not_run_far_ahead_of_those_that_do_them(
     assert sorted(waiting)[50_000] < 4 * module.STEP  # thousands, if it did
 
 
+def test_who_puts_gives_way_when_the_queue_has_grown_and_not_because_it_is_long(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("onebot_simple.conversations.time.sleep", rests.append)
+    stuck = threading.Event()
+    for _ in range(module.STEP):
+        conversations.put("stuck", stuck.wait, 10)
+    rests.clear()
+    for _ in range(200):
+        done = threading.Event()
+        conversations.put("quick", done.set)
+        assert done.wait(5)
+    assert len(rests) <= 2
+    stuck.set()
+
+
 def test_a_job_that_raises_passes_its_turn_on(
     conversations: Conversations, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from websocket import (
@@ -18,6 +19,7 @@ from onebot_simple import lean_websocket as module
 from onebot_simple.lean_websocket import LeanWebSocket
 
 from .benchmarks.frames import frames
+from .peers import wait_until
 
 
 @pytest.fixture
@@ -242,3 +244,69 @@ def test_the_short_way_leaves_what_may_not_be(pair: Pair, monkeypatch: pytest.Mo
     assert list(websocket.messages()) == []
     with pytest.raises(WebSocketProtocolException):
         websocket.recv_data(control_frame=True)
+
+
+def test_pings_are_answered_after_a_long_message_for_which_the_reader_does_not_wait(
+    pair: Pair,
+) -> None:
+    websocket, theirs = pair
+    sending = threading.Thread(target=lambda: websocket.send(b"x" * 5_000_000))
+    sending.start()
+    while not websocket.lock.locked():
+        pass
+    assert not websocket.try_ping()
+    theirs.sendall(frame(PING, b"first") + frame(PING, b"last") + frame(TEXT, b"event"))
+    kinds = [websocket.recv_data(control_frame=True)[0] for _ in range(3)]
+    assert kinds == [ABNF.OPCODE_PING, ABNF.OPCODE_PING, ABNF.OPCODE_TEXT]
+    assert sending.is_alive()
+    arrived = bytearray()
+    while len(arrived) < 5_000_000 + 14 + 10:
+        arrived += theirs.recv(1_000_000)
+    sending.join(5)
+    opcode, size, key, data = arrived[-10], arrived[-9], arrived[-8:-4], arrived[-4:]
+    assert (opcode, size) == (PONG, 0x84)
+    assert bytes(byte ^ key[place] for place, byte in enumerate(data)) == b"last"
+    assert websocket.try_ping()
+    assert theirs.recv(100)[:2] == bytes([PING, 0x80])
+
+
+def test_the_last_ping_is_always_answered_however_many_are_sending(pair: Pair) -> None:
+    websocket, theirs = pair
+    ending = threading.Event()
+
+    def send() -> None:
+        while not ending.is_set():
+            websocket.send(b"y", ABNF.OPCODE_BINARY)
+
+    def drain() -> None:
+        while theirs.recv(1_000_000):
+            pass
+
+    threads = [threading.Thread(target=target) for target in (send, send, drain)]
+    for thread in threads:
+        thread.start()
+    for number in range(2000):
+        websocket.pong(str(number))
+        wait_until(lambda: websocket._ping is None)
+    ending.set()
+    for thread in threads[:2]:
+        thread.join(5)
+    websocket.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+    threads[2].join(5)
+
+
+def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(pair: Pair) -> None:
+    websocket, theirs = pair
+
+    class Interrupted(socket.socket):
+        def send(self, data: Any, flags: int = 0) -> int:
+            super().send(data[:5])
+            raise KeyboardInterrupt
+
+    assert websocket.sock
+    websocket.sock = Interrupted(fileno=websocket.sock.detach())
+    with pytest.raises(KeyboardInterrupt):
+        websocket.send("hello")
+    assert len(theirs.recv(100)) == 5
+    assert theirs.recv(100) == b""
+    websocket.sock.close()

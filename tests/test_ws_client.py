@@ -538,3 +538,11 @@ def test_fragments_and_pings_in_between_make_one_frame(peer: ForwardWs) -> None:
         assert isinstance(socket_, ServerConnection)
         socket_.send(iter([text[:50], text[50:51], text[51:]]))
         wait_until(lambda: heard == ["碎片"])
+
+
+def test_an_action_has_a_name(peer: ForwardWs) -> None:
+    wrong: Any
+    with WsClient(peer.url) as bot:
+        for wrong in (b"send_like", 5, None):
+            with pytest.raises(TypeError, match="an action has a name"):
+                bot.request(wrong)
