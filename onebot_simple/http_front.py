@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
-from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, create_connection, socket
+from socket import IPPROTO_TCP, SHUT_RDWR, SHUT_WR, TCP_NODELAY, create_connection, socket
 from threading import Lock, Thread, current_thread
 from typing import Any
 
@@ -25,10 +25,12 @@ MAX_BODY = 64 * 1024 * 1024
 DISCARDED = 4 * MAX_BODY  # so much is read of a body that is too large, to be heard saying so
 PIECE = 64 * 1024
 IDLE_SECONDS = 60  # in which the next request must begin, and its head be complete
+ALONE_SECONDS = 1  # the same, when no other thread waits for connections
 BODY_SECONDS = 120  # in which a body must be complete
 MAX_CONNECTIONS = 4000  # each costs a thread, and at worst a body
 SPARE_THREADS = 8  # that may wait for a connection at the same time
 PAUSE_SECONDS = 0.2  # when no file can be opened
+TICK = 0.001  # in which the end of accept() is looked for
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 MAX_LINE = 64 * 1024  # of the head of a request
 MAX_HEADERS = 100
@@ -43,7 +45,9 @@ _Response = tuple[Iterable[bytes], str, Iterable[tuple[str, str]]]
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])\r?\n")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
 _CHUNK_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}[ \t]*(;[^\n]*)?\r?\n")
+_CLOSE = re.compile(r"(^|,)\s*close\s*(,|$)", re.IGNORECASE)  # in a Connection header
 _ONLY_ONCE = ("host", "content-length")
+_BARE = ("204", "304")  # the statuses after which no body comes
 
 
 class _Requests(WSGIRequestHandler):
@@ -60,7 +64,7 @@ class _Requests(WSGIRequestHandler):
         self.wfile = self._wire  # type: ignore[assignment]
 
     def handle_one_request(self) -> None:
-        self._wire.end_after(IDLE_SECONDS)
+        self._wire.end_after(IDLE_SECONDS if self.server.keep_ready() else ALONE_SECONDS)
         self.raw_requestline = self.rfile.readline(MAX_LINE)
         if self.raw_requestline and self.parse_request():
             self.run_wsgi()
@@ -82,10 +86,10 @@ class _Requests(WSGIRequestHandler):
         self.headers = headers  # type: ignore[assignment]
         self.command, target, version = (part.decode() for part in start.groups())
         self.path = re.sub("^/+", "/", target)
-        connection = headers.get("connection", "").lower()
-        self.close_connection = (
-            connection != "keep-alive" if version < "1.1" else connection == "close"
-        )
+        self.request_version = f"HTTP/{version}"
+        if version == "1.0":
+            return True
+        self.close_connection = bool(_CLOSE.search(headers.get("connection", "")))
         expected = headers.get("expect", "").lower() == "100-continue"
         return self.handle_expect_100() if expected else True
 
@@ -103,7 +107,7 @@ class _Requests(WSGIRequestHandler):
             if name in headers:
                 if name in _ONLY_ONCE:  # a proxy in front may have read the other one
                     return None
-                value = f"{headers[name]},{value}"
+                value = headers[name] + ("; " if name == "cookie" else ",") + value
             headers[name] = value
         return None
 
@@ -118,12 +122,14 @@ class _Requests(WSGIRequestHandler):
             self.send_error(400)
             return
         try:
-            answer = self._at_once(body) or self._from_application(body)
+            pieces, status, headers = self._at_once(body) or self._from_application(body)
+            head = self._head(status, headers)
         except BaseException:  # whatever it is, who sent the request and who runs the bot must know
             log.exception("a request failed. 处理请求时出错，服务器继续运行。")
             self.send_error(500)
         else:
-            self._respond(*answer)
+            bare = self.command == "HEAD" or status.startswith(_BARE)
+            self._send(head, [] if bare else list(pieces))
 
     def _at_once(self, body: bytes) -> _Response | None:
         if len(body) > MAX_BODY:
@@ -148,14 +154,18 @@ class _Requests(WSGIRequestHandler):
 
     def _body(self) -> bytes:
         """The whole body; of one that is too large a little more than what is allowed."""
-        length = self.headers.get("content-length", "")
-        encoding = self.headers.get("transfer-encoding", "").lower()
-        if encoding not in ("", "chunked") or (encoding and length):
-            raise ValueError("two lengths, or none")
-        if length and not (length.isascii() and length.isdecimal()):
+        length = self.headers.get("content-length", "0")
+        if not (length.isascii() and length.isdecimal()):
             raise ValueError("not a length")
+        pieces = self._exactly(int(length))
+        encoding = self.headers.get("transfer-encoding")
+        if encoding is not None:
+            known = encoding.lower() == "chunked" and self.request_version > "HTTP/1.0"
+            if not known or "content-length" in self.headers:
+                raise ValueError("two lengths, or none")
+            pieces = self._chunks()
         body, size = bytearray(), 0
-        for piece in self._chunks() if encoding else self._exactly(int(length or 0)):
+        for piece in pieces:
             size += len(piece)
             if size <= MAX_BODY + PIECE:
                 body += piece
@@ -183,22 +193,27 @@ class _Requests(WSGIRequestHandler):
             size -= len(piece)
             yield piece
 
-    def _respond(
-        self, pieces: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]
-    ) -> None:
-        """Head and body in one piece: each that is sent costs the other side a wake-up."""
+    def _head(self, status: str, headers: Iterable[tuple[str, str]]) -> bytes:
         lines = [f"HTTP/1.1 {status}", f"Date: {self.date_time_string()}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        if not status.startswith(("204", "304")) and not any(
-            name.lower() == "content-length" for name, _ in headers
-        ):
-            self.close_connection = True  # nothing else would tell where the answer ends
-        if not self.server.keep_ready():
-            self.close_connection = True  # others wait for this thread
+        ends = status.startswith(_BARE)  # whether the other side can tell where the answer ends
+        for name, value in headers:
+            if name.lower() == "connection":
+                self.close_connection |= bool(_CLOSE.search(value))
+            else:
+                lines.append(f"{name}: {value}")
+                ends |= name.lower() == "content-length"
+        if not ends or not self.server.keep_ready():  # or others wait for this thread
+            self.close_connection = True
         if self.close_connection:
             lines.append("Connection: close")
-        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        self.wfile.write(head if self.command == "HEAD" else b"".join([head, *pieces]))
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _send(self, head: bytes, pieces: list[bytes]) -> None:
+        """In one piece, if it is small: each that is sent costs the other side a wake-up."""
+        if sum(map(len, pieces)) <= PIECE:
+            head, pieces = b"".join([head, *pieces]), []
+        for piece in [head, *pieces]:
+            self.wfile.write(piece)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
         pass  # an event is logged when it is handled
@@ -228,16 +243,18 @@ class _Wire(io.RawIOBase):
         return self._socket.recv_into(buffer)
 
     def write(self, data: Any) -> int:
-        self._socket.settimeout(IDLE_SECONDS)
-        self._socket.sendall(data)
+        self._socket.settimeout(IDLE_SECONDS)  # for each slice: who reads slowly still gets it all
+        for start in range(0, len(data), PIECE):
+            self._socket.sendall(memoryview(data)[start : start + PIECE])
         return len(data)
 
 
 class HttpFront(BaseWSGIServer):
     """werkzeug's server, with threads that serve the connections which they have accepted.
 
-    To hand a connection to another thread would cost each event a wake-up. Instead, who has
-    accepted one sees to it that somebody else accepts the next, before it serves its own.
+    To hand a connection to another thread would cost each event a wake-up. Instead, one thread at
+    least always waits in accept(), as long as the system gives us threads: who has accepted a
+    connection sees to it that somebody else accepts the next, before it serves its own.
     """
 
     multithread = True
@@ -253,10 +270,13 @@ class HttpFront(BaseWSGIServer):
         super().__init__(host, port, app, _Requests, fd=sock.fileno())
         self.shortcut = shortcut
         self._complain = complain
-        self._lock = Lock()  # guards everything below
+        self.socket.settimeout(None)  # whatever socket.setdefaulttimeout() says
+        self._full = False  # whether the system had no file to give, the last time
+        self._lock = Lock()  # held by who changes what follows
         self._connections: set[socket] = set()
         self._threads: set[Thread] = set()
-        self._ready = 0  # how many of them wait for a connection
+        self._ready = 0  # how many of them wait in accept(), or are on their way there
+        self._alone = False  # whether the system had no thread to give, the last time
         self._closing = False
 
     def start(self) -> None:
@@ -272,51 +292,70 @@ class HttpFront(BaseWSGIServer):
     def keep_ready(self) -> bool:
         """See to it that a thread waits for the next connection; False when there is none."""
         with self._lock:
-            if not self._ready and not self._closing:
-                try:
-                    self._start_thread()
-                except RuntimeError as error:
-                    log.error("%s: connections wait for a thread. 线程太多，连接先排队。", error)
-                    return False
-            return True
+            if self._ready > 0 or self._closing:
+                return True
+            known, self._alone = self._alone, False
+            try:
+                self._start_thread()
+                return True
+            except (RuntimeError, MemoryError) as error:
+                self._alone, reason = True, error
+        if not known:
+            log.error("%r: connections wait for a thread. 线程太多，连接先排队。", reason)
+        return False
 
     def _serve(self) -> None:
-        while (accepted := self._accept()) is not None:
-            connection, address = accepted
-            self.keep_ready()
-            try:
-                with connection:
-                    _Requests(connection, address, self)
-            except BaseException:  # this thread is needed, whatever became of the connection
-                log.debug("a connection from %s failed", address, exc_info=True)
-            if not self._comes_back(connection):
-                break
+        ready = True
+        while ready:
+            with suppress(BaseException):  # it was logged; if the log raised, we still are needed
+                accepted = self._accept()
+                if accepted:
+                    self._serve_connection(*accepted)
+            ready = self._comes_back()
 
     def _accept(self) -> tuple[socket, Any] | None:
-        """The next connection; None at the end."""
-        while not self._closing:
-            try:
-                connection, address = self.socket.accept()
-            except OSError:
-                time.sleep(PAUSE_SECONDS)  # too many files are open: until somebody hangs up
-                continue
+        """The next connection; None at the end. From then on, this thread is not ready."""
+        accepted = None
+        try:
+            while accepted is None and not self._closing:
+                try:
+                    accepted = self.socket.accept()
+                    self._full = False
+                except OSError as error:
+                    if not self._closing and not isinstance(error, ConnectionError):
+                        self._rest(error)  # else who came has gone again
+        finally:
             with self._lock:
-                number = len(self._connections)
-                if number < MAX_CONNECTIONS and not self._closing:
-                    self._connections.add(connection)
-                    self._ready -= 1
-                    return connection, address
-            if not self._closing:
-                self._complain("a connection", f"{number} are open already")
-            connection.close()
-        with self._lock:
-            self._ready -= 1
-        return None
+                self._ready -= 1
+                if accepted:
+                    self._connections.add(accepted[0])
+        return accepted
 
-    def _comes_back(self, connection: socket) -> bool:
-        """Whether this thread, which has served the connection, shall wait for another one."""
+    def _rest(self, error: OSError) -> None:
+        """Too many files are open: until somebody hangs up."""
+        if not self._full:
+            self._full = True
+            log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
+        time.sleep(PAUSE_SECONDS)
+
+    def _serve_connection(self, connection: socket, address: Any) -> None:
+        others = len(self._connections) - 1
+        try:
+            if others >= MAX_CONNECTIONS:
+                self._complain("a connection", f"{others} are open already")
+            elif not self._closing:
+                _Requests(connection, address, self)
+        except BaseException:
+            log.debug("a connection from %s failed", address, exc_info=True)
+        finally:
+            with suppress(OSError), connection:
+                connection.shutdown(SHUT_WR)  # close() alone waits for processes that a view forked
+            with self._lock:
+                self._connections.discard(connection)
+
+    def _comes_back(self) -> bool:
+        """Whether this thread, which has served a connection, shall wait for another one."""
         with self._lock:
-            self._connections.discard(connection)
             if self._closing or self._ready >= SPARE_THREADS:
                 self._threads.discard(current_thread())
                 return False
@@ -329,19 +368,18 @@ class HttpFront(BaseWSGIServer):
         with self._lock:
             self._closing = True
             connections, threads = list(self._connections), self._threads - {current_thread()}
-        for connection in connections:
+        for sock in [self.socket, *connections]:
             with suppress(OSError):
-                connection.shutdown(SHUT_RDWR)
-        while self._ready and time.monotonic() < deadline:
-            self._end_accept()
+                sock.shutdown(SHUT_RDWR)  # on Linux this also ends accept()
+        time.sleep(TICK)
+        while self._ready > 0 and time.monotonic() < deadline:
+            with suppress(OSError):  # what ends accept() on every system is a connection
+                address = LOOPBACK_OF.get(self.host, self.host), self.port
+                create_connection(address, PAUSE_SECONDS).close()
+            time.sleep(TICK)
         self.server_close()
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _end_accept(self) -> None:
-        """What ends accept() on every system is a connection."""
-        host, port = self.socket.getsockname()[:2]
-        for _ in range(self._ready):
-            with suppress(OSError):
-                create_connection((LOOPBACK_OF.get(host, host), port), PAUSE_SECONDS).close()
-        time.sleep(0.001)
+        stuck = sum(thread.is_alive() for thread in threads)
+        if stuck:
+            log.warning("%d requests are still running. 有请求还没处理完：它卡在哪里了？", stuck)

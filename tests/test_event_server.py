@@ -5,18 +5,21 @@ from __future__ import annotations
 import hmac
 import io
 import json
+import logging
 import select
 import socket
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from flask import Flask, request_started
+from flask import Flask, jsonify, request_started
+from flask import request as flask_request
 
 from onebot_simple import EventServer, HttpClient, NetworkError, http_front
 from onebot_simple import event_server as module
@@ -318,6 +321,111 @@ def test_an_answer_without_a_length_ends(server: EventServer) -> None:
     assert get(server, "/parts") == (200, None, b"one, two")
 
 
+def all_of(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("connection", ["close", "TE, close", "Close ,TE"])
+def test_who_asks_for_the_end_of_the_connection_gets_it(
+    server: EventServer, connection: str
+) -> None:
+    length = f"Content-Length: {len(EVENT)}"
+    with raw(server) as wire:
+        wire.sendall(request(EVENT, length, f"Connection: {connection}"))
+        assert all_of(wire).lower().count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_a_view_that_says_close_closes_the_connection(server: EventServer) -> None:
+    server.app.add_url_rule("/close", "close", lambda: ("x", {"connection": "close"}))
+    with raw(server) as wire:
+        wire.sendall(request(b"", start="GET /close HTTP/1.1"))
+        assert all_of(wire).lower().count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_a_header_that_cannot_be_sent_is_500_and_in_the_log(
+    server: EventServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.app.add_url_rule("/name", "name", lambda: ("x", {"X-Name": "你好"}))
+    assert get(server, "/name")[0] == 500
+    assert "UnicodeEncodeError" in caplog.text
+
+
+@pytest.mark.parametrize("status", ["204 NO CONTENT", "304 NOT MODIFIED"])
+def test_no_body_comes_after_a_status_that_has_none(server: EventServer, status: str) -> None:
+    def middleware(environ: Any, start_response: Any) -> list[bytes]:
+        start_response(status, [])
+        return [b"a body"]
+
+    server.app.wsgi_app = middleware  # type: ignore[method-assign]
+    with raw(server) as wire:
+        wire.sendall(request(b"", "Connection: close"))
+        assert all_of(wire).endswith(b"\r\n\r\n")
+
+
+def test_cookies_in_two_lines_are_all_seen(server: EventServer) -> None:
+    server.app.add_url_rule("/cookies", "cookies", lambda: jsonify(flask_request.cookies))
+    with raw(server) as wire:
+        start = "GET /cookies HTTP/1.1"
+        wire.sendall(request(b"", "Cookie: a=1", "Cookie: b=2; c=3", start=start))
+        assert json.loads(answer_on(wire)[1]) == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_who_speaks_http_1_0_gets_one_answer_and_is_not_told_to_continue(
+    server: EventServer,
+) -> None:
+    protocol = "SERVER_PROTOCOL"
+    server.app.add_url_rule("/which", "which", lambda: flask_request.environ[protocol])
+    with raw(server) as wire:
+        options = "Expect: 100-continue", "Connection: keep-alive"
+        wire.sendall(request(b"", *options, start="GET /which HTTP/1.0"))
+        answer = all_of(wire)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nHTTP/1.0")
+
+
+def test_a_connection_ends_even_when_a_forked_process_has_it_too(server: EventServer) -> None:
+    with ExitStack() as kept:
+        server.app.add_url_rule(
+            "/fork",
+            "fork",
+            lambda: kept.enter_context(flask_request.environ["werkzeug.socket"].dup()) and "x",
+        )
+        with raw(server) as wire:
+            wire.sendall(request(b"", "Connection: close", start="GET /fork HTTP/1.1"))
+            assert all_of(wire).endswith(b"x")
+
+
+def test_who_reads_a_large_answer_slowly_gets_it_whole(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_front, "IDLE_SECONDS", 1)
+    size, got = 32 * 1024 * 1024, 0
+    server.app.add_url_rule("/large", "large", lambda: bytes(size))
+    with raw(server) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        wire.sendall(request(b"", "Connection: close", start="GET /large HTTP/1.1"))
+        slow_until, pause = time.monotonic() + 1.3, threading.Event()
+        while piece := wire.recv(65536):
+            got += len(piece)
+            if time.monotonic() < slow_until:
+                pause.wait(0.005)
+    assert got > size
+
+
+def test_a_large_answer_is_not_copied(server: EventServer) -> None:
+    large = bytes(8 * 1024 * 1024)
+    server.app.add_url_rule("/large", "large", lambda: large)
+    with raw(server) as wire:
+        tracemalloc.start()
+        wire.sendall(request(b"", "Connection: close", start="GET /large HTTP/1.1"))
+        while wire.recv(65536):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < len(large) / 2
+
+
 def test_another_path_is_not_found(server: EventServer) -> None:
     status, words = post(server, message(), path="/elsewhere")
     assert status == 404
@@ -434,6 +542,10 @@ IN_CHUNKS = b"%x\r\n" % len(EVENT) + CHUNK
         request(EVENT, f"Content-Length: {len(EVENT)}", "Transfer-Encoding: identity"),
         request(IN_CHUNKS, f"Content-Length: {len(EVENT)}", "Transfer-Encoding: chunked"),
         request(IN_CHUNKS, "Transfer-Encoding: gzip, chunked"),
+        request(IN_CHUNKS, "Transfer-Encoding: chunked", start="POST / HTTP/1.0"),
+        request(b"", "Content-Length:"),
+        request(IN_CHUNKS, "Content-Length:", "Transfer-Encoding: chunked"),
+        request(EVENT, f"Content-Length: {len(EVENT)}", "Transfer-Encoding:"),
         request(IN_CHUNKS, "Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
         request(EVENT, f"Content-Length: {len(EVENT)}", *["X: y"] * 200),
         request(HIDDEN, f"Content-Length : {len(HIDDEN)}"),
@@ -505,12 +617,14 @@ def test_connections_are_counted_and_too_many_are_refused(
 
 
 @contextmanager
-def without_new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_new_threads(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception] = RuntimeError
+) -> Iterator[None]:
     start = threading.Thread.start
 
     def no_more(thread: threading.Thread) -> None:
         if "connection" in thread.name:
-            raise RuntimeError("can't start new thread")
+            raise error("can't start new thread")
         start(thread)
 
     with monkeypatch.context() as patch:
@@ -518,10 +632,14 @@ def without_new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
 def test_connections_share_the_thread_that_there_is_when_no_other_can_be_had(
-    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: EventServer,
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with without_new_threads(monkeypatch), raw(server) as first, raw(server) as second:
+    with without_new_threads(monkeypatch, error), raw(server) as first, raw(server) as second:
         for connection in (second, first):
             connection.sendall(with_length(EVENT))
         assert answer_on(first)[0] == 200
@@ -532,6 +650,81 @@ def test_connections_share_the_thread_that_there_is_when_no_other_can_be_had(
         for _ in range(2):
             connection.sendall(with_length(EVENT))
             assert answer_on(connection)[0] == 200
+
+
+def test_that_threads_are_missing_is_said_once_until_there_was_one(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def said_after_three_events() -> int:
+        with without_new_threads(monkeypatch):
+            for _ in range(3):
+                assert post(server, message())[0] == 200
+        return caplog.text.count("connections wait for a thread")
+
+    assert said_after_three_events() == 1
+    with raw(server) as connection:  # its thread has started another one
+        connection.sendall(with_length(EVENT))
+        assert answer_on(connection)[0] == 200
+        assert said_after_three_events() == 2
+
+
+def test_who_is_silent_holds_the_last_thread_only_shortly(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_front, "ALONE_SECONDS", 0.1)
+    with without_new_threads(monkeypatch), raw(server) as silent, raw(server) as connection:
+        connection.sendall(with_length(EVENT))
+        assert answer_on(connection)[0] == 200
+        assert silent.recv(10) == b""
+
+
+@pytest.fixture
+def a_log_that_raises() -> Iterator[None]:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise ValueError("a handler that is broken")
+
+    handler, log = Broken("WARNING"), logging.getLogger("onebot_simple")
+    log.addHandler(handler)
+    yield
+    log.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("a_log_that_raises")
+def test_a_log_that_raises_leaves_the_server_alive(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with without_new_threads(monkeypatch), raw(server) as connection:
+        assert connection.recv(10) == b""  # the thread could not say that it is alone
+    with raw(server) as first:
+        first.sendall(with_length(EVENT))
+        assert answer_on(first)[0] == 200
+        with monkeypatch.context() as patch:
+            patch.setattr(http_front, "MAX_CONNECTIONS", 1)
+            with raw(server) as too_many:
+                assert too_many.recv(10) == b""
+        first.sendall(with_length(EVENT))
+        assert answer_on(first)[0] == 200
+    assert post(server, message())[0] == 200
+
+
+def test_without_files_the_server_says_so_once_and_connections_wait(
+    server: EventServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(http_front, "PAUSE_SECONDS", 0.001)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as connection:
+        connection.settimeout(5)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            connection.connect(("127.0.0.1", server.port))
+            wait_until(lambda: "cannot take a connection" in caplog.text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        connection.sendall(with_length(EVENT))
+        assert answer_on(connection)[0] == 200
+    assert caplog.text.count("cannot take a connection") == 1
 
 
 def test_a_connection_that_waits_for_a_thread_is_closed_at_the_end(
@@ -585,6 +778,39 @@ def test_threads_that_wait_for_a_connection_end_with_the_server(host: str) -> No
     server.stop()
     assert connection_threads() == 0
     assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only a connection ends accept()")
+def test_a_server_that_cannot_connect_to_itself_ends_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dropped(*given: object) -> None:
+        raise TimeoutError("a firewall")
+
+    server = EventServer(port=0)
+    for _ in range(2):  # the second time on the same port
+        server.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(http_front, "create_connection", dropped)
+            server.stop()
+        assert connection_threads() == 0
+
+
+def test_a_view_that_does_not_end_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def view() -> str:
+        entered.set()
+        return str(release.wait(20))
+
+    with EventServer(port=0) as server, raw(server) as connection:
+        server.app.add_url_rule("/", "view", view)
+        connection.sendall(request(b"", start="GET / HTTP/1.1"))
+        assert entered.wait(5)
+        assert server._server
+        server._server.close(0.05)
+        release.set()
+    assert "1 requests are still running" in caplog.text
 
 
 def test_a_view_may_stop_the_server() -> None:
