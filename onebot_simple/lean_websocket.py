@@ -7,6 +7,7 @@ costs less.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
@@ -17,6 +18,7 @@ from websocket import (
     ABNF,
     WebSocket,
     WebSocketConnectionClosedException,
+    WebSocketException,
     WebSocketProtocolException,
     WebSocketTimeoutException,
 )
@@ -24,6 +26,8 @@ from websocket import (
 from .tls_socket import TlsSocket
 
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
+GOODBYE_SECONDS = 0.05
+GOODBYE = (1000).to_bytes(2, "big")
 CHUNK = 128 * 1024  # a hundred events or so: each receive may let another thread go first
 FINAL = MASKED = 0x80  # bits of the first and the second byte of a frame
 CONTROL = 0x08
@@ -41,6 +45,8 @@ class LeanWebSocket(WebSocket):
         self._arrived = bytearray()  # kept when a timeout comes in the middle of a frame
         self._message_size = 0  # of the fragments so far
         self._ping: bytes | None = None  # the last one, until it is answered
+        self.patience = 20.0  # seconds in which the other side must take something that is sent
+        self.failure = ""  # why we hung up
 
     def send(self, payload: str | bytes, opcode: int = ABNF.OPCODE_TEXT) -> int:
         """Send one frame; the others that send wait meanwhile."""
@@ -66,6 +72,15 @@ class LeanWebSocket(WebSocket):
         self._ping = payload.encode() if isinstance(payload, str) else payload
         self._answer_ping()
 
+    def send_close(self, *args: Any, **options: Any) -> None:
+        """Say goodbye, unless somebody is stuck sending, for whom no reader waits."""
+        if self.lock.acquire(timeout=GOODBYE_SECONDS):
+            try:
+                with suppress(WebSocketException, OSError, ValueError):
+                    self._send_all(_masked(ABNF.OPCODE_CLOSE, GOODBYE))
+            finally:
+                self.lock.release()
+
     def _answer_ping(self) -> None:
         # looked at again after each release: who found the lock taken has left it to its holder
         while self._ping is not None and self.lock.acquire(blocking=False):
@@ -78,10 +93,17 @@ class LeanWebSocket(WebSocket):
 
     def _send_all(self, frame: bytes) -> None:
         left = memoryview(frame)
+        moved = time.monotonic()
         try:
             while left:
-                left = left[self._open_socket().send(left) :]
-        except BaseException:  # Ctrl+C, too: nothing can follow half a frame
+                try:
+                    left = left[self._open_socket().send(left) :]
+                    moved = time.monotonic()
+                except TimeoutError as error:  # that of the socket is the reader's
+                    if time.monotonic() - moved > self.patience:
+                        raise ConnectionError("it does not read what is sent") from error
+        except BaseException as error:  # Ctrl+C, too: nothing can follow half a frame
+            self.failure = self.failure or str(error) or repr(error)
             cut(self.sock)
             raise
 
@@ -146,7 +168,7 @@ class LeanWebSocket(WebSocket):
             except TimeoutError as error:
                 raise WebSocketTimeoutException("nothing came in time") from error
             if not data:
-                raise WebSocketConnectionClosedException("the other side closed it")
+                raise WebSocketConnectionClosedException(self.failure or "the other side closed it")
             self._arrived += data
 
     def _open_socket(self) -> socket | TlsSocket:

@@ -104,23 +104,29 @@ class ServerWebSocket(ABC):
         """Send a text message; OSError when that is not possible any more."""
         self._write(frame_of(Opcode.TEXT, text.encode()))
 
-    def _write(self, frame: bytes, *, is_last: bool = False) -> None:
+    def _write(self, frame: bytes, *, is_last: bool = False) -> float:
+        """Send a frame when it is its turn; when that was."""
         with self._sending:
             if self._said_goodbye:
                 raise ConnectionError("it was closed")
             self._said_goodbye = is_last
+            began = time.monotonic()
             try:
                 self.socket.sendall(frame)
-            except OSError as error:  # half a frame may be on the wire: nothing can follow it
+                if is_last:
+                    self.socket.shutdown(socket.SHUT_WR)
+            except BaseException as error:  # Ctrl+C, too: nothing can follow half a frame
                 slow = isinstance(error, (BlockingIOError, TimeoutError))  # see _limit_sending
-                self.hang_up("it does not read what is sent" if slow else str(error))
-                raise ConnectionError(self.failure) from error
+                self.hang_up("it does not read what is sent" if slow else repr(error))
+                if isinstance(error, OSError):
+                    raise ConnectionError(self.failure) from error
+                raise
+            return began
 
     def say_goodbye(self, frame: bytes) -> None:
         """Send what is to be the last."""
         with suppress(OSError):
             self._write(frame, is_last=True)
-            self.socket.shutdown(socket.SHUT_WR)
 
     def hang_up(self, failure: str) -> None:
         self.failure = self.failure or failure
@@ -148,8 +154,7 @@ class ServerWebSocket(ABC):
 
     def _say_ping(self) -> None:
         with suppress(OSError):
-            self._write(frame_of(Opcode.PING, b""))
-        self._pinged = time.monotonic()
+            self._pinged = self._write(frame_of(Opcode.PING, b""))  # the answer may be there by now
         self._asking = False
 
     def _say_pong(self) -> None:

@@ -173,8 +173,7 @@ class WsClient(Bot):
             reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
     def _say_goodbye(self, websocket: LeanWebSocket) -> None:
-        with suppress(WebSocketException, OSError, ValueError):  # ValueError: closed meanwhile
-            websocket.send_close()
+        websocket.send_close()
 
     def _hang_up(self) -> None:
         cut(self._socket)
@@ -353,6 +352,7 @@ class WsClient(Bot):
         finally:
             late.cancel()
         assert isinstance(websocket, LeanWebSocket)
+        websocket.patience = self.ping_timeout
         return websocket
 
     def _no_websocket(self, status: int | None) -> NetworkError:

@@ -232,18 +232,16 @@ class WebSocketHub:
         self.websockets.discard(websocket)
         websocket.hang_up(str(reason))
         websocket.end("stopped" if self._stopping.is_set() else reason)
-        if websocket.is_sending:
-            self._words.put(websocket, websocket.close)
-        else:
+        if not websocket.is_sending or not self._words.put(websocket, websocket.close):
             websocket.close()
 
 
 def _limit_sending(sock: socket.socket, seconds: float) -> None:
     """A peer that reads nothing must not hold a sender, and the lock it has, for ever."""
     milliseconds = int(seconds * 1000) or 1
-    if os.name == "nt":
-        limit = struct.pack("I", milliseconds)
-    else:
-        limit = struct.pack("ll", milliseconds // 1000, milliseconds % 1000 * 1000)
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    parts = divmod(milliseconds * 1000, 1_000_000)  # a timeval: seconds, microseconds
+    layouts = [("I", [milliseconds])] if os.name == "nt" else [("ll", parts), ("qq", parts)]
+    for layout, values in layouts:  # the last is that of 32-bit systems with a clock for 2038
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack(layout, *values))
+            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -310,3 +311,48 @@ def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(pair: Pair) -> None
     assert len(theirs.recv(100)) == 5
     assert theirs.recv(100) == b""
     websocket.sock.close()
+
+
+def test_a_goodbye_is_heard_although_somebody_is_stuck_sending(pair: Pair) -> None:
+    websocket, theirs = pair
+    errors: list[BaseException] = []
+
+    def send() -> None:
+        try:
+            websocket.send(b"x" * 5_000_000)
+        except OSError as error:
+            errors.append(error)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    wait_until(websocket.lock.locked)
+    theirs.sendall(frame(CLOSE, b"\x03\xe8"))
+    began = time.monotonic()
+    assert websocket.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe8")
+    assert time.monotonic() - began < 0.5
+    theirs.close()
+    sending.join(5)
+    assert errors
+
+
+def test_who_reads_nothing_is_given_up_with_the_reason(pair: Pair) -> None:
+    websocket, _ = pair
+    websocket.settimeout(0.05)
+    websocket.patience = 0.1
+    with pytest.raises(ConnectionError, match="does not read"):
+        websocket.send(b"x" * 5_000_000)
+    with pytest.raises(WebSocketConnectionClosedException, match="does not read"):
+        websocket.recv_data()
+
+
+def test_the_timeout_of_the_reader_is_not_that_of_who_sends(pair: Pair) -> None:
+    websocket, theirs = pair
+    websocket.settimeout(0.02)
+    sending = threading.Thread(target=websocket.send, args=(b"x" * 5_000_000,))
+    sending.start()
+    sending.join(0.2)  # several timeouts in which nothing is read
+    left = 5_000_000 + 14
+    while left:
+        left -= len(theirs.recv(1_000_000))
+    sending.join(5)
+    assert websocket.failure == ""

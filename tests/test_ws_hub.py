@@ -537,3 +537,33 @@ def test_many_threads_send_whole_frames_while_the_connection_ends(scene: Scene) 
         failed.wait(10)
         for thread in threads:
             thread.join()
+
+
+def test_a_pong_that_is_faster_than_its_ping_returns_is_a_sign_of_life() -> None:
+    class Slow(socket.socket):
+        def sendall(self, data: Any, flags: int = 0) -> None:
+            before = websocket.heard
+            super().sendall(data)
+            if data[0] == PING:
+                wait_until(lambda: websocket.heard > before)
+
+    with Scene(ping_interval=0.1, ping_timeout=0.2) as scene:
+        peer, websocket = scene.connect()
+        websocket.socket = Slow(fileno=websocket.socket.detach())
+        pings = 0
+        while pings < 4:
+            pings += peer.recv_data(control_frame=True)[0] == ABNF.OPCODE_PING
+        assert websocket.reasons == []
+
+
+def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(scene: Scene) -> None:
+    class Interrupted(socket.socket):
+        def sendall(self, data: Any, flags: int = 0) -> None:
+            super().sendall(data[:5])
+            raise KeyboardInterrupt
+
+    _, websocket = scene.connect()
+    websocket.socket = Interrupted(fileno=websocket.socket.detach())
+    with pytest.raises(KeyboardInterrupt):
+        websocket.send("hello")
+    wait_until(lambda: websocket.reasons == ["KeyboardInterrupt()"])
