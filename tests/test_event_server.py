@@ -679,14 +679,18 @@ def test_who_is_silent_holds_the_last_thread_only_shortly(
 
 
 @pytest.fixture
-def a_log_that_raises() -> Iterator[None]:
+def a_log_that_raises(server: EventServer) -> Iterator[None]:
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            raise ValueError("a handler that is broken")
+            if record.levelno >= logging.WARNING or record.module == "http_front":
+                raise ValueError("a handler that is broken")
 
-    handler, log = Broken("WARNING"), logging.getLogger("onebot_simple")
+    handler, log = Broken(), logging.getLogger("onebot_simple")
+    level = log.level
     log.addHandler(handler)
+    log.setLevel("DEBUG")
     yield
+    log.setLevel(level)
     log.removeHandler(handler)
 
 
@@ -725,6 +729,22 @@ def test_without_files_the_server_says_so_once_and_connections_wait(
         connection.sendall(with_length(EVENT))
         assert answer_on(connection)[0] == 200
     assert caplog.text.count("cannot take a connection") == 1
+
+
+def test_a_default_timeout_of_sockets_is_no_reason_not_to_wait_for_connections(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = EventServer(port=0)
+    usual = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.0001)
+    try:
+        server.start()
+    finally:
+        socket.setdefaulttimeout(usual)
+    for _ in range(20):
+        assert post(server, message())[0] == 204
+    server.stop()
+    assert "cannot take a connection" not in caplog.text
 
 
 def test_a_connection_that_waits_for_a_thread_is_closed_at_the_end(
