@@ -74,8 +74,8 @@ class Scene:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.close()  # first: the hub would wait for who does not answer its goodbye
         self.hub.stop()
-        self.closing.close()
 
     def new(self, sock: socket.socket, host: str) -> Recorder:
         self.all.append(Recorder(sock, host))
