@@ -163,7 +163,7 @@ class WsClient(Bot):
     def _close(self) -> None:
         websocket = self._websocket
         if websocket is not None:  # a polite word, but not if somebody is stuck sending
-            goodbye = Thread(target=self._say_goodbye, args=(websocket,), daemon=True)
+            goodbye = Thread(target=websocket.send_close, daemon=True)
             goodbye.start()
             goodbye.join(GOODBYE_SECONDS)
         self._hang_up()
@@ -171,9 +171,6 @@ class WsClient(Bot):
             reader, self._reader = self._reader, None
         if reader is not None:
             reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
-
-    def _say_goodbye(self, websocket: LeanWebSocket) -> None:
-        websocket.send_close()
 
     def _hang_up(self) -> None:
         cut(self._socket)

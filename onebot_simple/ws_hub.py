@@ -150,7 +150,7 @@ class WebSocketHub:
             if websocket.failure:
                 self._drop(websocket, websocket.failure)
             elif not websocket.is_open:
-                if now > websocket.deadline:
+                if now > websocket.deadline:  # or it was told goodbye, and stays
                     self._drop(websocket, "no handshake in time")
             elif websocket.look_after(now, self._ping_interval, self._ping_timeout):
                 self._drop(websocket, f"silent for {now - websocket.heard:.3g} s")
