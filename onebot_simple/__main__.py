@@ -106,7 +106,7 @@ def _version() -> str:
 def _add_playground(commands: Commands) -> None:
     words = "不用 QQ 账号，在网页上和机器人聊天。Chat with a bot on a web page; no QQ account."
     command = commands.add_parser("playground", help=words, description=words)
-    command.set_defaults(module=".simulator.playground")
+    command.set_defaults(module=".playground.playground")
     command.add_argument(
         "bot", nargs="?", help="你的机器人文件，默认是回声机器人 your bot's file (an echo bot)"
     )
@@ -196,7 +196,7 @@ def _add_command(
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(module=f".{name}")
+    command.set_defaults(module=f".tools.{name}")
     command.add_argument(
         "--token",
         type=_token,

@@ -21,15 +21,15 @@ from .addresses import check_seconds
 from .conversations import Conversations, Stopped, Waiter
 from .decorators import Decorators
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
-from .handlers import (
+from .event import (
     Event,
-    Handler,
     command_of,
     conversation_of,
     event_line,
     name_of,
     person_of,
 )
+from .handlers import Handler
 from .quick_operation import (
     addressed,
     calls_for,
@@ -66,8 +66,7 @@ class Bot(Decorators):
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards _running, and the moments in which the flags change
         self._running = False
-        self._ending = Flag()  # set when stop() begins; each start() makes a new one
-        self._over = Flag()  # set when run() is to end
+        self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
         self._too_late = 0  # events that came while stopping
@@ -176,7 +175,7 @@ class Bot(Decorators):
         if not isinstance(post_type, str) or "." in post_type:  # which is how names are joined
             self._complain("an event without post_type", list(event)[:20])
             return False
-        if not self._ending.is_set() and self._conversations.put(
+        if not self._stopping.is_set() and self._conversations.put(
             conversation_of(event), self._process, event, account, answer
         ):
             return True
@@ -225,7 +224,7 @@ class Bot(Decorators):
     def _is_quiet_end(self, handler: Handler, error: Exception) -> bool:
         """Whether one line says all there is to say: it waited in vain, or the bot is stopped."""
         quiet = isinstance(error, WaitTimeout) or (
-            isinstance(error, NetworkError) and self._ending.is_set()
+            isinstance(error, NetworkError) and self._stopping.is_set()
         )
         if quiet:
             log.info("%s ended: %s", handler.name, error)
@@ -236,7 +235,7 @@ class Bot(Decorators):
             try:
                 self.call_action(action, **params)
             except OneBotError as error:  # one that fails does not keep the others from running
-                level = logging.INFO if self._ending.is_set() else logging.ERROR
+                level = logging.INFO if self._stopping.is_set() else logging.ERROR
                 log.log(level, "%s", printable(str(error)))
 
     # -- counting -----------------------------------------------------------------------------
@@ -323,8 +322,8 @@ class Bot(Decorators):
         try:
             with self._ended_by_sigterm():
                 self.start()
-                while not self._over.wait(0.2):  # Windows cannot interrupt an endless wait
-                    pass
+                while self._failure is None and not self._stopping.wait(0.2):
+                    pass  # short waits, since Windows cannot interrupt a long one
         except KeyboardInterrupt:
             log.info("stopping. 正在停止……")
         finally:
@@ -355,8 +354,7 @@ class Bot(Decorators):
                 if self._running:
                     return
                 self._running = True
-                self._ending = ending = Flag()  # the old one stays set for a thread that ends late
-                self._over.clear()
+                self._stopping = stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._failure = None
                 self._too_late = 0
@@ -366,7 +364,7 @@ class Bot(Decorators):
             except BaseException:
                 self.stop()
                 raise
-            if ending.is_set():  # stop() came before there was anything to close
+            if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
 
     def stop(self) -> None:
@@ -377,8 +375,8 @@ class Bot(Decorators):
         with self._state:
             if not self._running:
                 return
-            already = self._ending.is_set()
-            self._ending.set()
+            already = self._stopping.is_set()
+            self._stopping.set()
         if already:  # somebody else is at it
             if not self._conversations.inside():
                 self._stopped.wait(2 * (DRAIN_SECONDS + END_SECONDS))
@@ -387,7 +385,6 @@ class Bot(Decorators):
             self._end()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
             self._running = False
-            self._over.set()
             self._stopped.set()
 
     def _end(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import segment
 from .errors import ApiNotAvailable
-from .handlers import Event, chat_of, peer_of
+from .event import Event, chat_of, peer_of
 
 _FIELDS = {
     "reply": "anywhere",

@@ -38,7 +38,7 @@ from .addresses import (
 )
 from .bot import END_SECONDS, Bot
 from .errors import AuthenticationError, NetworkError, OneBotError
-from .handlers import id_of
+from .event import id_of
 from .lean_websocket import LeanWebSocket, cut
 from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
@@ -121,7 +121,7 @@ class WsClient(Bot):
                 f"not connected to {self._shown}: not started. "
                 "还没有连接：先用 with bot: 或 bot.start()，或者在处理函数里调用。"
             )
-        if self._ending.is_set():
+        if self._stopping.is_set():
             raise connection_lost(self._shown, "stopped")
         raise NetworkError(
             f"not connected to {self._shown} at the moment. 连接断开了，正在重连：OneBot 还开着吗？"
@@ -141,7 +141,7 @@ class WsClient(Bot):
             self._patient = False
 
     def _open(self) -> None:
-        ending, settled = self._ending, Flag()
+        ending, settled = self._stopping, Flag()
         self._settled = settled
         websocket = None if self._patient else self._dial(ending)
         reader = Thread(
@@ -187,7 +187,6 @@ class WsClient(Bot):
                     log.info("disconnected from %s: stopped. 已断开。", self._shown)
                 break
             if self._is_final(reason):
-                self._over.set()  # run() ends and raises it
                 break
             if lasted > delay:
                 delay = FIRST_DELAY

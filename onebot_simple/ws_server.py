@@ -29,7 +29,7 @@ from .addresses import (
 from .bot import Bot
 from .conversations import Conversations
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
-from .handlers import id_of
+from .event import id_of
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_lost
 from .ws_hub import WebSocketHub
@@ -322,7 +322,7 @@ class WsServer(Bot):
 
     def _refusal(self, peer: str, request: Request, reject: Reject) -> Response | None:
         """The answer to a handshake that is not welcome."""
-        if self._ending.is_set():
+        if self._stopping.is_set():
             return reject(503, "stopping\n")
         origin, host = _header(request, "Origin"), _header(request, "Host")
         if origin and not self._may_come_from(origin, host):

@@ -22,7 +22,7 @@ from onebot_simple import (
     WsServer,
     segment,
 )
-from onebot_simple.handlers import command_of
+from onebot_simple.event import command_of
 from onebot_simple.quick_operation import http_answer
 
 from .conftest import Stage

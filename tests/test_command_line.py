@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from onebot_simple.__main__ import main
-from onebot_simple.call import value_of
 from onebot_simple.simulator import Simulator
+from onebot_simple.tools.call import value_of
 
 from .peers import Api, Poster, message, wait_until
 from .test_examples import free_port

@@ -24,9 +24,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from onebot_simple import probe
 from onebot_simple.__main__ import _parsed, main
 from onebot_simple.simulator import Simulator
+from onebot_simple.tools import probe
 
 from .peers import Api, HttpApi, connect_event, ok, wait_until
 from .test_examples import free_port
@@ -310,7 +310,7 @@ def test_a_closed_port(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         open_port = listener.getsockname()[1]
         monkeypatch.setattr(probe, "USUAL_PORTS", {open_port: "here", free_port(): "not here"})
-        monkeypatch.setattr("onebot_simple.doctor.USUAL_PORTS", probe.USUAL_PORTS)
+        monkeypatch.setattr("onebot_simple.tools.doctor.USUAL_PORTS", probe.USUAL_PORTS)
         shown = doctor.finds(f"启用了的“{kind} 服务器”", f"{scheme}://127.0.0.1:{free_port()}")
     assert f"那里开着的常用端口：{open_port} (here)。" in shown
     assert f"“{kind} 客户端”不开端口" in shown
@@ -599,7 +599,7 @@ def test_nobody_comes_into_a_container(
 def test_both_sides_wait(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, qq: Simulator) -> None:
     ports = {int(url.rpartition(":")[2]): url[: url.index(":")] for url in (qq.ws_url, qq.http_url)}
     monkeypatch.setattr(probe, "USUAL_PORTS", dict.fromkeys(ports, ""))
-    monkeypatch.setattr("onebot_simple.reception.NAPCAT_SERVERS", ports)
+    monkeypatch.setattr("onebot_simple.tools.reception.NAPCAT_SERVERS", ports)
     for url in (qq.ws_url, qq.http_url):
         mine = f"{url[: url.index(':')]}://127.0.0.1:{free_port()}"
         shown = doctor.finds("没有人来", "--reverse", mine, *SHORT)

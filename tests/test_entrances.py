@@ -13,11 +13,11 @@ import pytest
 from websocket import WebSocketException, create_connection
 
 from onebot_simple import AuthenticationError, EventServer, HttpClient, WsClient, WsServer
+from onebot_simple.playground.bot_process import BotProcess
+from onebot_simple.playground.deeds import Deeds
+from onebot_simple.playground.feed import Feed
+from onebot_simple.playground.page_server import PageServer
 from onebot_simple.simulator import Simulator
-from onebot_simple.simulator.playground_bot import BotProcess
-from onebot_simple.simulator.playground_deeds import Deeds
-from onebot_simple.simulator.playground_feed import Feed
-from onebot_simple.simulator.playground_server import PageServer
 
 from .peers import Api, Poster, message
 

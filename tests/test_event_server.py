@@ -992,7 +992,7 @@ def test_an_event_that_comes_too_late_is_refused_so_that_it_can_come_again(
     assert entered.wait(5)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
-    assert server._ending.wait(5)
+    assert server._stopping.wait(5)
     status, words = post(server, message())
     release.set()
     stopping.join(5)

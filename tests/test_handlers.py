@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onebot_simple.handlers import conversation_of, person_of
+from onebot_simple.event import conversation_of, person_of
 
 
 def key(user_id: Any) -> Any:

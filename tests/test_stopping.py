@@ -169,7 +169,7 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
         entered.set()
         if event["user_id"] == 1:
             release.wait(20)
-        stage.bot._ending.wait(5)  # so that all that follow still wait for their turn
+        stage.bot._stopping.wait(5)  # so that all that follow still wait for their turn
         handled.append(event["user_id"])
 
     stage.go()
@@ -203,7 +203,6 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
     stage.go()
     stage.push(message())
     assert entered.wait(5)
-    stage.bot._over.set()  # as when the token is refused: run() is to end, stop() is not done yet
     running: list[bool] = []
 
     def stop() -> None:
@@ -351,7 +350,7 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
 
 def test_sigterm_cannot_meet_a_lock_that_the_main_thread_holds() -> None:
     bot = EventServer(port=0)
-    with pytest.raises(KeyboardInterrupt), bot._ended_by_sigterm(), bot._over._cond:  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt), bot._ended_by_sigterm(), bot._stopping._cond:  # type: ignore[attr-defined]
         signal.raise_signal(signal.SIGTERM)
 
 

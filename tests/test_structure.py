@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,60 +14,62 @@ import onebot_simple
 
 PACKAGE = Path(onebot_simple.__file__).parent
 
-LEVELS = [
-    [
-        "errors",
-        "segment",
-        "conversations",
-        "http_connection",
-        "server_websocket",
-        "tls_socket",
-        "typed",
-    ],
-    [
-        "extended_actions",
-        "addresses",
-        "files",
-        "handlers",
-        "http_front",
-        "lean_websocket",
-        "ws_hub",
-    ],
-    ["actions", "quick_operation", "console"],
-    ["decorators", "http_client", "ws_connection"],
-    ["bot"],
-    ["event_server", "ws_client", "ws_server", "probe"],
-    ["__init__", "call", "listen"],
-    ["reception"],
-    ["doctor"],
-    ["__main__"],
-]
-RANK = {name: level for level, names in enumerate(LEVELS) for name in names}
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
 
 
-def imports_of(path: Path) -> set[str]:
-    """The modules of the package that a file imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            found |= {name.split(".")[0] for name in names if name}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("onebot_simple"):
-            found |= {alias.name for alias in node.names}
-    return found
+FILES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
 
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem in RANK)
+def imports_of(name: str) -> set[str]:
+    """The modules of the package that a module imports while it is loaded."""
+    package = list(FILES[name].relative_to(PACKAGE).parent.parts)
+    found: set[str] = set()
+    tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
+    for_editors = [node for node in ast.walk(tree) if is_for_editors(node)]
+    skipped = {inner for node in for_editors for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or node in skipped:
+            continue
+        if node.level:
+            above = package[: len(package) + 1 - node.level]
+            base = ".".join([*above, *([node.module] if node.module else [])])
+        elif (node.module or "").split(".")[0] == "onebot_simple":
+            base = ".".join((node.module or "").split(".")[1:])
+        else:
+            continue
+        for alias in node.names:
+            inner = f"{base}.{alias.name}".lstrip(".")
+            found.add(inner if inner in FILES else base or "__init__")
+    return found - {name}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_only_go_up(module: str) -> None:
-    for imported in imports_of(PACKAGE / f"{module}.py"):
-        assert RANK[imported] < RANK[module], f"{module} imports {imported}"
+def is_for_editors(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
-def test_every_module_has_its_place() -> None:
-    assert set(MODULES) == set(RANK)
+IMPORTS = {name: imports_of(name) for name in FILES}
+
+
+def test_imports_only_go_up_and_never_in_a_circle() -> None:
+    list(TopologicalSorter(IMPORTS).static_order())  # a CycleError names the circle
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_each_module_imports_only_what_it_may(name: str) -> None:
+    folders = {found.split(".")[0] for found in IMPORTS[name]}
+    if name.startswith("simulator"):
+        assert folders <= {"simulator", "segment", "errors"}
+    elif not name.startswith("playground"):
+        assert not folders & {"simulator", "playground"}
+    if name != "playground.echo_bot":  # a bot like any other
+        assert "__init__" not in IMPORTS[name]
 
 
 @pytest.mark.parametrize(

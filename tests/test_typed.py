@@ -15,7 +15,7 @@ from typing_extensions import NotRequired, is_typeddict
 
 from onebot_simple import HttpClient, WsClient, typed
 from onebot_simple.actions import Actions
-from onebot_simple.handlers import EVENT_NAMES, name_of
+from onebot_simple.event import EVENT_NAMES, name_of
 from onebot_simple.simulator import Simulator
 from onebot_simple.simulator.registry import ACTIONS
 

@@ -11,7 +11,7 @@ from typing import Any
 from unicodedata import category
 
 from onebot_simple import ApiNotAvailable, AuthenticationError, EventServer, segment
-from onebot_simple.handlers import command_of, conversation_of, event_line, name_of, person_of
+from onebot_simple.event import command_of, conversation_of, event_line, name_of, person_of
 from onebot_simple.quick_operation import calls_for, http_answer, operation_of
 from onebot_simple.ws_connection import WsConnection
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from websocket import ABNF, create_connection
 
+from onebot_simple.playground.bot_process import BotProcess
+from onebot_simple.playground.deeds import Deeds
+from onebot_simple.playground.feed import Feed
+from onebot_simple.playground.page_server import PageServer
 from onebot_simple.simulator import Simulator
-from onebot_simple.simulator.playground_bot import BotProcess
-from onebot_simple.simulator.playground_deeds import Deeds
-from onebot_simple.simulator.playground_feed import Feed
-from onebot_simple.simulator.playground_server import PageServer
 
 from .fuzz_inputs import SCALARS, Finds, Inputs
 from .fuzz_wires import bytes_to, exchange

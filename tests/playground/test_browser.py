@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from onebot_simple.simulator.playground import Playground
+from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
 from .conftest import options

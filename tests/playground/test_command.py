@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from onebot_simple.simulator.playground_bot import environment_for
+from onebot_simple.playground.bot_process import environment_for
 
 from ..peers import wait_until
 from .conftest import free_port

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from onebot_simple.playground.bot_process import BotProcess
+from onebot_simple.playground.deeds import Deeds
+from onebot_simple.playground.feed import Feed
+from onebot_simple.playground.page_server import PageServer
 from onebot_simple.simulator import Simulator
-from onebot_simple.simulator.playground_bot import BotProcess
-from onebot_simple.simulator.playground_deeds import Deeds
-from onebot_simple.simulator.playground_feed import Feed
-from onebot_simple.simulator.playground_server import PageServer
 
-PAGE = Path(__file__).parents[2] / "onebot_simple" / "simulator" / "page"
+PAGE = Path(__file__).parents[2] / "onebot_simple" / "playground" / "page"
 HELLO = {
     "chat": "p20001",
     "user": 20001,

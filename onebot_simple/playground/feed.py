@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from .messages import find_file
-from .playground_bot import BotProcess
-from .simulator import Simulator
-from .world import BOT, Event, Message
+from ..simulator.messages import find_file
+from ..simulator.simulator import Simulator
+from ..simulator.world import BOT, Event, Message
+from .bot_process import BotProcess
 
 FRAME_BYTES = 20_000  # of each frame are shown
 IMAGE_BYTES = 2 * 1024 * 1024

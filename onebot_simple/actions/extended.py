@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from .segment import Message
+from ..segment import Message
 
 if TYPE_CHECKING:
-    from . import typed
+    from .. import typed
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .actions import Actions
+from ..actions import Actions
+from ..errors import OneBotError, failure
+from ..http_client import HttpClient
+from ..ws_client import WsClient
 from .console import json_text, say
-from .errors import OneBotError, failure
-from .http_client import HttpClient
-from .ws_client import WsClient
 
 STREAMING = "_stream"  # how the names of the actions end that answer in many frames
 

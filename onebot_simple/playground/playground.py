@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .playground_bot import BotProcess, environment_for
-from .playground_deeds import Deeds
-from .playground_feed import Feed
-from .playground_server import PageServer
-from .ports import free_or_zero
-from .simulator import Simulator
+from ..simulator.ports import free_or_zero
+from ..simulator.simulator import Simulator
+from .bot_process import BotProcess, environment_for
+from .deeds import Deeds
+from .feed import Feed
+from .page_server import PageServer
 
 MAX_FRAMES = 2_000
 RECONNECT_MS = 1_000  # NapCat takes its time; a class does not want to wait

@@ -16,11 +16,11 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from .json_text import InvalidJson, decode
-from .playground_deeds import Deeds
-from .playground_feed import Feed
-from .ports import HOST, listen
-from .world import Failure
+from ..simulator.json_text import InvalidJson, decode
+from ..simulator.ports import HOST, listen
+from ..simulator.world import Failure
+from .deeds import Deeds
+from .feed import Feed
 
 PAGE = {
     "style.css": "text/css",

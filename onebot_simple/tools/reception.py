@@ -14,15 +14,15 @@ from flask import Response, request
 from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request
 
-from .actions import Actions
-from .addresses import is_loopback
+from ..actions import Actions
+from ..addresses import is_loopback
+from ..errors import OneBotError, printable
+from ..event import Event
+from ..http_front import NO_REQUEST
+from ..server_websocket import ServerWebSocket
 from .console import Report, Trouble
-from .errors import OneBotError, printable
-from .handlers import Event
-from .http_front import NO_REQUEST
 from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
-from .server_websocket import ServerWebSocket
 
 SLICE_SECONDS = 0.1
 GREETING_SECONDS = 0.5  # within which an account that has come sends its first event, if any

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .api_groups import mute
-from .playground_bot import BotProcess
-from .playground_feed import Feed
-from .simulator import Simulator
-from .world import BOB, BOT, GROUP, Failure, World
+from ..simulator.api_groups import mute
+from ..simulator.simulator import Simulator
+from ..simulator.world import BOB, BOT, GROUP, Failure, World
+from .bot_process import BotProcess
+from .feed import Feed
 
 Wanted = dict[str, Any]
 DELAY_SECONDS = 3

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .ports import HOST
+from ..simulator.ports import HOST
 
-ECHO_BOT = "onebot_simple.simulator.playground_echo"
+ECHO_BOT = "onebot_simple.playground.echo_bot"
 POLL_SECONDS = 0.1
 END_SECONDS = 0.8  # what a bot gets to end by itself
 OUTPUT_LINES = 200

@@ -18,10 +18,10 @@ from threading import Timer
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from .actions import Actions
+from ..actions import Actions
+from ..errors import printable
+from ..event import Event
 from .console import Report, Trouble
-from .errors import printable
-from .handlers import Event
 
 USUAL_PORTS = {
     3000: "HTTP",

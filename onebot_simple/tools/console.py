@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from .errors import UNPRINTABLE
+from ..errors import UNPRINTABLE
 
 MARKS = (("✔", "✘"), ("√", "×"), ("+", "x"))  # good and bad; not every console has each
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty
 
-from .addresses import WEBUI_PORT, check_token, check_url, is_loopback, take_token, without_secrets
+from ..addresses import WEBUI_PORT, check_token, check_url, is_loopback, take_token, without_secrets
+from ..errors import ApiTimeout, AuthenticationError, OneBotError, printable
+from ..event import Event
+from ..http_client import HttpClient
 from .console import Report, Trouble
-from .errors import ApiTimeout, AuthenticationError, OneBotError, printable
-from .handlers import Event
-from .http_client import HttpClient
 from .listen import FORWARD_URL, REVERSE_URL, ListeningClient
 from .probe import (
     USUAL_PORTS,

@@ -12,14 +12,14 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from .addresses import check_url
-from .bot import Bot
+from ..addresses import check_url
+from ..bot import Bot
+from ..errors import OneBotError
+from ..event import Event, event_line
+from ..event_server import EventServer
+from ..ws_client import WsClient
+from ..ws_server import WsServer
 from .console import json_text, say
-from .errors import OneBotError
-from .event_server import EventServer
-from .handlers import Event, event_line
-from .ws_client import WsClient
-from .ws_server import WsServer
 
 FORWARD_URL = "ws://127.0.0.1:3001"
 REVERSE_URL = "ws://127.0.0.1:8765"

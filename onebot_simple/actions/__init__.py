@@ -13,13 +13,13 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
-from . import files
-from .errors import failure
-from .extended_actions import ExtendedActions, Id
-from .segment import Message, media
+from .. import files
+from ..errors import failure
+from ..segment import Message, media
+from .extended import ExtendedActions, Id
 
 if TYPE_CHECKING:
-    from . import typed
+    from .. import typed
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
