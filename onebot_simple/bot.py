@@ -163,6 +163,7 @@ class Bot(Decorators):
         event: Event,
         *,
         account: object = None,
+        number: int = 0,
         answer: Callable[[str | None], None] | None = None,
     ) -> bool:
         """One event from OneBot: queued in its conversation, never handled on this thread.
@@ -279,6 +280,10 @@ class Bot(Decorators):
             raise
 
     # -- connections --------------------------------------------------------------------------
+
+    def _origin(self) -> str:
+        """What is being handled, for the echo of a call."""
+        return ""
 
     def _connected(self, self_id: int | None) -> None:
         self._conversations.put(

@@ -42,6 +42,7 @@ class Listening(Bot):
         event: Event,
         *,
         account: object = None,
+        number: int = 0,
         answer: Callable[[str | None], None] | None = None,
     ) -> bool:
         if not isinstance(event.get("post_type"), str):
