@@ -59,7 +59,11 @@ class Link(NamedTuple):
 
     websocket: WebSocket
     protocol: WsConnection
-    self_id: int | None  # None if the first frame did not tell
+    first: dict[str, Any] | None  # the first frame, if it is an event
+
+    @property
+    def self_id(self) -> int | None:
+        return id_of(self.first.get("self_id")) if self.first else None
 
 
 class WsClient(Bot):
@@ -197,6 +201,8 @@ class WsClient(Bot):
             lasted, reason = self._attempt(link, stopping)
             link = None
             if stopping.is_set():
+                if lasted:
+                    log.info("已断开 disconnected from %s", self._address.base)
                 return
             if isinstance(reason, AuthenticationError):
                 self._failure = reason  # which run() raises
@@ -217,6 +223,7 @@ class WsClient(Bot):
         try:
             link = link or self._connect(stopping)
             connected = time.monotonic()
+            self._greet(link)
             self._read(link.websocket, link.protocol)
         except OneBotError as error:
             reason = error
@@ -231,8 +238,16 @@ class WsClient(Bot):
         link.protocol.close(reason)
         _hang_up(link.websocket)
         self._disconnected(link.self_id)
-        log.info("已断开 disconnected from %s", self._address.base)
         return time.monotonic() - connected, reason
+
+    def _greet(self, link: Link) -> None:
+        log.info("已连接 connected to %s", self._address.base)
+        if self._was_connected:
+            self._count("reconnects")
+        self._was_connected = True
+        self._connected(link.self_id)
+        if link.first is not None:
+            self.handle(link.first, number=1)
 
     def _read(self, websocket: WebSocket, protocol: WsConnection) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
@@ -299,20 +314,8 @@ class WsClient(Bot):
             if isinstance(error, ENDED):
                 raise self._lost(error) from None
             raise
-        self._link = link = Link(
-            websocket, protocol, id_of(event.get("self_id")) if event else None
-        )
-        self._greet(link)
-        if event is not None:
-            self.handle(event, number=protocol.received)
+        self._link = link = Link(websocket, protocol, event)
         return link
-
-    def _greet(self, link: Link) -> None:
-        log.info("已连接 connected to %s", self._address.base)
-        if self._was_connected:
-            self._count("reconnects")
-        self._was_connected = True
-        self._connected(link.self_id)
 
     def _dial(self, stopping: Flag) -> WebSocket:
         """A new WebSocket, after the handshake."""
