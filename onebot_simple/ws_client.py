@@ -34,10 +34,11 @@ from .addresses import (
     check_url,
     wrong_service,
 )
-from .bot import END_SECONDS, Bot
+from .bot import Bot
 from .client_socket import ClientSocket, open_socket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import id_of
+from .running import END_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost, token_refused
 
 log = logging.getLogger("onebot_simple")
