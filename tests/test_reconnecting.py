@@ -523,9 +523,10 @@ def test_a_peer_that_reads_slowly_is_not_given_up_while_it_reads() -> None:
 
     with RawServer(script) as server:
         bot = WsClient(server.url, ping_interval=0.3, ping_timeout=0.7, timeout=0.1)
-        with bot, pytest.raises(ApiTimeout):
-            bot.call_action("send_msg", message="x" * 6_000_000)
-        assert done.wait(5)
+        with bot:
+            with pytest.raises(ApiTimeout):
+                bot.call_action("send_msg", message="x" * 6_000_000)
+            assert done.wait(5)
         assert len(server.connections) == 1
 
 
@@ -537,12 +538,13 @@ def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection() -> None:
     def script(connection: socket.socket, number: int) -> None:
         connection.sendall(handshake_answer(connection) + frame(message(f"hi {number}")))
         if number > 1:
-            stay(connection)
+            return stay(connection)
         halves.append(connection.recv(65536))  # it is being sent
         signal.pthread_kill(main, signal.SIGINT)
         interrupted.wait(5)
         while data := connection.recv(65536):
             halves.append(data)
+        return None
 
     interrupted = threading.Event()
     main = threading.main_thread().ident or 0
