@@ -349,11 +349,11 @@ class WsClient(Bot):
             self._socket = sock
 
     def _shake_hands(self, sock: ClientSocket) -> WebSocket:
+        sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
         sock.deadline = time.monotonic() + HANDSHAKE_SECONDS
         try:
             websocket = create_connection(
                 self._address.url,
-                timeout=HANDSHAKE_SECONDS,
                 socket=sock,  # a socket of our own, which no proxy of the environment catches
                 header=[f"Authorization: Bearer {self._token}"] if self._token else [],
                 suppress_origin=True,
