@@ -422,7 +422,7 @@ REFUSALS: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize(
     "token, chinese, english",
     [
-        ("hush", "拒绝了 access_token", "refused the access_token"),
+        ("hush", "access_token 不对", "refused the access_token"),
         (None, "没有给", "none was given"),
         ("", "没有给", "none was given"),
     ],
