@@ -463,7 +463,7 @@ def test_an_implementation_without_streams_says_what_to_do_instead(
     http, forward = HttpApi(api), ForwardWs(api)
     with HttpClient(http.url) as client, WsClient(forward.url) as bot:
         for caller in (client, bot):
-            with pytest.raises(ActionNotFound, match=r"Only NapCat has streams.*没有流式传输"):
+            with pytest.raises(ActionNotFound, match=r"没有流式传输.*Only NapCat has streams"):
                 caller.upload_file(big)
             with pytest.raises(ActionNotFound, match=r"30 MiB.*upload_group_file"):
                 caller.download_file("x", to=tmp_path)

@@ -14,8 +14,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
-from ..errors import failure
-from ..segment import media
+from ..errors import failure, is_failed
+from ..segment import check, media
+from .arguments import checked, one_of
 from .standard import StandardActions
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # what a result holds is known from the documentation, not from call_action()
 
 
+@checked
 class Actions(StandardActions):
     """能调用动作的东西：HttpClient 和每一种机器人。
 
@@ -56,10 +58,11 @@ class Actions(StandardActions):
         Calls any action by its name and returns the answer's data; a param that is None is not
         sent. A pathlib.Path or bytes is read and sent as base64://.
 
-        ActionFailed when the answer is ``failed``; NetworkError, ApiTimeout, AuthenticationError.
+        Errors: ActionFailed when the answer is no success; NetworkError, ApiTimeout,
+        AuthenticationError; TypeError for a param that cannot be sent.
         """
-        response = self.request(action, _given(params))
-        if response.get("status") == "failed":
+        response = self.request(action, _given(action, params))
+        if is_failed(response):
             raise failure(action, response)
         return response.get("data")
 
@@ -68,10 +71,10 @@ class Actions(StandardActions):
 
         Calls a streaming action and yields the data of each frame.
 
-        ActionFailed when a frame is ``failed``. Source: NapCat, stream actions.
+        Errors: ActionFailed when a frame is no success. Source: NapCat, stream actions.
         """
-        for frame in self._stream(action, _given(params)):
-            if frame.get("status") == "failed":
+        for frame in self._stream(action, _given(action, params)):
+            if is_failed(frame):
                 raise failure(action, frame)
             yield frame.get("data") or {}
 
@@ -147,14 +150,16 @@ class Actions(StandardActions):
         """
         if (file is None) != (to is None):
             raise TypeError(
-                "download_file() takes a received file and to=, or url= for OneBot to fetch. "
-                '存到这里：download_file(file_id, to="文件夹")；'
-                "让 OneBot 下载：download_file(url=...)。"
+                'download_file() 存到这里要写 download_file(file_id, to="文件夹")；'
+                "让 OneBot 下载要写 download_file(url=...)。 "
+                'download_file() takes a received file and to=, as in download_file(file_id, to="a '
+                'folder"), or url= for OneBot to fetch.'
             )
         if to is not None:
             return files.download(
                 self.stream_action("download_file_stream", file=file), to, progress
             )
+        one_of("download_file", url=url, base64=base64)
         return self.call_action(
             "download_file",
             url=url,
@@ -165,8 +170,11 @@ class Actions(StandardActions):
         )
 
 
-def _given(params: dict[str, Any]) -> dict[str, Any]:
-    """The params that were given; what is read here rather than by OneBot as base64://."""
+def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The params that were given. A pathlib.Path or bytes is read here and becomes base64://."""
+    for name in ("message", "messages"):
+        if params.get(name) is not None:
+            check(params[name], f"{action}: {name}")
     return {
         name: media(value) if isinstance(value, (bytes, PathLike)) else value
         for name, value in params.items()
@@ -186,6 +194,7 @@ def to_json(action: str, params: Any) -> str:
 
 
 def _blame(action: str, params: Any, error: Exception) -> NoReturn:
+    """Raise an error that names the parameter which cannot be sent."""
     kind = TypeError if isinstance(error, TypeError) else ValueError
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     name = "params"
@@ -196,9 +205,10 @@ def _blame(action: str, params: Any, error: Exception) -> NoReturn:
             name = str(key)
             break
     raise kind(
+        f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
         f"{action}: {name} cannot be sent as JSON: {reason}. "
-        f"参数 {name} 里有不能变成 JSON 的东西：只能用字符串、数字、True/False、列表和 dict。"
-    ) from error
+        "Use only str, numbers, True/False, lists and dicts."
+    ) from None
 
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:

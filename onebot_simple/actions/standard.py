@@ -2,15 +2,17 @@
 
 All actions of the OneBot 11 standard, a method each.
 
-A method is named as its action; what is not given has the default of the standard, and is sent.
+A method is named as its action. A default of the standard is sent even when it is not given,
+because implementations have others: without duration, NapCat's set_group_ban ends a ban.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..segment import Message
+from .arguments import checked, one_of
 from .extended import ExtendedActions, Id
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
 # what a result holds is known from the documentation, not from call_action()
 
 
+@checked
 class StandardActions(ExtendedActions):
     """标准里的动作；HttpClient 和每一种机器人都有。
 
     The actions of the standard; HttpClient and every kind of bot have them.
+
+    Numbers of groups, users and messages may be int or str. What is required comes first and needs
+    no name; the rest is written by name. A parameter that is None is not sent.
     """
 
     # -- 消息 / messages ----------
@@ -32,16 +38,23 @@ class StandardActions(ExtendedActions):
         self,
         user_id: Id,
         message: Message,
-        auto_escape: bool = False,
         *,
         group_id: Id | None = None,
+        auto_escape: bool = False,
+        timeout: int | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
     ) -> typed.SentMessage:
         """给一个人发私聊消息。
 
         Sends a message to one user.
 
-        message: a str (CQ codes are understood), a segment or a list of them. auto_escape: take
-        a str as plain text. group_id: the group through which a stranger is reached (NapCat).
+        message: a str (CQ codes are understood), a segment or a list of them. auto_escape: take a
+        str as plain text. group_id: the group through which a stranger is reached. Only NapCat:
+        timeout (milliseconds that QQ may take to send), and for nodes source, news ([{"text":
+        str}, ...]), summary and prompt, the words on the card.
         Returns {"message_id": int}. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，send_private_msg。
         """
@@ -49,50 +62,88 @@ class StandardActions(ExtendedActions):
             "send_private_msg",
             user_id=user_id,
             message=message,
-            auto_escape=auto_escape,
             group_id=group_id,
+            auto_escape=auto_escape,
+            timeout=timeout,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
         )
 
     def send_group_msg(
-        self, group_id: Id, message: Message, auto_escape: bool = False
+        self,
+        group_id: Id,
+        message: Message,
+        *,
+        auto_escape: bool = False,
+        timeout: int | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
     ) -> typed.SentMessage:
         """向一个群发消息。
 
         Sends a message to a group.
 
-        message: a str (CQ codes are understood), a segment or a list of them. auto_escape: take
-        a str as plain text.
+        message: a str (CQ codes are understood), a segment or a list of them. auto_escape: take a
+        str as plain text. Only NapCat: timeout (milliseconds that QQ may take to send), and for
+        nodes source, news ([{"text": str}, ...]), summary and prompt, the words on the card.
         Returns {"message_id": int}. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，send_group_msg。
         """
         return self.call_action(
-            "send_group_msg", group_id=group_id, message=message, auto_escape=auto_escape
+            "send_group_msg",
+            group_id=group_id,
+            message=message,
+            auto_escape=auto_escape,
+            timeout=timeout,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
         )
 
     def send_msg(
         self,
-        message_type: str | None = None,
-        user_id: Id | None = None,
+        *,
+        message: Message,
         group_id: Id | None = None,
-        message: Message = "",
+        user_id: Id | None = None,
+        message_type: Literal["private", "group"] | None = None,
         auto_escape: bool = False,
+        timeout: int | None = None,
+        source: str | None = None,
+        news: list[dict[str, Any]] | None = None,
+        summary: str | None = None,
+        prompt: str | None = None,
     ) -> typed.SentMessage:
         """发消息：私聊还是群聊由 message_type 决定，不写就看给了哪个号码。
 
         Sends a message to a user or a group.
 
-        message_type: "private" or "group"; without it the id that is given decides.
-        auto_escape: take a str as plain text.
+        All by name: ``send_msg(message="hi", group_id=30001)``. message: a str (CQ codes are
+        understood), a segment or a list of them. auto_escape: take a str as plain text.
+        message_type: "private" or "group"; without it the id that is given decides. Only NapCat:
+        timeout (milliseconds that QQ may take to send), and for nodes source, news ([{"text":
+        str}, ...]), summary and prompt, the words on the card.
         Returns {"message_id": int}. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，send_msg。
         """
+        one_of("send_msg", user_id=user_id, group_id=group_id)
         return self.call_action(
             "send_msg",
-            message_type=message_type,
-            user_id=user_id,
-            group_id=group_id,
             message=message,
+            group_id=group_id,
+            user_id=user_id,
+            message_type=message_type,
             auto_escape=auto_escape,
+            timeout=timeout,
+            source=source,
+            news=news,
+            summary=summary,
+            prompt=prompt,
         )
 
     def delete_msg(self, message_id: Id) -> None:
@@ -100,7 +151,8 @@ class StandardActions(ExtendedActions):
 
         Recalls a message.
 
-        Returns nothing. Errors: ActionFailed, NetworkError.
+        Returns nothing.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，delete_msg。
         """
         return self.call_action("delete_msg", message_id=message_id)
@@ -110,25 +162,29 @@ class StandardActions(ExtendedActions):
 
         Fetches a message by its id.
 
-        Returns {"time", "message_type", "message_id", "real_id", "sender", "message"}. Errors:
-        ActionFailed, NetworkError.
+        Returns {"time", "message_type", "message_id", "real_id", "sender", "message"}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_msg。
         """
         return self.call_action("get_msg", message_id=message_id)
 
-    def get_forward_msg(self, id: str) -> typed.ForwardedMessages:
+    def get_forward_msg(
+        self, id: str | None = None, *, message_id: Id | None = None
+    ) -> typed.ForwardedMessages:
         """取合并转发的内容。
 
         Fetches the content of a merged forward.
 
-        id: from the data of a forward segment.
-        Returns {"message": [nodes]}; NapCat and go-cqhttp call it "messages". Errors: ActionFailed,
-        NetworkError.
+        id: from the data of a forward segment. message_id: of the message itself, instead (NapCat,
+        go-cqhttp).
+        Returns {"message": [nodes]}; NapCat and go-cqhttp call it "messages". Errors:
+        ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_forward_msg。
         """
-        return self.call_action("get_forward_msg", id=id)
+        one_of("get_forward_msg", id=id, message_id=message_id)
+        return self.call_action("get_forward_msg", id=id, message_id=message_id)
 
-    def send_like(self, user_id: Id, times: int = 1) -> None:
+    def send_like(self, user_id: Id, *, times: int = 1) -> None:
         """给一个人的名片点赞。
 
         Likes a user's profile.
@@ -141,12 +197,20 @@ class StandardActions(ExtendedActions):
 
     # -- 群管理 / groups ----------
 
-    def set_group_kick(self, group_id: Id, user_id: Id, reject_add_request: bool = False) -> None:
+    def set_group_kick(
+        self,
+        group_id: Id,
+        user_id: Id,
+        *,
+        reject_add_request: bool = False,
+        message: str | None = None,
+    ) -> None:
         """把一个人踢出群。
 
         Removes a member from a group.
 
-        reject_add_request: also refuse all later requests to join.
+        reject_add_request: also refuse all later requests to join. message: what the member is
+        told (go-cqhttp).
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_kick。
         """
@@ -155,14 +219,15 @@ class StandardActions(ExtendedActions):
             group_id=group_id,
             user_id=user_id,
             reject_add_request=reject_add_request,
+            message=message,
         )
 
-    def set_group_ban(self, group_id: Id, user_id: Id, duration: int = 30 * 60) -> None:
+    def set_group_ban(self, group_id: Id, user_id: Id, *, duration: int = 30 * 60) -> None:
         """禁言一个群成员；duration 是 0 就解除。
 
         Mutes a member of a group; a duration of 0 ends it.
 
-        duration: seconds.
+        duration: seconds; 1800 when it is not given.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_ban。
         """
@@ -173,6 +238,7 @@ class StandardActions(ExtendedActions):
     def set_group_anonymous_ban(
         self,
         group_id: Id,
+        *,
         anonymous: Mapping[str, Any] | None = None,
         anonymous_flag: str | None = None,
         duration: int = 30 * 60,
@@ -181,11 +247,12 @@ class StandardActions(ExtendedActions):
 
         Mutes an anonymous member of a group; NapCat has no anonymous chat.
 
-        anonymous: the field of that name in the event. anonymous_flag: or only its flag.
-        duration: seconds; it cannot be ended early.
+        anonymous: the field of that name in the event. anonymous_flag: or only its flag. duration:
+        seconds; it cannot be ended early.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_anonymous_ban。
         """
+        one_of("set_group_anonymous_ban", anonymous=anonymous, anonymous_flag=anonymous_flag)
         return self.call_action(
             "set_group_anonymous_ban",
             group_id=group_id,
@@ -194,7 +261,7 @@ class StandardActions(ExtendedActions):
             duration=duration,
         )
 
-    def set_group_whole_ban(self, group_id: Id, enable: bool = True) -> None:
+    def set_group_whole_ban(self, group_id: Id, *, enable: bool = True) -> None:
         """全员禁言，或者解除。
 
         Mutes a whole group, or ends that.
@@ -205,7 +272,7 @@ class StandardActions(ExtendedActions):
         """
         return self.call_action("set_group_whole_ban", group_id=group_id, enable=enable)
 
-    def set_group_admin(self, group_id: Id, user_id: Id, enable: bool = True) -> None:
+    def set_group_admin(self, group_id: Id, user_id: Id, *, enable: bool = True) -> None:
         """设置或取消管理员（机器人要是群主）。
 
         Makes a member an administrator, or takes that back; for the owner of the group.
@@ -218,7 +285,7 @@ class StandardActions(ExtendedActions):
             "set_group_admin", group_id=group_id, user_id=user_id, enable=enable
         )
 
-    def set_group_anonymous(self, group_id: Id, enable: bool = True) -> None:
+    def set_group_anonymous(self, group_id: Id, *, enable: bool = True) -> None:
         """打开或关闭群里的匿名聊天（NapCat 没有）。
 
         Switches anonymous chat in a group on or off; not in NapCat.
@@ -229,7 +296,7 @@ class StandardActions(ExtendedActions):
         """
         return self.call_action("set_group_anonymous", group_id=group_id, enable=enable)
 
-    def set_group_card(self, group_id: Id, user_id: Id, card: str = "") -> None:
+    def set_group_card(self, group_id: Id, user_id: Id, *, card: str = "") -> None:
         """设置群名片；空字符串就是删除。
 
         Sets a member's name in the group; an empty one removes it.
@@ -245,24 +312,25 @@ class StandardActions(ExtendedActions):
 
         Renames a group.
 
-        Returns nothing. Errors: ActionFailed, NetworkError.
+        Returns nothing.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_name。
         """
         return self.call_action("set_group_name", group_id=group_id, group_name=group_name)
 
-    def set_group_leave(self, group_id: Id, is_dismiss: bool = False) -> None:
+    def set_group_leave(self, group_id: Id, *, is_dismiss: bool = False) -> None:
         """退群；群主可以解散群。
 
         Leaves a group; its owner may dissolve it.
 
-        is_dismiss: dissolve it, if the account owns it.
+        is_dismiss: dissolve it, if the account owns it; NapCat takes no notice of it.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_leave。
         """
         return self.call_action("set_group_leave", group_id=group_id, is_dismiss=is_dismiss)
 
     def set_group_special_title(
-        self, group_id: Id, user_id: Id, special_title: str = "", duration: int = -1
+        self, group_id: Id, user_id: Id, *, special_title: str = "", duration: int = -1
     ) -> None:
         """设置群专属头衔；空字符串就是删除。
 
@@ -282,7 +350,7 @@ class StandardActions(ExtendedActions):
 
     # -- 请求 / requests ----------
 
-    def set_friend_add_request(self, flag: str, approve: bool = True, remark: str = "") -> None:
+    def set_friend_add_request(self, flag: str, *, approve: bool = True, remark: str = "") -> None:
         """同意或拒绝加好友的请求。
 
         Answers a friend request.
@@ -294,18 +362,30 @@ class StandardActions(ExtendedActions):
         return self.call_action("set_friend_add_request", flag=flag, approve=approve, remark=remark)
 
     def set_group_add_request(
-        self, flag: str, sub_type: str, approve: bool = True, reason: str = ""
+        self,
+        flag: str,
+        sub_type: str,
+        *,
+        approve: bool = True,
+        reason: str = "",
+        count: int | None = None,
     ) -> None:
         """同意或拒绝加群的请求、进群的邀请。
 
         Answers a request to join a group, or an invitation.
 
-        flag, sub_type ("add" or "invite"): from the event. reason: for a refusal.
+        flag, sub_type ("add" or "invite"): from the event. reason: for a refusal. count: among how
+        many notices NapCat looks for the flag.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_add_request。
         """
         return self.call_action(
-            "set_group_add_request", flag=flag, sub_type=sub_type, approve=approve, reason=reason
+            "set_group_add_request",
+            flag=flag,
+            sub_type=sub_type,
+            approve=approve,
+            reason=reason,
+            count=count,
         )
 
     # -- 账号、好友、群的资料 / information ----------
@@ -315,12 +395,13 @@ class StandardActions(ExtendedActions):
 
         Who the bot is.
 
-        Returns {"user_id": int, "nickname": str}. Errors: ActionFailed, NetworkError.
+        Returns {"user_id": int, "nickname": str}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_login_info。
         """
         return self.call_action("get_login_info")
 
-    def get_stranger_info(self, user_id: Id, no_cache: bool = False) -> typed.StrangerInfo:
+    def get_stranger_info(self, user_id: Id, *, no_cache: bool = False) -> typed.StrangerInfo:
         """一个人的资料。
 
         What is known of a user.
@@ -331,17 +412,18 @@ class StandardActions(ExtendedActions):
         """
         return self.call_action("get_stranger_info", user_id=user_id, no_cache=no_cache)
 
-    def get_friend_list(self) -> list[typed.Friend]:
+    def get_friend_list(self, *, no_cache: bool | None = None) -> list[typed.Friend]:
         """好友列表。
 
         The list of friends.
 
+        no_cache: ask the server again (NapCat).
         Returns [{"user_id", "nickname", "remark"}]. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_friend_list。
         """
-        return self.call_action("get_friend_list")
+        return self.call_action("get_friend_list", no_cache=no_cache)
 
-    def get_group_info(self, group_id: Id, no_cache: bool = False) -> typed.GroupInfo:
+    def get_group_info(self, group_id: Id, *, no_cache: bool = False) -> typed.GroupInfo:
         """一个群的资料。
 
         What is known of a group.
@@ -353,19 +435,20 @@ class StandardActions(ExtendedActions):
         """
         return self.call_action("get_group_info", group_id=group_id, no_cache=no_cache)
 
-    def get_group_list(self) -> list[typed.GroupInfo]:
+    def get_group_list(self, *, no_cache: bool | None = None) -> list[typed.GroupInfo]:
         """机器人在哪些群里。
 
         The groups that the bot is in.
 
+        no_cache: ask the server again.
         Returns [{"group_id", "group_name", "member_count", "max_member_count"}]. Errors:
         ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_group_list。
         """
-        return self.call_action("get_group_list")
+        return self.call_action("get_group_list", no_cache=no_cache)
 
     def get_group_member_info(
-        self, group_id: Id, user_id: Id, no_cache: bool = False
+        self, group_id: Id, user_id: Id, *, no_cache: bool = False
     ) -> typed.GroupMemberInfo:
         """一个群成员的资料。
 
@@ -380,16 +463,19 @@ class StandardActions(ExtendedActions):
             "get_group_member_info", group_id=group_id, user_id=user_id, no_cache=no_cache
         )
 
-    def get_group_member_list(self, group_id: Id) -> list[typed.GroupMemberInfo]:
+    def get_group_member_list(
+        self, group_id: Id, *, no_cache: bool | None = None
+    ) -> list[typed.GroupMemberInfo]:
         """群成员列表。
 
         The members of a group.
 
+        no_cache: ask the server again.
         Returns [what get_group_member_info returns, area and title may be missing]. Errors:
         ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_group_member_list。
         """
-        return self.call_action("get_group_member_list", group_id=group_id)
+        return self.call_action("get_group_member_list", group_id=group_id, no_cache=no_cache)
 
     def get_group_honor_info(self, group_id: Id, type: str) -> typed.GroupHonorInfo:
         """群荣誉：龙王、群聊之火等等。
@@ -405,7 +491,7 @@ class StandardActions(ExtendedActions):
 
     # -- 网页登录凭证 / credentials ----------
 
-    def get_cookies(self, domain: str = "") -> typed.Cookies:
+    def get_cookies(self, *, domain: str = "") -> typed.Cookies:
         """取 Cookies（不要给别人看）。
 
         The account's cookies; keep them to yourself.
@@ -421,12 +507,13 @@ class StandardActions(ExtendedActions):
 
         The account's CSRF token; keep it to yourself.
 
-        Returns {"token": int}. Errors: ActionFailed, NetworkError.
+        Returns {"token": int}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_csrf_token。
         """
         return self.call_action("get_csrf_token")
 
-    def get_credentials(self, domain: str = "") -> typed.Credentials:
+    def get_credentials(self, *, domain: str = "") -> typed.Credentials:
         """取 Cookies 和 CSRF Token（不要给别人看）。
 
         Both cookies and CSRF token; keep them to yourself.
@@ -440,34 +527,41 @@ class StandardActions(ExtendedActions):
 
     # -- 语音和图片 / voice and pictures ----------
 
-    def get_record(self, file: str, out_format: str) -> typed.FileInfo:
+    def get_record(
+        self, file: str | None = None, out_format: str | None = None, *, file_id: str | None = None
+    ) -> typed.FileInfo:
         """取一段语音，转换成想要的格式。
 
         Fetches a voice message, converted.
 
-        file: from the segment. out_format: mp3, amr, wma, m4a, spx, ogg, wav or flac.
+        file: from the data of the segment; file_id: instead (NapCat). out_format: mp3, amr, wma,
+        m4a, spx, ogg, wav or flac.
         Returns {"file": str}, a path on OneBot's machine. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_record。
         """
-        return self.call_action("get_record", file=file, out_format=out_format)
+        one_of("get_record", file=file, file_id=file_id)
+        one_of("get_record", out_format=out_format)
+        return self.call_action("get_record", file=file, out_format=out_format, file_id=file_id)
 
-    def get_image(self, file: str) -> typed.FileInfo:
+    def get_image(self, file: str | None = None, *, file_id: str | None = None) -> typed.FileInfo:
         """取一张图片。
 
         Fetches a picture.
 
-        file: from the segment.
+        file: from the data of the segment; file_id: instead (NapCat).
         Returns {"file": str}, a path on OneBot's machine. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_image。
         """
-        return self.call_action("get_image", file=file)
+        one_of("get_image", file=file, file_id=file_id)
+        return self.call_action("get_image", file=file, file_id=file_id)
 
     def can_send_image(self) -> typed.CanSend:
         """能不能发图片。
 
         Whether pictures can be sent.
 
-        Returns {"yes": bool}. Errors: ActionFailed, NetworkError.
+        Returns {"yes": bool}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，can_send_image。
         """
         return self.call_action("can_send_image")
@@ -477,7 +571,8 @@ class StandardActions(ExtendedActions):
 
         Whether voice can be sent.
 
-        Returns {"yes": bool}. Errors: ActionFailed, NetworkError.
+        Returns {"yes": bool}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，can_send_record。
         """
         return self.call_action("can_send_record")
@@ -489,7 +584,8 @@ class StandardActions(ExtendedActions):
 
         How OneBot is.
 
-        Returns {"online": bool, "good": bool, ...}. Errors: ActionFailed, NetworkError.
+        Returns {"online": bool, "good": bool, ...}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_status。
         """
         return self.call_action("get_status")
@@ -499,12 +595,13 @@ class StandardActions(ExtendedActions):
 
         The implementation's name and version.
 
-        Returns {"app_name", "app_version", "protocol_version"}. Errors: ActionFailed, NetworkError.
+        Returns {"app_name", "app_version", "protocol_version"}.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_version_info。
         """
         return self.call_action("get_version_info")
 
-    def set_restart(self, delay: int = 0) -> None:
+    def set_restart(self, *, delay: int = 0) -> None:
         """重启 OneBot。
 
         Restarts OneBot.
@@ -520,7 +617,8 @@ class StandardActions(ExtendedActions):
 
         Empties OneBot's cache.
 
-        Returns nothing. Errors: ActionFailed, NetworkError.
+        Returns nothing.
+        Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，clean_cache。
         """
         return self.call_action("clean_cache")
@@ -533,7 +631,8 @@ class StandardActions(ExtendedActions):
         Carries out a quick operation on an event; what a handler returns is carried out anyway.
 
         context: the event. operation: such as ``{"reply": "hi"}``. NapCat does nothing for
-        requests. Returns nothing. Errors: ActionFailed, NetworkError.
+        requests.
+        Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，隐藏 API，.handle_quick_operation。
         """
         return self.call_action(".handle_quick_operation", context=context, operation=operation)
