@@ -422,8 +422,9 @@ def _check_part(part: object, name: str) -> None:
     if not isinstance(data, Mapping):
         right = f'{{"type": "{kind}", "data": {{...}}}}'
         raise TypeError(
-            f'{name} 是 {kind} 消息段，但是没有 "data"：要写成 {right}，或者用 segment.{kind}()。 '
-            f'{name}, a segment of type {kind}, has no "data": write {right} or segment.{kind}().'
+            f'{name} 是 {kind} 消息段，但是没有 "data"：要写成 {right}，或者用 segment 里的函数。 '
+            f'{name}, a segment of type {kind}, has no "data": write {right}, '
+            "or use the functions of segment."
         )
     if kind == "node" and data.get("content") is not None:
         check(data["content"], f'{name}["data"]["content"]')

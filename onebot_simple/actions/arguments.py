@@ -24,48 +24,57 @@ def checked(cls: Class) -> Class:
 
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = list(signature(method).parameters.values())[1:]  # without self
-    positional = [p.name for p in parameters if p.kind < Parameter.VAR_POSITIONAL]
-    named = {p.name for p in parameters if p.kind != Parameter.VAR_KEYWORD}
-    required = [p.name for p in parameters if p.name in named and p.default is p.empty]
-    takes_any_name = len(named) < len(parameters)
+    takes = _Signature(method)
 
     @wraps(method)
-    def call(self: Any, /, *values: Any, **others: Any) -> Any:
-        if len(values) > len(positional):
-            raise _wrong(
-                method,
-                f"不带名字的值最多 {len(positional)} 个，写了 {len(values)} 个",
-                f"takes {len(positional)} values without a name, {len(values)} were given",
-            )
-        given = dict(zip(positional, values, strict=False)) | others
-        for name in required:
-            if given.get(name) is None:
-                raise _wrong(
-                    method,
-                    f"需要 {name}，它没有给，或者是 None",
-                    f"needs {name}, which is missing or None",
-                )
-        if not takes_any_name and not named.issuperset(others):
-            unknown = next(name for name in others if name not in named)
-            raise _wrong(method, f"没有参数 {unknown}", f"has no parameter {unknown}")
-        return method(self, *values, **others)
+    def call(self: Any, /, *values: Any, **named: Any) -> Any:
+        takes.check(values, named)
+        return method(self, *values, **named)
 
     return call
 
 
-def _wrong(method: Callable[..., Any], chinese: str, english: str) -> TypeError:
-    name = method.__name__
-    shown = ", ".join(map(_shown, list(signature(method).parameters.values())[1:]))
-    right = f"{name}({shown})"
-    return TypeError(f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}.")
+class _Signature:
+    """What a method takes."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method.__name__
+        self._all = list(signature(method).parameters.values())[1:]  # without self
+        self._required = [p for p in self._all if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+        self._needed = [p.name for p in self._required]
+        self._positional = [p.name for p in self._all if p.kind < p.VAR_POSITIONAL]
+        self._names = {p.name for p in self._all}
+        self._any_name = any(p.kind == p.VAR_KEYWORD for p in self._all)
+
+    def check(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """TypeError when the method cannot be called like this."""
+        most = len(self._positional)
+        if len(values) > most:
+            chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
+            english = f"takes at most {most} without a name, {len(values)} were given"
+            raise self._refused(chinese, english, self._all)
+        given = dict(zip(self._positional, values, strict=False)) | named
+        for name in self._needed:
+            if given.get(name) is None:
+                chinese = f"需要 {name}，它没有给，或者是 None"
+                english = f"needs {name}, which is missing or None"
+                raise self._refused(chinese, english, self._required)
+        for name in () if self._any_name else named:
+            if name not in self._names:
+                raise self._refused(f"没有参数 {name}", f"has no parameter {name}", self._all)
+
+    def _refused(self, chinese: str, english: str, shown: list[Parameter]) -> TypeError:
+        name = self._method
+        right = f"{name}({', '.join(map(_written, shown))})"
+        return TypeError(
+            f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}."
+        )
 
 
-def _shown(parameter: Parameter) -> str:
+def _written(parameter: Parameter) -> str:
     if parameter.kind == Parameter.VAR_KEYWORD:
         return "name=value, ..."
-    named = parameter.kind == Parameter.KEYWORD_ONLY
-    return f"{parameter.name}=..." if named else parameter.name
+    return parameter.name + ("=..." if parameter.kind == Parameter.KEYWORD_ONLY else "")
 
 
 def one_of(method: str, /, **alternatives: object) -> None:
