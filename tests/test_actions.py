@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from onebot_simple import ActionFailed, ActionNotFound, WsClient
 from onebot_simple.actions import Actions, from_json, to_json
 
-from .peers import failed, ok
+from .conftest import Stage
+from .peers import Json, failed, ok
 
 HERE = Path(__file__).parent
 REQUIRED = inspect.Parameter.empty
@@ -296,6 +297,36 @@ def test_messages_are_passed_on_as_they_are(message: Any) -> None:
     recorder = Recorder()
     recorder.send_group_msg(1, message)
     assert recorder.sent[0][1]["message"] is message
+
+
+# -- over the wire --------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_sent_is_refused_at_once_and_never_reaches_onebot(
+    calling_stage: Stage,
+) -> None:
+    calling_stage.go()
+    bot: Any = calling_stage.bot
+    for wrong in (None, 42, {"type": "image", "file": "a.png"}):
+        with pytest.raises(TypeError, match="send_group_msg.*message"):
+            bot.send_group_msg(30001, wrong)
+    with pytest.raises(TypeError, match=r"Write set_group_ban\(group_id, user_id, duration="):
+        bot.set_group_ban(30001, 20003, 600)
+    assert bot.group_poke(30001, 20001) == {"message_id": 1234}
+    assert calling_stage.api.calls == [("group_poke", {"group_id": 30001, "user_id": 20001})]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": "ok", "retcode": 100}, {"retcode": 1400}, {"status": "failed"}]
+)
+def test_an_answer_that_is_no_success_raises_on_every_transport(
+    calling_stage: Stage, answer: Json
+) -> None:
+    calling_stage.api.answers["get_msg"] = lambda params: dict(answer)
+    calling_stage.go()
+    with pytest.raises(ActionFailed) as caught:
+        calling_stage.bot.get_msg(5)
+    assert caught.value.retcode == answer.get("retcode")
 
 
 # -- explained ------------------------------------------------------------------------------------
