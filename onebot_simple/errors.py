@@ -33,9 +33,9 @@ class ApiTimeout(NetworkError, TimeoutError):
 
 
 class AuthenticationError(OneBotError):
-    """access_token 或 secret 不对。
+    """access_token 或 secret 不对，或者没有给。
 
-    The access_token or the secret is wrong.
+    The access_token or the secret is wrong, or none was given.
     """
 
 

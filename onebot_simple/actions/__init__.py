@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
@@ -48,9 +47,6 @@ class Actions(StandardActions):
     @abstractmethod
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Call a streaming action; each frame whole."""
-
-    def _abandon(self, threads: Iterable[Thread]) -> None:
-        """Let these threads wait no longer for the answers to their calls."""
 
     def call_action(self, action: str, /, **params: Any) -> Any:
         """按名字调用任何动作，返回回答里的 data；值是 None 的参数不发送。
