@@ -482,14 +482,15 @@ def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any)
     """A segment; what is needed must be there, what more there is may be None."""
     data = {}
     for name, value in (needed or {}).items():
-        is_id = name in _IDS
-        if value is None or (
-            is_id and (isinstance(value, bool) or not isinstance(value, (int, str)))
-        ):
+        if value is None or (name in _IDS and not _is_id(value)):
             raise _refused(kind, name, value)
         data[name] = _wire(value)
     data |= {name: _wire(value) for name, value in more.items() if value is not None}
     return {"type": kind, "data": data}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
 
 
 def _refused(kind: str, name: str, value: object) -> TypeError:

@@ -158,7 +158,7 @@ def test_none_where_a_value_is_needed_is_refused_by_its_name(
     assert not str(caught.value).isascii()
 
 
-@pytest.mark.parametrize("wrong", [True, 1.5, [1], {"user_id": 1}, b"1"])
+@pytest.mark.parametrize("wrong", ["", True, 1.5, [1], {"user_id": 1}, b"1"])
 def test_what_is_no_id_is_refused(wrong: Any) -> None:
     for make in (segment.at, segment.reply, segment.forward):
         with pytest.raises(TypeError, match="要写一个号码.*needs an id, an int or a str"):
@@ -339,7 +339,7 @@ CQ_CODES: list[tuple[str, Message]] = [
     ("hello", [segment.text("hello")]),
     ("[CQ:shake]", [segment.shake()]),
     ("[CQ:face, id=1]", [segment.text("[CQ:face, id=1]")]),
-    ("[CQ:face,id=]", [segment.face("")]),
+    ("[CQ:face,id=]", [{"type": "face", "data": {"id": ""}}]),
     ("[CQ:face,id]", [segment.text("[CQ:face,id]")]),
     ("[CQ:at,qq=1", [segment.text("[CQ:at,qq=1")]),
     ("[CQ:x,y=1,]", [segment.text("[CQ:x,y=1,]")]),
@@ -376,7 +376,7 @@ TO_CQ: list[tuple[Message, str]] = [
     ("&#91;x[CQ:dice]", "&#91;x[CQ:dice]"),
     (AS_ARRAY, "[CQ:at,qq=10001] hi"),
     (segment.share("x?a&b", "[a],b"), "[CQ:share,url=x?a&amp;b,title=&#91;a&#93;&#44;b]"),
-    (segment.face(""), "[CQ:face,id=]"),
+    ({"type": "face", "data": {"id": ""}}, "[CQ:face,id=]"),
     (segment.dice(), "[CQ:dice]"),
     (
         {"type": "x", "data": {"a": True, "b": False, "c": None, "d": 5, "e": 1.5}},
