@@ -1915,7 +1915,7 @@ class ExtendedActions(ABC):
 
     def create_guild_role(
         self,
-        guild_id: int,
+        guild_id: Id,
         name: str,
         color: int,
         initial_users: Any,
@@ -1939,7 +1939,7 @@ class ExtendedActions(ABC):
             independent=independent,
         )
 
-    def delete_guild_role(self, guild_id: int, role_id: int) -> Any:
+    def delete_guild_role(self, guild_id: Id, role_id: Id) -> Any:
         """频道：删除身份组。
 
         Guild: deletes a role.
@@ -1950,7 +1950,7 @@ class ExtendedActions(ABC):
         return self.call_action("delete_guild_role", guild_id=guild_id, role_id=role_id)
 
     def update_guild_role(
-        self, guild_id: int, role_id: int, name: str, color: int, *, indepedent: bool | None = None
+        self, guild_id: Id, role_id: Id, name: str, color: int, *, indepedent: bool | None = None
     ) -> Any:
         """频道：修改身份组。
 
@@ -1970,7 +1970,7 @@ class ExtendedActions(ABC):
         )
 
     def set_guild_member_role(
-        self, guild_id: int, role_id: int, users: Any, *, set: bool | None = None
+        self, guild_id: Id, role_id: Id, users: Any, *, set: bool | None = None
     ) -> Any:
         """频道：给成员加上或去掉身份组。
 
@@ -1984,7 +1984,7 @@ class ExtendedActions(ABC):
             "set_guild_member_role", guild_id=guild_id, role_id=role_id, users=users, set=set
         )
 
-    def get_guild_roles(self, guild_id: int) -> Any:
+    def get_guild_roles(self, guild_id: Id) -> Any:
         """频道：身份组列表。
 
         Guild: the roles.
@@ -2004,7 +2004,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_guild_list")
 
-    def get_guild_channel_list(self, guild_id: int, *, no_cache: bool | None = None) -> Any:
+    def get_guild_channel_list(self, guild_id: Id, *, no_cache: bool | None = None) -> Any:
         """频道：子频道列表。
 
         Guild: the channels.
@@ -2015,7 +2015,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_guild_channel_list", guild_id=guild_id, no_cache=no_cache)
 
-    def get_guild_member_list(self, guild_id: int, *, next_token: str | None = None) -> Any:
+    def get_guild_member_list(self, guild_id: Id, *, next_token: str | None = None) -> Any:
         """频道：成员列表，一页一页。
 
         Guild: the members, page by page.
@@ -2026,7 +2026,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_guild_member_list", guild_id=guild_id, next_token=next_token)
 
-    def get_guild_member_profile(self, guild_id: int, user_id: Id) -> Any:
+    def get_guild_member_profile(self, guild_id: Id, user_id: Id) -> Any:
         """频道：一个成员的资料。
 
         Guild: the profile of a member.
@@ -2036,7 +2036,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_guild_member_profile", guild_id=guild_id, user_id=user_id)
 
-    def get_guild_meta_by_guest(self, guild_id: int) -> Any:
+    def get_guild_meta_by_guest(self, guild_id: Id) -> Any:
         """频道：公开的资料。
 
         Guild: what guests may know.
@@ -2067,7 +2067,7 @@ class ExtendedActions(ABC):
         """
         return self.call_action("get_guild_service_profile")
 
-    def get_topic_channel_feeds(self, guild_id: int, channel_id: int) -> Any:
+    def get_topic_channel_feeds(self, guild_id: Id, channel_id: Id) -> Any:
         """频道：话题子频道的帖子。
 
         Guild: the posts of a topic channel.
