@@ -20,11 +20,15 @@ from websockets.http11 import Request, Response
 from .actions import Actions
 from .addresses import (
     authority,
+    check_host,
+    check_port,
     check_seconds,
     check_token,
+    host_to_dial,
     is_loopback,
     listen,
     names_this_machine,
+    where_it_listens,
 )
 from .bot import Bot
 from .conversations import Conversations
@@ -153,7 +157,8 @@ class WsServer(Bot):
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self._conversations = Conversations(insists=False)  # the hub tries again, but never waits
-        self.host, self.port = host, port
+        self.host = check_host(host, "WsServer")
+        self.port = check_port(port)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
         self._token = check_token(access_token)
@@ -168,7 +173,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{authority(self.host, self.port)}"
+        return f"ws://{authority(host_to_dial(self.host), self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 
@@ -309,7 +314,8 @@ class WsServer(Bot):
         hub.start()
         with self._state:  # stop() finds it, or there is nothing to find yet
             self._hub = hub
-        log.info("listening on %s. 等待 OneBot 连接。", self.url)
+        where = where_it_listens(self.url, self.host)
+        log.info("在 %s 等待 OneBot 连接。 listening on %s", where, self.url)
 
     def _new_peer(self, sock: socket.socket, host: str) -> _Peer:
         return _Peer(self, sock, host)
