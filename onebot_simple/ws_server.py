@@ -120,7 +120,7 @@ class Connection(ServerWebSocket):
         self.server._closed(self, reason)
 
     def misunderstood(self, head: bytes) -> None:
-        self.server._door.misunderstood(self.host, head)
+        self.server._misunderstood(self.host, head)
 
 
 class WsServer(Bot):
@@ -267,9 +267,9 @@ class WsServer(Bot):
         if connection is None:
             who, (chinese, english) = self_id or "?", self._listed()
             raise NetworkError(
-                f"账号 {who} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，或者检查 OneBot 的设置。 "
-                f"account {who} has no API connection now, {english}. Wait until it comes again, "
-                "or check OneBot's settings."
+                f"账号 {who} 现在没有连着，或者只连了 Event（{chinese}）："
+                f"等它重连，或者检查 OneBot 的设置。 account {who} has no API connection now, {english}. Wait until it comes "
+                "again, or check OneBot's settings."
             )
         return connection.calls
 
@@ -417,6 +417,9 @@ class WsServer(Bot):
 
     def _refusal(self, peer: str, request: Request) -> Refusal | None:
         return (503, "stopping\n") if self._stopping.is_set() else self._door.refusal(peer, request)
+
+    def _misunderstood(self, peer: str, head: bytes) -> None:
+        self._door.misunderstood(peer, head)
 
 
 def newest(connections: list[Connection], role: str) -> Connection | None:

@@ -155,9 +155,9 @@ def stock(bots: int, count: int) -> str:
                     sock = listener.accept()[0]
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     protocol = ServerProtocol(max_size=None)
-                    selector.register(sock, selectors.EVENT_READ, (sock, protocol))
+                    selector.register(sock, selectors.EVENT_READ, (sock, protocol, counter))
                 else:
-                    take(*key.data, counter)
+                    take(*key.data)
     return "handled"
 
 
@@ -167,7 +167,7 @@ def take(sock: socket.socket, protocol: ServerProtocol, counter: Counter) -> Non
         if isinstance(item, Request):
             protocol.send_response(protocol.accept(item))
         elif isinstance(item, Frame) and item.opcode is Opcode.TEXT:
-            content = json.loads(item.data)
+            content = json.loads(bytes(item.data))
             if content["post_type"] == "message":
                 counter.handle(content)
     for data in protocol.data_to_send():
