@@ -9,16 +9,18 @@ import logging
 import selectors
 import socket
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
+from typing import Any, NamedTuple
 
 from websockets.exceptions import InvalidState
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
+
+from .addresses import Words
 
 log = logging.getLogger("onebot_simple")
 wire_log = logging.getLogger("onebot_simple.websockets")
@@ -31,7 +33,8 @@ MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 MAX_HEAD = 64 * 1024  # bytes of a handshake
 MAX_UNSENT = 1024 * 1024  # bytes of pongs that may wait for a peer that does not read
 
-Words = tuple[str, str]  # why it ended, in Chinese and in English
+Refusal = tuple[int, str]  # an HTTP status, and a text for whoever looks at it
+
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 CLOSED = ("已经关闭", "it was closed")
 REFUSED = ("没有让它进来", "refused")
@@ -41,52 +44,42 @@ REFUSED = ("没有让它进来", "refused")
 WriteSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-class ServerWebSocket(ABC):
-    """One connection. A subclass says who may come in, and takes the messages.
+class Handlers(NamedTuple):
+    """Whom a connection asks and tells. All are called by the reader, so they must not wait."""
+
+    refusal: Callable[[Any, Request], Refusal | None]  # of a handshake that is not welcome
+    opened: Callable[[Any], None]  # the handshake is over
+    received: Callable[[Any, bytes | bytearray], None]  # a message has arrived
+    closed: Callable[[Any, Words], None]  # a connection that was open has ended
+    misunderstood: Callable[[Any, bytes], None]  # what came begins like this, and is no handshake
+
+
+class ServerWebSocket:
+    """One connection, which the reader of a server reads, and any thread may write to.
 
     Any thread may call `send` and `hang_up`; the rest belongs to the reader, which never waits.
+    send_timeout: seconds that the other side may take nothing of what is sent.
     """
 
-    def __init__(self, sock: socket.socket, host: str, send_timeout: float) -> None:
+    def __init__(
+        self, sock: socket.socket, host: str, handlers: Handlers, send_timeout: float
+    ) -> None:
         self.socket = sock
         self.host = host
         self.heard = time.monotonic()  # when something arrived last, be it a part of a frame
         self.deadline = self.heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
-        self.head = bytearray()  # what arrived of the handshake
-        self.request: Request | None = None
-        self.response: Response | None = None
         self.is_open = False  # from the handshake to the end
         self.is_over = False  # nothing that arrives is taken any more
         self.failure: Words | None = None  # why we hung up
         self.protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
+        self._handlers = handlers
+        self._head = bytearray()  # what arrived of the handshake
         self._guard = Lock()  # guards the protocol and _unsent; nobody sends while holding it
         self._turn = Lock()  # held by the thread that sends, so that frames go out one by one
         self._unsent: list[bytes] = []  # what the protocol wants sent, before any further frame
         self._send_timeout = send_timeout
         self._message = bytearray()  # the fragments of a message so far
         self._pinged = 0.0  # when we asked for a sign of life
-
-    # -- what a subclass says -----------------------------------------------------------------
-
-    @abstractmethod
-    def refusal(self, request: Request) -> tuple[int, str] | None:
-        """The HTTP status and the text for a handshake that is not welcome."""
-
-    @abstractmethod
-    def opened(self) -> None:
-        """The handshake is over."""
-
-    @abstractmethod
-    def received(self, message: bytes | bytearray) -> None:
-        """A message has arrived."""
-
-    @abstractmethod
-    def closed(self, reason: Words) -> None:
-        """The connection, which was open, has ended."""
-
-    @abstractmethod
-    def misunderstood(self, head: bytes) -> None:
-        """Something came that is no WebSocket handshake; `head` is how it begins."""
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -168,7 +161,7 @@ class ServerWebSocket(ABC):
         """Take what arrived: the handshake, then frames."""
         self.heard = time.monotonic()
         if self.protocol.state is State.CONNECTING:
-            self.head += data
+            self._head += data
         elif self.protocol.state is State.CLOSED:
             return  # a failed connection only waits for the other side to hang up
         with self._guard:
@@ -188,24 +181,23 @@ class ServerWebSocket(ABC):
                 self.hang_up(READS_NOTHING)
 
     def _shake_hands(self, request: Request) -> None:
-        self.request = request
-        refusal = self.refusal(request)
+        refusal = self._handlers.refusal(self, request)
         protocol = self.protocol
         with self._guard:
-            response = protocol.reject(*refusal) if refusal else protocol.accept(request)
-            protocol.send_response(response)
+            protocol.send_response(
+                protocol.reject(*refusal) if refusal else protocol.accept(request)
+            )
             self._unsent += protocol.data_to_send()
-        self.response = response
         if protocol.state is State.OPEN:
-            self.head.clear()
+            self._head.clear()
             self.is_open = True
             self.flush()
-            protected(self.opened)
+            protected(self._handlers.opened, self)
         else:
-            head = bytes(self.head)
+            head = bytes(self._head)
             self.end(REFUSED)
             if not refusal:
-                protected(self.misunderstood, head)
+                protected(self._handlers.misunderstood, self, head)
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
@@ -218,7 +210,7 @@ class ServerWebSocket(ABC):
                 message = self._message
             if frame.fin:
                 self._message = bytearray()
-                protected(self.received, message)
+                protected(self._handlers.received, self, message)
 
     def _end_if_failed(self) -> None:
         """End a connection on which something came that is no handshake, or breaks the rules."""
@@ -227,10 +219,10 @@ class ServerWebSocket(ABC):
             with self._guard:
                 protocol.receive_eof()  # it takes nothing any more, and says now what was wrong
             self.end(words_of(protocol.close_exc))
-        elif protocol.close_expected() or len(self.head) > MAX_HEAD:
-            head = bytes(self.head)
+        elif protocol.close_expected() or len(self._head) > MAX_HEAD:
+            head = bytes(self._head)
             self.end(REFUSED)
-            protected(self.misunderstood, head)
+            protected(self._handlers.misunderstood, self, head)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -264,10 +256,10 @@ class ServerWebSocket(ABC):
             return
         self.is_over = True
         self.deadline = time.monotonic() + GOODBYE_SECONDS
-        self._message, self.head = bytearray(), bytearray()  # which may be large
+        self._message, self._head = bytearray(), bytearray()  # which may be large
         if self.is_open:
             self.is_open = False
-            protected(self.closed, reason)
+            protected(self._handlers.closed, self, reason)
 
 
 def words_of(error: BaseException) -> Words:

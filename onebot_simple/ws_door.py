@@ -15,10 +15,9 @@ from websockets.http11 import Request
 
 from .addresses import is_loopback, names_this_machine
 from .errors import printable
+from .server_websocket import Refusal
 
 log = logging.getLogger("onebot_simple")
-
-Refusal = tuple[int, str]  # an HTTP status, and a text for whoever looks at it
 
 SCHEMES = ("bearer", "token")  # in front of an access_token
 SAID_AGAIN_SECONDS = 60  # how often it is said why one peer may not come in

@@ -17,7 +17,8 @@ from threading import Thread
 
 from websockets.frames import CloseCode
 
-from .server_websocket import GOODBYE_SECONDS, ServerWebSocket, Words, protected, words_of
+from .addresses import Words
+from .server_websocket import GOODBYE_SECONDS, ServerWebSocket, protected, words_of
 
 log = logging.getLogger("onebot_simple")
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Iterator
-from threading import Condition
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -17,6 +15,7 @@ from websockets.http11 import Request
 
 from .actions import Actions
 from .addresses import (
+    Words,
     authority,
     check_host,
     check_port,
@@ -30,23 +29,18 @@ from .addresses import (
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
-from .server_websocket import ServerWebSocket, Words
+from .server_websocket import Handlers, Refusal
+from .ws_accounts import API, ROLES, Accounts, Connection, newest
 from .ws_connection import WsConnection, connection_ended, connection_lost
-from .ws_door import Door, Refusal, header
+from .ws_door import Door, header
 from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 
-API, EVENT = "API", "Event"
-ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role in small letters
-UNIVERSAL = (API, EVENT)  # any other X-Client-Role, or none
-
-SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 BACKLOG = 512
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
 TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
-JOINED = ("它的账号已经有一条连接了", "its account has another connection")
 TWICE = (
     "账号 %s 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个一样的“WebSocket 客户端”吗？"
     "两个程序登录了同一个账号吗？ account %s is connected twice: the newest connection carries "
@@ -78,51 +72,6 @@ class Account(Actions):
         return self._server._stream_of(self.self_id, action, params)
 
 
-class Connection(ServerWebSocket):
-    """One connection of a OneBot: whose it is, what it is for, and the calls on it."""
-
-    def __init__(self, server: WsServer, sock: socket.socket, host: str) -> None:
-        super().__init__(sock, host, server.ping_timeout)
-        self.server = server
-        self.self_id: int | None = None  # None: it has not said whose it is
-        self.roles: tuple[str, ...] = UNIVERSAL
-        self.is_heard = True  # whether its events count: it is the newest of its account
-        self.share({})
-
-    @property
-    def name(self) -> str:
-        """In messages of both languages."""
-        return f"OneBot {self.self_id or '?'} ({self.host})"
-
-    def share(self, waiting: dict[str, Any]) -> None:
-        """Let the calls of an account wait together: any of its connections may bring answers."""
-        self.waiting = waiting
-        self.calls = WsConnection(self._send, self.name, self.server._complain, waiting=waiting)
-
-    def _send(self, text: str) -> None:
-        try:
-            self.send(text)
-        except OSError as error:
-            raise connection_lost(self.name, error) from None
-
-    # called by the hub
-
-    def refusal(self, request: Request) -> Refusal | None:
-        return self.server._refusal(self.host, request)
-
-    def opened(self) -> None:
-        self.server._opened(self)
-
-    def received(self, message: bytes | bytearray) -> None:
-        self.server._received(self, message)
-
-    def closed(self, reason: Words) -> None:
-        self.server._closed(self, reason)
-
-    def misunderstood(self, head: bytes) -> None:
-        self.server._misunderstood(self.host, head)
-
-
 class WsServer(Bot):
     """等 OneBot 来连接（NapCat 里叫“WebSocket 客户端”）的机器人。
 
@@ -150,11 +99,9 @@ class WsServer(Bot):
         self.access_token = check_token(access_token)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._changed = Condition()  # guards the next two, and is notified when they change
-        self._accounts: dict[int, list[Connection]] = {}  # the newest connection is the last
-        self._strangers: list[Connection] = []  # those that have not said whose they are
-        self._greeted: set[int] = set()  # accounts of which on_connect was told
-        self._twins: set[int] = set()  # accounts of which it was said that they came twice
+        self._online = Accounts()
+        self._greeted: set[int | None] = set()  # accounts of which on_connect was told
+        self._twins: set[int | None] = set()  # accounts of which it was said that they came twice
         self._seen: set[tuple[int, str]] = set()  # accounts and roles that were here before
         self._hub: WebSocketHub | None = None
 
@@ -174,8 +121,7 @@ class WsServer(Bot):
 
         The connected accounts: self_id to that on which actions can be called.
         """
-        with self._changed:
-            return {self_id: Account(self, self_id) for self_id in self._accounts}
+        return {self_id: Account(self, self_id) for self_id in self._online.ids()}
 
     def bot(self, self_id: int | str) -> Account:
         """这个 self_id 的账号；没有连着就抛出 ApiNotAvailable。
@@ -183,11 +129,13 @@ class WsServer(Bot):
         The account with this self_id; ApiNotAvailable when it is not connected.
         """
         number = id_of(self_id)
-        if number is None or number not in self._accounts:
+        if number is None or not self._online.of(number):
+            chinese, english = self._online.listed()
             raise ApiNotAvailable(
-                f"账号 {self_id} 没有连上（{self._listed()[0]}）：检查 self_id，以及 OneBot 里反向 "
-                f"WebSocket 的地址和 token。 account {self_id} is not connected, "
-                f"{self._listed()[1]}. Check the self_id, and OneBot's address and token."
+                f"账号 {self_id} 没有连上（{chinese}）：检查 self_id，以及 NapCat 里"
+                "“WebSocket 客户端”的地址和 token。 "
+                f"account {self_id} is not connected, {english}. Check the self_id, and the "
+                'address and the token of the "WebSocket client" in NapCat.'
             )
         return Account(self, number)
 
@@ -196,18 +144,13 @@ class WsServer(Bot):
 
         Waits until an account is connected, for `timeout` seconds at most, else ApiNotAvailable.
         """
-        deadline = time.monotonic() + check_seconds(timeout, "timeout")
-        with self._changed:
-            while not any(newest(of, API) for of in self._accounts.values()):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ApiNotAvailable(
-                        f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建“WebSocket 客户端”，"
-                        f"地址填 {self.url}，并启用它。 no account connected to {self.url} within "
-                        f'{timeout:g} s: add a "WebSocket client" with this address in NapCat, '
-                        "and enable it."
-                    )
-                self._changed.wait(min(left, SLICE_SECONDS))
+        if not self._online.wait(check_seconds(timeout, "timeout")):
+            raise ApiNotAvailable(
+                f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建“WebSocket 客户端”，"
+                f"地址填 {self.url}，并启用它。 no account connected to {self.url} within "
+                f'{timeout:g} s: add a "WebSocket client" with this address in NapCat, '
+                "and enable it."
+            )
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -247,39 +190,25 @@ class WsServer(Bot):
         )
 
     def _calls(self, self_id: int | None) -> WsConnection:
-        """The connection on which to call an action of the account (None: of the one meant)."""
+        """Where to call an action of the account; None: of the one that is meant."""
         if self_id is None:
-            self_id = getattr(self._now, "account", None)
-        with self._changed:
-            if self_id is not None:
-                connections = self._accounts.get(self_id, [])
-            elif len(self._accounts or self._strangers) == 1:
-                [connections] = self._accounts.values() or [self._strangers]
-            else:
-                connections = None
-        if connections is None:
-            raise ApiNotAvailable(
-                f"不清楚是哪一个账号（{self._listed()[0]}）：用 server.bot(self_id) 指明是哪一个。 "
-                f"it is not clear which account is meant, {self._listed()[1]}. Name it with "
-                "server.bot(self_id)."
-            )
+            self_id = self._now.account
+        connections = self._online.of(self_id)
         connection = newest(connections, API)
-        if connection is None:
-            who, (chinese, english) = self_id or "?", self._listed()
-            raise NetworkError(
-                f"账号 {who} 现在没有连着，或者只连了 Event（{chinese}）："
-                f"等它重连，或者检查 OneBot 的设置。 account {who} has no API connection now, {english}. Wait until it comes "
-                "again, or check OneBot's settings."
+        if connection is not None:
+            return connection.calls
+        chinese, english = self._online.listed()
+        if self_id is None and not connections:
+            raise ApiNotAvailable(
+                f"不清楚是哪一个账号（{chinese}）：等它连上，或者用 server.bot(self_id) 指明。 "
+                f"it is not clear which account is meant, {english}. Wait until it has connected, "
+                "or name it with server.bot(self_id)."
             )
-        return connection.calls
-
-    def _listed(self) -> Words:
-        with self._changed:
-            ids = ", ".join(map(str, sorted(self._accounts)))
-        return (
-            (f"连着的有 {ids}", f"connected: {ids}")
-            if ids
-            else ("没有账号连着", "none is connected")
+        raise NetworkError(
+            f"账号 {self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
+            "或者检查 OneBot 的设置。 "
+            f"account {self_id or '?'} has no API connection now, {english}. Wait until it has "
+            "connected again, or check OneBot's settings."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
@@ -294,40 +223,20 @@ class WsServer(Bot):
         if event is None:
             return
         if connection.self_id is None and (self_id := id_of(event.get("self_id"))):
-            self._join(connection, self_id)
+            self._greet(connection, self._online.add(connection, self_id))
         if connection.is_heard:
             self.handle(event, account=connection.self_id, number=connection.calls.received)
 
     def _opened(self, connection: Connection) -> None:
-        request = connection.request
-        assert request is not None
-        connection.roles = ROLES.get(header(request, "X-Client-Role").lower(), UNIVERSAL)
-        self_id = id_of(header(request, "X-Self-ID"))
-        if self_id:
-            self._join(connection, self_id)
+        if connection.self_id:
+            self._greet(connection, self._online.add(connection, connection.self_id))
             return
-        with self._changed:
-            self._strangers = [*self._strangers, connection]
+        self._online.add_stranger(connection)
         log.info(
             "有一条来自 %s 的连接还没说是哪个账号。 a connection from %s has not said whose it is.",
             connection.host,
             connection.host,
         )
-
-    def _join(self, connection: Connection, self_id: int) -> None:
-        """The connection has said whose it is."""
-        connection.self_id = self_id
-        connection.calls.address = connection.name
-        with self._changed:
-            others = self._accounts.get(self_id, [])
-            self._accounts[self_id] = [*others, connection]
-            self._strangers = [one for one in self._strangers if one is not connection]
-            self._choose_heard(self_id)
-            self._changed.notify_all()
-        if others:
-            connection.calls.close(connection_lost(connection.name, JOINED[1], JOINED[0]))
-            connection.share(others[0].waiting)
-        self._greet(connection, others)
 
     def _greet(self, connection: Connection, others: list[Connection]) -> None:
         self_id = connection.self_id
@@ -358,30 +267,16 @@ class WsServer(Bot):
         connection.calls.close(
             connection_ended(connection.name) if self._stopping.is_set() else lost
         )
-        with self._changed:
-            self._strangers = [one for one in self._strangers if one is not connection]
-            if self_id is not None:
-                left = [one for one in self._accounts[self_id] if one is not connection]
-                self._accounts[self_id] = left
-                self._choose_heard(self_id)
-                if not left:
-                    del self._accounts[self_id]
-                    self._twins.discard(self_id)
-            self._changed.notify_all()
-        if self_id in self._greeted and self_id not in self._accounts:
-            self._greeted.remove(self_id)
-            self._disconnected(self_id)
+        if not self._online.remove(connection):
+            self._twins.discard(self_id)
+            if self_id in self._greeted:
+                self._greeted.remove(self_id)
+                self._disconnected(self_id)
         log.info(
             "账号 %s（%s）断开了：%s。 account %s from %s disconnected: %s.",
             *(self_id or "?", connection.host, chinese),
             *(self_id or "?", connection.host, english),
         )
-
-    def _choose_heard(self, self_id: int) -> None:
-        connections = self._accounts[self_id]
-        heard = newest(connections, EVENT)
-        for one in connections:
-            one.is_heard = heard is None or one is heard
 
     # -- the door -----------------------------------------------------------------------------
 
@@ -407,7 +302,10 @@ class WsServer(Bot):
         log.info("在 %s 等待 OneBot 连接。 listening on %s", where, self.url)
 
     def _new_connection(self, sock: socket.socket, host: str) -> Connection:
-        return Connection(self, sock, host)
+        handlers = Handlers(
+            self._refusal, self._opened, self._received, self._closed, self._misunderstood
+        )
+        return Connection(sock, host, handlers, self.ping_timeout, self._complain)
 
     def _close(self) -> None:
         with self._state:
@@ -415,12 +313,12 @@ class WsServer(Bot):
         if hub is not None:
             hub.stop()
 
-    def _refusal(self, peer: str, request: Request) -> Refusal | None:
-        return (503, "stopping\n") if self._stopping.is_set() else self._door.refusal(peer, request)
+    def _refusal(self, connection: Connection, request: Request) -> Refusal | None:
+        if self._stopping.is_set():
+            return 503, "stopping\n"
+        connection.roles = ROLES.get(header(request, "X-Client-Role").lower(), connection.roles)
+        connection.self_id = id_of(header(request, "X-Self-ID")) or None
+        return self._door.refusal(connection.host, request)
 
-    def _misunderstood(self, peer: str, head: bytes) -> None:
-        self._door.misunderstood(peer, head)
-
-
-def newest(connections: list[Connection], role: str) -> Connection | None:
-    return next((one for one in reversed(connections) if role in one.roles), None)
+    def _misunderstood(self, connection: Connection, head: bytes) -> None:
+        self._door.misunderstood(connection.host, head)

@@ -18,7 +18,8 @@ from ..addresses import is_loopback
 from ..errors import OneBotError, printable
 from ..event import Event
 from ..http_front import NO_REQUEST
-from ..ws_door import Refusal
+from ..server_websocket import Refusal
+from ..ws_accounts import Connection
 from .console import Report, Trouble
 from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
@@ -36,14 +37,14 @@ class WatchedServer(ListeningServer):
         super().__init__(*args, **options)
         self._troubles: list[Trouble] = []
 
-    def _refusal(self, peer: str, request: Request) -> Refusal | None:
-        refusal = super()._refusal(peer, request)
+    def _refusal(self, connection: Connection, request: Request) -> Refusal | None:
+        refusal = super()._refusal(connection, request)
         if refusal and refusal[0] in (401, 403) and "Origin" not in request.headers:
             wrong = _wrong_token(refusal[0]) if self.access_token else _foreign_host(request)
             self._troubles.append(wrong)
         return refusal
 
-    def _misunderstood(self, peer: str, head: bytes) -> None:
+    def _misunderstood(self, connection: Connection, head: bytes) -> None:
         if not head.startswith(b"GET "):  # else it may be a person with a browser
             self._troubles.append(
                 Trouble(
@@ -53,7 +54,7 @@ class WatchedServer(ListeningServer):
                     '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
                 )
             )
-        super()._misunderstood(peer, head)
+        super()._misunderstood(connection, head)
 
     def trouble(self) -> Trouble | None:
         """Why somebody was not let in."""
