@@ -70,7 +70,7 @@ class ServerWebSocket:
         self.deadline = self.heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self.is_open = False  # from the handshake to the end
         self.is_over = False  # nothing that arrives is taken any more
-        self.failure: Words | None = None  # why we hung up
+        self.failure: Words | None = None  # why it has ended, or is to end
         self.protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._handlers = handlers
         self._head = bytearray()  # what arrived of the handshake
@@ -80,6 +80,7 @@ class ServerWebSocket:
         self._send_timeout = send_timeout
         self._message = bytearray()  # the fragments of a message so far
         self._pinged = 0.0  # when we asked for a sign of life
+        self._heard_goodbye = False
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -135,14 +136,16 @@ class ServerWebSocket:
         return []
 
     def _wait_for_room(self, seconds: float) -> bool:
-        """Wait until the system takes more, or somebody hangs up. False if neither happens."""
+        """Wait until the system takes more; False if it does not. Ends as the connection does."""
         deadline = time.monotonic() + seconds
         with WriteSelector() as selector:
             selector.register(self.socket, selectors.EVENT_WRITE)
-            while not self.failure and (left := deadline - time.monotonic()) > 0:
+            while (left := deadline - time.monotonic()) > 0:
                 if selector.select(min(left, SLICE_SECONDS)):
                     return True
-        return self.failure is not None
+                if self.is_over:
+                    raise ConnectionError((self.failure or CLOSED)[1])
+        return False
 
     def hang_up(self, failure: Words) -> None:
         self.failure = self.failure or failure
@@ -171,7 +174,7 @@ class ServerWebSocket:
         for item in arrived:
             if isinstance(item, Request):
                 self._shake_hands(item)
-            elif isinstance(item, Frame) and not self.is_over:
+            elif isinstance(item, Frame):
                 self._take(item)
         if not self.is_over:
             self._end_if_failed()
@@ -201,9 +204,10 @@ class ServerWebSocket:
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
+            self._heard_goodbye = True
             close = Close.parse(frame.data)
             self.end((f"OneBot 关闭了它（{close}）", f"OneBot closed it ({close})"))
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.is_over:
             message = frame.data
             if not frame.fin or frame.opcode is Opcode.CONT:
                 self._message += frame.data
@@ -240,6 +244,11 @@ class ServerWebSocket:
             self.flush()
         return False
 
+    @property
+    def is_done(self) -> bool:
+        """Whether both sides have said goodbye."""
+        return self._heard_goodbye and not self._unsent
+
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""
         with self._guard:
@@ -255,6 +264,7 @@ class ServerWebSocket:
         if self.is_over:
             return
         self.is_over = True
+        self.failure = self.failure or reason
         self.deadline = time.monotonic() + GOODBYE_SECONDS
         self._message, self._head = bytearray(), bytearray()  # which may be large
         if self.is_open:

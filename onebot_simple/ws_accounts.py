@@ -12,7 +12,7 @@ from threading import Condition
 from typing import Any
 
 from .addresses import Words
-from .server_websocket import Handlers, ServerWebSocket
+from .server_websocket import Handlers, ServerWebSocket, words_of
 from .ws_connection import WsConnection, connection_lost
 
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
@@ -53,7 +53,8 @@ class Connection(ServerWebSocket):
         try:
             self.send(text)
         except OSError as error:
-            raise connection_lost(self.name, error) from None
+            chinese, english = self.failure or words_of(error)
+            raise connection_lost(self.name, english, chinese) from None
 
 
 class Accounts:

@@ -104,11 +104,11 @@ class WebSocketHub:
             self._selector.register(self._listener, selectors.EVENT_READ)
         for websocket in list(self.websockets):
             websocket.flush()
-            if websocket.failure:
-                self._drop(websocket, websocket.failure)
-            elif not websocket.is_open:
+            if not websocket.is_open:
                 if now > websocket.deadline:
                     self._drop(websocket, NO_HANDSHAKE)
+            elif websocket.failure:
+                self._drop(websocket, websocket.failure)
             elif websocket.is_silent(now, self._ping_interval, self._ping_timeout):
                 seconds = f"{now - websocket.heard:.3g}"
                 self._drop(websocket, (f"{seconds} 秒没有声音", f"silent for {seconds} s"))
@@ -171,6 +171,8 @@ class WebSocketHub:
             return
         if data:
             protected(websocket.receive, data)
+            if websocket.is_done:
+                self._drop(websocket, CUT_OFF)
         else:
             self._drop(websocket, websocket.failure or CUT_OFF)
 
