@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -17,7 +15,7 @@ from websocket import (
     create_connection,
 )
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment, ws_door
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -38,14 +36,18 @@ def join(server: WsServer, self_id: int | None = 10001, role: str = "Universal")
 
 
 def test_a_bot_is_there_once_it_has_connected(server: WsServer) -> None:
-    with pytest.raises(ApiNotAvailable, match="no account connected"):
+    with pytest.raises(
+        ApiNotAvailable, match=r"没有账号连上来：在 NapCat.*no account connected to ws://"
+    ):
         server.wait_connected(0.05)
     peer = join(server)
     server.wait_connected(5)
     assert list(server.bots) == [10001]
     assert server.bot(10001).call_action("send_like", user_id=1) == {"message_id": 1234}
     assert server.bot("10001").self_id == 10001
-    with pytest.raises(ApiNotAvailable, match="account 5 is not connected, connected: 10001"):
+    with pytest.raises(
+        ApiNotAvailable, match=r"账号 5 没有连上.*account 5 is not connected, connected: 10001"
+    ):
         server.bot(5)
     peer.close()
     wait_until(lambda: not server.bots)
@@ -83,37 +85,6 @@ def test_a_call_in_on_disconnect_goes_to_the_account_that_is_left(server: WsServ
     leaving.close()
     assert staying.api.said() == "1 is gone"
     staying.close()
-
-
-def test_a_call_with_nobody_connected_says_so(server: WsServer) -> None:
-    with pytest.raises(ApiNotAvailable, match="none is connected"):
-        server.get_status()
-
-
-def test_an_account_that_does_not_say_who_it_is_is_learned_from_its_events(
-    server: WsServer,
-) -> None:
-    connected: list[Any] = []
-    server.on_connect(connected.append)
-    peer = join(server, None)
-    wait_until(lambda: list(server.bots) == [10001])
-    wait_until(lambda: connected == [10001])
-    peer.close()
-
-
-def test_an_account_without_any_self_id_is_answered_all_the_same(server: WsServer) -> None:
-    server.on_message(lambda event: "hi")
-    api = Api()
-    socket_ = create_connection(server.url, suppress_origin=True, timeout=5)
-    event = message()
-    del event["self_id"]
-    socket_.send(json.dumps(event))
-    call = json.loads(socket_.recv())
-    assert call["action"] == "send_msg"
-    assert segment.plain_text(call["params"]["message"]) == "hi"
-    assert server.bots == {}
-    assert not api.calls
-    socket_.close()
 
 
 def test_a_stale_handle_works_again_when_the_account_is_back(server: WsServer) -> None:
@@ -230,13 +201,17 @@ def test_the_own_host_as_origin_is_welcome(server: WsServer) -> None:
     assert dial(server, "/", f"Origin: http://127.0.0.1:{server.port}") == 101
 
 
-def raw_dial(server: WsServer, path: bytes = b"/", *headers: bytes, and_then: bytes = b"") -> bytes:
-    """The first line of the answer to a handshake that may hold any bytes."""
+def handshake(path: bytes, *headers: bytes) -> bytes:
     lines = [b"GET " + path + b" HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade"]
     lines += [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + b"A" * 22 + b"=="]
+    return b"\r\n".join([*lines, *headers]) + b"\r\n\r\n"
+
+
+def raw_dial(server: WsServer, path: bytes = b"/", *headers: bytes) -> bytes:
+    """The first line of the answer to a handshake that may hold any bytes."""
     address = ("127.0.0.1", server.port)
     with socket.create_connection(address, timeout=5) as connection, suppress(ConnectionError):
-        connection.sendall(b"\r\n".join([*lines, *headers]) + b"\r\n\r\n" + and_then)
+        connection.sendall(handshake(path, *headers))
         return connection.recv(4096).partition(b"\r\n")[0]
     return b"closed"
 
@@ -249,12 +224,111 @@ def test_a_token_may_hold_any_bytes_and_is_just_wrong(token: bytes) -> None:
         assert dial(server, "/", "Authorization: Bearer s3cret") == 101
 
 
-def test_the_token_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_why_somebody_may_not_come_in_is_said_in_both_languages(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with WsServer(port=0, access_token="s3cret") as server:
+        dial(server)
+        dial(server, "/", "Authorization: Bearer wrong")
+        dial(server, "/", "Origin: http://evil.example", "Authorization: Bearer s3cret")
+    with WsServer(port=0) as server:
+        raw_dial(server, b"/", b"Host: evil.example:8765")
+    assert [record.getMessage() for record in caplog.records] == [
+        "拒绝了来自 127.0.0.1 的连接：它没有带 access_token："
+        "OneBot 里填的 token 要和这里的 access_token 一模一样。 "
+        "refused a connection from 127.0.0.1: missing access_token: "
+        "the token in OneBot must be exactly the access_token here.",
+        "拒绝了来自 127.0.0.1 的连接：它的 access_token 不对："
+        "OneBot 里填的 token 要和这里的 access_token 一模一样。 "
+        "refused a connection from 127.0.0.1: wrong access_token: "
+        "the token in OneBot must be exactly the access_token here.",
+        "拒绝了来自 127.0.0.1 的连接：它来自网页 http://evil.example。 "
+        "refused a connection from 127.0.0.1: it comes from a web page, "
+        "Origin http://evil.example.",
+        "拒绝了来自 127.0.0.1 的连接：它要找的主机是 evil.example:8765。"
+        "地址的主机写 127.0.0.1；有反向代理就设置 access_token。 "
+        "refused a connection from 127.0.0.1: it is for another host, evil.example:8765. "
+        "Let the address have the host 127.0.0.1; behind a reverse proxy, set an access_token.",
+    ]
+
+
+def test_another_host_needs_a_token(server: WsServer) -> None:
+    assert b" 403 " in raw_dial(server, b"/", b"Host: evil.example:8765")
+    for host in (b"127.0.0.1:8765", b"localhost", b"[::1]:1", b"host.docker.internal:8765"):
+        assert b" 101 " in raw_dial(server, b"/", b"Host: " + host)
+    assert b" 101 " in raw_dial(server)
+    with WsServer(port=0, access_token="t") as other:
+        headers = [b"Host: bot.example", b"Authorization: Bearer t"]
+        assert b" 101 " in raw_dial(other, b"/", *headers)
+
+
+def test_a_wrong_token_is_said_once_a_minute_for_each_peer(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WsServer("0.0.0.0", 0, access_token="s3cret") as server:
+        for _ in range(3):
+            for peer in ("127.0.0.1", "127.0.0.2"):
+                with socket.create_connection(
+                    ("127.0.0.1", server.port), timeout=5, source_address=(peer, 0)
+                ) as one:
+                    one.sendall(handshake(b"/", b"Authorization: Bearer wrong"))
+                    assert b" 403 " in one.recv(4096)
+        assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 1
+        assert caplog.text.count("refused a connection from 127.0.0.2: wrong access_token") == 1
+        monkeypatch.setattr(ws_door, "SAID_AGAIN_SECONDS", 0.0)  # the minute is over
+        dial(server, "/", "Authorization: Bearer wrong")
+    assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 2
+
+
+def test_no_token_is_ever_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with WsServer(port=0, access_token="s3cret") as server:
         dial(server, "/?access_token=s3cret")
         dial(server, "/", "Authorization: Bearer almost-s3cret")
+        raw_dial(server, b"/?access_token=s3cret HTTP/1.0\r\nX: ")
     assert "s3cret" not in caplog.text
+
+
+def test_who_comes_while_the_server_is_stopping_is_told_to_come_later(server: WsServer) -> None:
+    started, finish = threading.Event(), threading.Event()
+
+    @server.on_message
+    def slow(event: object) -> None:
+        started.set()
+        finish.wait(5)
+
+    peer = join(server)
+    peer.push(message())
+    assert started.wait(5)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    wait_until(lambda: dial(server) == 503)
+    finish.set()
+    stopping.join(5)
+    peer.close()
+
+
+def test_host_port_and_token_are_read_at_each_start() -> None:
+    server = WsServer("127.0.0.1", 1, "one")
+    server.host, server.port, server.access_token = "localhost", 0, "two"
+    with server:
+        assert server.url == f"ws://localhost:{server.port}"
+        assert dial(server, "/", "Authorization: Bearer one") == 403
+        assert dial(server, "/", "Authorization: Bearer two") == 101
+    server.access_token = None
+    with server:
+        assert dial(server) == 101
+
+
+def test_listening_to_the_world_without_a_token_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with WsServer("0.0.0.0", 0):
+        assert "任何人都能冒充 OneBot：请设置 access_token" in caplog.text
+        assert "is open to the network without an access_token" in caplog.text
+    caplog.clear()
+    with WsServer("0.0.0.0", 0, "s3cret"), WsServer(port=0):
+        assert not caplog.records
 
 
 # -- bad input and ends ---------------------------------------------------------------------------
