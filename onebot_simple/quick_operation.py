@@ -65,11 +65,8 @@ def _message(value: object, returned_by: str) -> list[dict[str, Any]]:
         return plain(value)
     except TypeError as error:
         raise TypeError(
-            f"{returned_by} 返回了 {_brief(value)}（{type(value).__name__}），不能当回答：可以返回"
-            "字符串（数字写成 str(42)）、消息段、由它们组成的列表、快速操作 dict，或者 None。 "
-            f"{returned_by} returned {_brief(value)} ({type(value).__name__}), not a message: "
-            "return a str (a number as str(42)), a segment, a list of them, a quick operation, or "
-            f"None. ({error})"
+            f"{returned_by} 返回的不能当回答（数字要写成 str(42)）。 "
+            f"{returned_by} returned what is no answer (write a number as str(42)). {error}"
         ) from None
 
 
