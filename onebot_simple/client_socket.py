@@ -44,14 +44,25 @@ class ClientSocket:
         self._patience = patience  # seconds that the other side may read nothing of what is sent
         self._timeout = math.inf  # seconds to wait for something to receive
         self._turn = Lock()  # held while the system or OpenSSL is at work on this socket
+        self._waits: dict[int, selectors.BaseSelector] = {}  # one to wait for each event
         self._arrived = b""
         self._taken = 0  # how many bytes of what arrived have been taken
+
+    def use_tls(self, host: str, ca_file: str | None) -> None:
+        """Let connect() shake hands with `host`, which must have a certificate that is trusted."""
+        context = ssl.create_default_context(cafile=ca_file)
+        self._sock = context.wrap_socket(
+            self._sock, server_hostname=host, do_handshake_on_connect=False
+        )
 
     def connect(self, place: object) -> None:
         self._sock.settimeout(CONNECT_SECONDS)
         self._sock.connect(place)  # type: ignore[arg-type]  # as getaddrinfo() gives it
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.setblocking(False)
+        for event in (selectors.EVENT_READ, selectors.EVENT_WRITE):
+            self._waits[event] = selectors.DefaultSelector()
+            self._waits[event].register(self._sock, event)
         if isinstance(self._sock, ssl.SSLSocket):
             self._when_ready(self._sock.do_handshake, selectors.EVENT_READ, TLS_SECONDS)
 
@@ -93,6 +104,8 @@ class ClientSocket:
             socket.socket.shutdown(self._sock, how)
 
     def close(self) -> None:
+        for wait in self._waits.values():
+            wait.close()
         self._sock.close()
 
     def _when_ready(self, work: Callable[[], Result], event: int, seconds: float) -> Result:
@@ -111,9 +124,7 @@ class ClientSocket:
                 event = selectors.EVENT_READ
             except ssl.SSLWantWriteError:
                 event = selectors.EVENT_WRITE
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._sock, event)
-                selector.select(None if left == math.inf else left)
+            self._waits[event].select(None if left == math.inf else left)
         raise TimeoutError("timed out")
 
 
@@ -129,20 +140,17 @@ def open_socket(
     for family, kind, protocol, _, place in socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM
     ):
-        sock = socket.socket(family, kind, protocol)
+        opened = ClientSocket(socket.socket(family, kind, protocol), patience)
         try:
             if address.secure:
-                context = ssl.create_default_context(cafile=ca_file)
-                sock = context.wrap_socket(
-                    sock, server_hostname=address.host, do_handshake_on_connect=False
-                )
-            opened = ClientSocket(sock, patience)
+                opened.use_tls(address.host, ca_file)
             show(opened)
             opened.connect(place)
             return opened
-        except BaseException as error:
-            sock.close()
-            if not isinstance(error, OSError):
-                raise
+        except OSError as error:
+            opened.close()
             failed.append(error)
+        except BaseException:
+            opened.close()
+            raise
     raise min(failed, key=lambda error: error.errno in NO_ROUTE)  # any other says more

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from threading import Event as Flag
 from threading import Thread
 from typing import Any, NamedTuple
@@ -60,7 +61,11 @@ class Link(NamedTuple):
 
     websocket: WebSocket
     protocol: WsConnection
-    self_id: int | None  # None if the first frame did not tell
+    first: dict[str, Any] | None  # the first frame, if it is an event
+
+    @property
+    def self_id(self) -> int | None:
+        return id_of(self.first.get("self_id")) if self.first else None
 
 
 class WsClient(Bot):
@@ -114,9 +119,8 @@ class WsClient(Bot):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return self._counted(
-            lambda: self._online().request(action, params, seconds, self._origin())
-        )
+        origin = self._origin()
+        return self._counted(lambda: self._online().request(action, params, seconds, origin))
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         origin = self._origin()
@@ -198,6 +202,8 @@ class WsClient(Bot):
             lasted, reason = self._attempt(link, stopping)
             link = None
             if stopping.is_set():
+                if lasted:
+                    log.info("已断开 disconnected from %s", self._address.base)
                 return
             if isinstance(reason, AuthenticationError):
                 self._failure = reason  # which run() raises
@@ -218,6 +224,7 @@ class WsClient(Bot):
         try:
             link = link or self._connect(stopping)
             connected = time.monotonic()
+            self._greet(link)
             self._read(link.websocket, link.protocol)
         except OneBotError as error:
             reason = error
@@ -232,8 +239,16 @@ class WsClient(Bot):
         link.protocol.close(reason)
         _hang_up(link.websocket)
         self._disconnected(link.self_id)
-        log.info("已断开 disconnected from %s", self._address.base)
         return time.monotonic() - connected, reason
+
+    def _greet(self, link: Link) -> None:
+        log.info("已连接 connected to %s", self._address.base)
+        if self._was_connected:
+            self._count("reconnects")
+        self._was_connected = True
+        self._connected(link.self_id)
+        if link.first is not None:
+            self.handle(link.first, number=1)
 
     def _read(self, websocket: WebSocket, protocol: WsConnection) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
@@ -295,39 +310,27 @@ class WsClient(Bot):
             event = self._event_in(protocol, *websocket.recv_data(control_frame=True))
         except WebSocketTimeoutException:
             pass  # others than NapCat need not greet
-        except BaseException as error:
+        except ENDED as error:
             _hang_up(websocket)
-            if isinstance(error, ENDED):
-                raise self._lost(error) from None
+            raise self._lost(error) from None
+        except BaseException:
+            _hang_up(websocket)
             raise
-        self._link = link = Link(
-            websocket, protocol, id_of(event.get("self_id")) if event else None
-        )
-        self._greet(link)
-        if event is not None:
-            self.handle(event, number=protocol.received)
+        self._link = link = Link(websocket, protocol, event)
         return link
-
-    def _greet(self, link: Link) -> None:
-        log.info("已连接 connected to %s", self._address.base)
-        if self._was_connected:
-            self._count("reconnects")
-        self._was_connected = True
-        self._connected(link.self_id)
 
     def _dial(self, stopping: Flag) -> WebSocket:
         """A new WebSocket, after the handshake."""
         base = self._address.base
         try:
-            sock = open_socket(
-                self._address,
-                self._ca_file,
-                self.ping_timeout,
-                lambda sock: self._show_to_stop(sock, stopping),
-            )
+            show = partial(self._show_to_stop, stopping)
+            sock = open_socket(self._address, self._ca_file, self.ping_timeout, show)
             return self._shake_hands(sock)
         except WebSocketBadStatusException as error:
-            raise self._refused(error.status_code) from None
+            if error.status_code in (401, 403) and self._address.port != WEBUI_PORT:
+                raise token_refused(base, bool(self._token)) from None
+            status = f"HTTP {error.status_code}"
+            raise self._no_websocket(status, status) from None
         except WebSocketTimeoutException:
             raise cannot_connect(base, TimeoutError()) from None
         except WebSocketConnectionClosedException:
@@ -336,10 +339,9 @@ class WsClient(Bot):
             raise cannot_connect(base, error) from None
         except (WebSocketException, ValueError, IndexError):  # the last two: garbage came
             log.debug("the handshake with %s failed", base, exc_info=True)
-            english, chinese = f"{base} answered, but not as a WebSocket", f"{base} 不是 WebSocket"
-            raise wrong_service(base, (chinese, english), NO_WEBSOCKET) from None
+            raise self._no_websocket("别的内容", "something else") from None
 
-    def _show_to_stop(self, sock: ClientSocket, stopping: Flag) -> None:
+    def _show_to_stop(self, stopping: Flag, sock: ClientSocket) -> None:
         """Let stop() shut down the socket. Raise an error if stop() has been called."""
         with self._state:  # stop() sets the flag with it
             if stopping.is_set():
@@ -366,14 +368,13 @@ class WsClient(Bot):
         sock.deadline = math.inf
         return websocket
 
-    def _refused(self, status: int) -> OneBotError:
-        """The error for an HTTP answer to the handshake."""
+    def _no_websocket(self, chinese: str, english: str) -> NetworkError:
         base = self._address.base
-        if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return token_refused(base, bool(self._token))
-        english = f"{base} answered HTTP {status}, no WebSocket is there"
-        chinese = f"{base} 回答了 HTTP {status}，那里没有 WebSocket"
-        return wrong_service(base, (chinese, english), NO_WEBSOCKET)
+        fact = (
+            f"{base} 回答的是{chinese}，那里没有 WebSocket",
+            f"{base} answered {english}, no WebSocket is there",
+        )
+        return wrong_service(base, fact, NO_WEBSOCKET)
 
 
 def _say_goodbye(websocket: WebSocket) -> None:
