@@ -193,8 +193,7 @@ class ServerWebSocket:
             self._unsent += protocol.data_to_send()
         if protocol.state is State.OPEN:
             self._head.clear()
-            self.is_open = True
-            self.flush()
+            self.is_open = True  # the other side hears of it when all that follows is done
             protected(self._handlers.opened, self)
         else:
             head = bytes(self._head)

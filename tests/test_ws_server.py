@@ -233,7 +233,8 @@ def test_why_somebody_may_not_come_in_is_said_in_both_languages(
         dial(server, "/", "Origin: http://evil.example", "Authorization: Bearer s3cret")
     with WsServer(port=0) as server:
         raw_dial(server, b"/", b"Host: evil.example:8765")
-    assert [record.getMessage() for record in caplog.records] == [
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if "refused" in line] == [
         "拒绝了来自 127.0.0.1 的连接：它没有带 access_token："
         "OneBot 里填的 token 要和这里的 access_token 一模一样。 "
         "refused a connection from 127.0.0.1: missing access_token: "
@@ -328,7 +329,7 @@ def test_listening_to_the_world_without_a_token_is_warned_of(
         assert "is open to the network without an access_token" in caplog.text
     caplog.clear()
     with WsServer("0.0.0.0", 0, "s3cret"), WsServer(port=0):
-        assert not caplog.records
+        assert "without an access_token" not in caplog.text
 
 
 # -- bad input and ends ---------------------------------------------------------------------------
