@@ -273,7 +273,7 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
             "There is no port in the address, NapCat's are :3000 (HTTP) and :3001 (WebSocket). "
             + advice[1],
         )
-    if parts.scheme in ("wss", "https") and isinstance(error, (ssl.SSLError, ConnectionError)):
+    if parts.scheme in ("wss", "https") and _may_lack_tls(error):
         plain = parts.scheme[:-1]
         advice = (
             advice[0] + f"如果对方没有开 TLS，就用 {plain}://。",
@@ -283,6 +283,13 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
     return wrong_service(
         url, (f"连不上 {shown}：{fact[0]}", f"Cannot connect to {shown}: {fact[1]}"), advice
     )
+
+
+def _may_lack_tls(error: BaseException) -> bool:
+    """Whether the other side may be one that knows nothing of TLS."""
+    knows_or_is_not_there = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
+    answers = (ssl.SSLError, ConnectionError, TimeoutError)
+    return isinstance(error, answers) and not isinstance(error, knows_or_is_not_there)
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:

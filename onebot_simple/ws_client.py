@@ -339,7 +339,9 @@ class WsClient(Bot):
             raise cannot_connect(base, error) from None
         except (WebSocketException, ValueError, IndexError):  # the last two: garbage came
             log.debug("the handshake with %s failed", base, exc_info=True)
-            raise self._no_websocket("别的内容", "something else") from None
+            raise self._no_websocket(
+                "别的内容（也许是跳转）", "something else (a redirect?)"
+            ) from None
 
     def _show_to_stop(self, stopping: Flag, sock: ClientSocket) -> None:
         """Let stop() shut down the socket. Raise an error if stop() has been called."""
@@ -349,11 +351,11 @@ class WsClient(Bot):
             self._socket = sock
 
     def _shake_hands(self, sock: ClientSocket) -> WebSocket:
+        sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
         sock.deadline = time.monotonic() + HANDSHAKE_SECONDS
         try:
             websocket = create_connection(
                 self._address.url,
-                timeout=HANDSHAKE_SECONDS,
                 socket=sock,  # a socket of our own, which no proxy of the environment catches
                 header=[f"Authorization: Bearer {self._token}"] if self._token else [],
                 suppress_origin=True,
@@ -371,7 +373,7 @@ class WsClient(Bot):
     def _no_websocket(self, chinese: str, english: str) -> NetworkError:
         base = self._address.base
         fact = (
-            f"{base} 回答的是{chinese}，那里没有 WebSocket",
+            f"{base} 回答的是 {chinese}，那里没有 WebSocket",
             f"{base} answered {english}, no WebSocket is there",
         )
         return wrong_service(base, fact, NO_WEBSOCKET)
