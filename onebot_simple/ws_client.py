@@ -34,7 +34,6 @@ from .addresses import (
     check_seconds,
     check_token,
     check_url,
-    without_secrets,
 )
 from .bot import END_SECONDS, Bot
 from .errors import AuthenticationError, NetworkError, OneBotError
@@ -80,12 +79,12 @@ class WsClient(Bot):
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self._address = check_url(url, "ws")
-        self.url = url.strip()
+        self.url = self._address.url
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._token = check_token(access_token)
+        self._token = check_token(access_token or self._address.token)
         self._ca_file = check_ca_file(ca_file)
-        self._shown = without_secrets(self.url)
+        self._shown = self._address.base
         self._patient = False  # whether a first attempt that fails is followed by others
         self._settled = Flag()  # set when a failure is no longer start()'s to raise; new each time
         self._connection: WsConnection | None = None  # replaced by the reader only
@@ -359,10 +358,9 @@ class WsClient(Bot):
         )
 
     def _connect(self, ending: Flag) -> socket.socket | TlsSocket:
-        host, port = self._address.hostname or "", self._address.port
-        secure = self._address.scheme == "wss"
+        _, _, host, port, secure, _ = self._address
         failed: list[OSError] = []
-        found = socket.getaddrinfo(host, port or (443 if secure else 80), type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         _check_not_set(ending)  # that may have taken longer than the bot lived
         for family, kind, protocol, _, address in found:
             sock = socket.socket(family, kind, protocol)
