@@ -163,11 +163,11 @@ class Bot(Decorators):
         event: Event,
         *,
         account: object = None,
-        answer: Callable[[str | None], None] | None = None,
+        respond: Callable[[str | None], None] | None = None,
     ) -> bool:
         """One event from OneBot: queued in its conversation, never handled on this thread.
 
-        `answer`, where given, gets the quick operation as JSON instead of actions being called.
+        `respond`, where given, gets the quick operation as JSON instead of actions being called.
         False when the event is dropped: it is none, or the bot is stopping.
         """
         self._count("events")
@@ -176,7 +176,7 @@ class Bot(Decorators):
             self._complain("an event without post_type", list(event)[:20])
             return False
         if not self._stopping.is_set() and self._conversations.put(
-            conversation_of(event), self._process, event, account, answer
+            conversation_of(event), self._process, event, account, respond
         ):
             return True
         with self._counting:

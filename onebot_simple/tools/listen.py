@@ -42,13 +42,13 @@ class Listening(Bot):
         event: Event,
         *,
         account: object = None,
-        answer: Callable[[str | None], None] | None = None,
+        respond: Callable[[str | None], None] | None = None,
     ) -> bool:
         if not isinstance(event.get("post_type"), str):
-            return super().handle(event, account=account, answer=answer)
+            return super().handle(event, account=account, respond=respond)
         self.events.put(event)
-        if answer:
-            answer(None)
+        if respond:
+            respond(None)
         return True
 
 
