@@ -186,7 +186,7 @@ class EventServer(Bot):
         wanted = "sha1=" + hmac.digest(secret.encode(), body, "sha1").hex()
         if not given:
             self._complain("an event without signature", request.remote_addr, SAME_SECRET)
-            return _text(401, f"没有 X-Signature（签名）。 X-Signature is missing. {SAME_SECRET}")
+            return _text(401, f"X-Signature（签名）没有带。 X-Signature is missing. {SAME_SECRET}")
         if not hmac.compare_digest(given.encode(), wanted.encode()):
             self._complain("an event with a wrong signature", request.remote_addr, SAME_SECRET)
             return _text(403, f"X-Signature（签名）不对。 X-Signature is wrong. {SAME_SECRET}")

@@ -451,7 +451,7 @@ def test_slow_handlers_delay_nobody_else() -> None:
     with EventServer(port=0) as server:
         entered = Semaphore(0)
 
-        @server.on_command("slow")
+        @server.on_command("slow")  # type: ignore[untyped-decorator]
         def slow(event: dict[str, Any]) -> None:
             entered.release()
             release.wait(20)
