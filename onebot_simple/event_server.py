@@ -9,7 +9,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import MSG_PEEK, SHUT_RD, SHUT_RDWR, socket
@@ -98,7 +98,7 @@ class EventServer(Bot):
         path: str = "/",
         secret: str | None = None,
         api: Actions | None = None,
-        command_prefix: str = "/",
+        command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(command_prefix=command_prefix)
         self.host, self.port = check_host(host, "EventServer"), check_port(port)
@@ -140,7 +140,7 @@ class EventServer(Bot):
                 f"Cannot call {action}: this EventServer has no api=, and only what a handler "
                 f"returns is an answer. {USE_API}"
             )
-        if self._closed.is_set() and self._conversations.inside():
+        if self._closed.is_set() and self._origin():
             raise NetworkError(
                 f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
             )

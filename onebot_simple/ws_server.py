@@ -31,7 +31,6 @@ from .addresses import (
     where_it_listens,
 )
 from .bot import Bot
-from .conversations import Conversations
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import id_of
 from .server_websocket import ServerWebSocket
@@ -156,7 +155,6 @@ class WsServer(Bot):
         command_prefix: str = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
-        self._conversations = Conversations(insists=False)  # the hub tries again, but never waits
         self.host = check_host(host, "WsServer")
         self.port = check_port(port)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
@@ -309,7 +307,6 @@ class WsServer(Bot):
             self.ping_interval,
             self.ping_timeout,
             self._complain,
-            self._conversations,
         )
         hub.start()
         with self._state:  # stop() finds it, or there is nothing to find yet
@@ -371,7 +368,7 @@ class WsServer(Bot):
                 self._leave(peer)
                 peer.learn(event.get("self_id"))
                 self._join(peer)
-        self.handle(event, account=peer.key)
+        self.handle(event, account=peer.self_id)
 
 
 def _header(request: Request, name: str) -> str:

@@ -176,7 +176,7 @@ def test_a_host_that_is_not_loopback_is_refused(
     server: EventServer, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert post(server, message(), {"Host": host})[0] == 403
-    assert f"dropped an event for another host: '{host}'" in caplog.text
+    assert f"an event for another host: '{host}'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_another_path_is_not_found_and_both_sides_are_told_the_right_one(
     status, words = post(server, message(), path="/elsewhere")
     assert status == 404
     assert f"NapCat 里的地址要是 {server.url}。" in words.decode()
-    assert "dropped an event for another path: '/elsewhere'" in caplog.text
+    assert "an event for another path: '/elsewhere'" in caplog.text
     assert f"The address in NapCat must be {server.url}" in caplog.text
 
 
@@ -335,7 +335,7 @@ def test_who_speaks_tls_to_us_is_told_of_once(
             connection.sendall(b"\x16\x03\x01\x00\x05hello\r\n")
             all_of(connection)
     [said] = warnings_in(caplog)
-    assert said.startswith("dropped what is no HTTP: b'\\x16\\x03")
+    assert "what is no HTTP: b'\\x16\\x03" in said
     assert "地址要以 http:// 开头，不是 https://" in said
     assert "must begin with http://, not with https://" in said
 
@@ -451,7 +451,7 @@ def test_slow_handlers_delay_nobody_else() -> None:
     with EventServer(port=0) as server:
         entered = Semaphore(0)
 
-        @server.on_command("slow")  # type: ignore[untyped-decorator]
+        @server.on_command("slow")
         def slow(event: dict[str, Any]) -> None:
             entered.release()
             release.wait(20)
@@ -752,7 +752,12 @@ def test_a_route_that_streams_for_ever_ends_with_the_server() -> None:
 
 def test_a_view_may_stop_the_server_and_is_answered() -> None:
     with EventServer(port=0) as server:
-        server.app.add_url_rule("/stop", "stop", lambda: server.stop() or "bye")
+
+        @server.app.route("/stop")
+        def stop() -> str:
+            server.stop()
+            return "bye"
+
         began = time.monotonic()
         assert get(server, "/stop") == (200, None, b"bye")
         assert time.monotonic() - began < 2
