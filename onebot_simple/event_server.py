@@ -9,19 +9,15 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
-from socket import MSG_PEEK, SHUT_RD, SHUT_RDWR, socket
+from socket import MSG_PEEK
 from threading import Event as Flag
-from threading import Thread, current_thread
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
-from werkzeug.wsgi import get_input_stream
 
 from .actions import Actions, from_json
 from .addresses import (
@@ -38,6 +34,7 @@ from .addresses import (
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
+from .post_server import PostServer
 
 log = logging.getLogger("onebot_simple")
 
@@ -45,10 +42,9 @@ BACKLOG = 128
 MAX_BODY = 64 * 1024 * 1024
 DISCARDED = 4 * MAX_BODY  # read this much of an oversized body, so that the client hears our 413
 PIECE = 64 * 1024
-IDLE_SECONDS = 60  # a connection on which nothing comes for so long is closed
 ANSWER_SECONDS = 30  # an HTTP answer waits for its handler at most so long
-SLICE_SECONDS = 0.1  # how often those who wait check whether the bot has stopped
-END_SECONDS = 0.4  # at the end, answers that are being made have so long to go out
+SAID_AGAIN_SECONDS = 60
+SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has stopped
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
 NO_HTTP = "what is no HTTP"
 
@@ -105,8 +101,9 @@ class EventServer(Bot):
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
         self._local_only = False  # whether only this machine can reach the server
+        self._said: dict[tuple[str | None, str], float] = {}  # what was refused, and when
         self._closed = Flag()  # set when nobody waits for an answer any more
-        self._server: _Server | None = None
+        self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
         receives = self.app.route(path, methods=["POST"], endpoint="receive", strict_slashes=False)
         receives(self._receive)
@@ -184,13 +181,20 @@ class EventServer(Bot):
     def _wrong_signature(self, secret: str, body: bytes) -> Response | None:
         given = request.headers.get("X-Signature", "")
         wanted = "sha1=" + hmac.digest(secret.encode(), body, "sha1").hex()
-        if not given:
-            self._complain("an event without signature", request.remote_addr, SAME_SECRET)
-            return _text(401, f"X-Signature（签名）没有带。 X-Signature is missing. {SAME_SECRET}")
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
-            self._complain("an event with a wrong signature", request.remote_addr, SAME_SECRET)
-            return _text(403, f"X-Signature（签名）不对。 X-Signature is wrong. {SAME_SECRET}")
-        return None
+        if hmac.compare_digest(given.encode(), wanted.encode()):
+            return None
+        chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
+        words = f"X-Signature（签名）{chinese}。 X-Signature is {english}. {SAME_SECRET}"
+        self._warn(words)
+        return _text(403 if given else 401, words)
+
+    def _warn(self, words: str) -> None:
+        """Say why an event may not come in: once a minute for each peer and reason."""
+        now, key = time.monotonic(), (request.remote_addr, words)
+        recent = {one: then for one, then in self._said.items() if now - then < SAID_AGAIN_SECONDS}
+        self._said = {key: now, **recent}
+        if key not in recent:
+            log.warning("拒绝了 %s 推送的事件 refused an event from %s: %s", key[0], *key)
 
     def _quick_operation(self, event: Event) -> Response:
         """Wait for the handlers: what they return goes back in the answer."""
@@ -237,6 +241,10 @@ class EventServer(Bot):
         self._complain("an event for another path", request.path, advice)
         return _text(error.code, advice)
 
+    def _not_http(self, start: bytes) -> None:
+        if not self._stopping.is_set():  # else it may be a request that we cut off
+            self._complain(NO_HTTP, start, NO_TLS)
+
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -246,7 +254,7 @@ class EventServer(Bot):
             rules.add(self.app.url_rule_class(self.path, endpoint="receive", methods=["POST"]))
         with listen(self.host, self.port, BACKLOG) as sock:
             self.port = sock.getsockname()[1]
-            server = _Server(self, sock)
+            server = PostServer(sock, self.app, self.path, self._not_http)
         self._local_only = is_loopback(self.host)
         if not self._local_only and not self.secret:
             log.warning(
@@ -265,88 +273,6 @@ class EventServer(Bot):
         if server is not None:
             server.end()
         self._local_only = False
-
-
-class _Requests(WSGIRequestHandler):
-    """A connection. It is kept after an event; after everything else it ends, as in werkzeug."""
-
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def run_wsgi(self) -> None:
-        """Answer a request: an event here, since werkzeug would end the connection."""
-        if self.command != "POST" or self.path.partition("?")[0] != self.server.bot.path:
-            super().run_wsgi()
-            return
-        environ = self.make_environ()
-        environ["wsgi.input"] = body = get_input_stream(environ)  # it ends where the body ends
-        environ["wsgi.input_terminated"] = True
-        response = Response.from_app(self.server.app, environ, buffered=True)
-        if not _is_over(body):  # the rest of it must not be taken for the next request
-            self.close_connection = True
-        self.send_response(response.status_code)
-        for name, value in response.headers:
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(response.get_data())
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no HTTP, such as TLS, and say so in the log."""
-        if not self.server.bot._stopping.is_set():  # else it may be a request that we cut off
-            start = self.raw_requestline[:100].split(b"?")[0]  # a token may stand behind it
-            self.server.bot._complain(NO_HTTP, start, NO_TLS)
-        super().send_error(code, message, explain)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: an event is logged when it comes."""
-
-    def log_error(self, format: str, *args: Any) -> None:
-        log.debug("%s: " + format, self.client_address[0], *args)
-
-
-class _Server(ThreadedWSGIServer):
-    """werkzeug's threaded server. It remembers its connections until they end."""
-
-    def __init__(self, bot: EventServer, sock: socket) -> None:
-        host, port = sock.getsockname()[:2]
-        super().__init__(host, port, bot.app, _Requests, fd=sock.fileno())
-        self.bot = bot
-        self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self.listener = _thread(self.serve_forever, SLICE_SECONDS)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection in a thread of its own."""
-        self.connections[request] = _thread(self.process_request_thread, request, client_address)
-        self.connections[request].start()
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that is over."""
-        super().shutdown_request(request)
-        self.connections.pop(request, None)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("处理请求时出错，服务器继续运行。 A request failed, the server goes on.")
-
-    def end(self) -> None:
-        """Listen no more, let the answers that are being made go out, and end the connections."""
-        self.shutdown()
-        self.listener.join()
-        for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            deadline = time.monotonic() + END_SECONDS
-            others = [one for one in list(self.connections.items()) if one[1] != current_thread()]
-            for connection, _ in others:
-                with suppress(OSError):
-                    connection.shutdown(how)
-            for _, thread in others:
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _thread(target: Callable[..., object], *args: object) -> Thread:
-    return Thread(target=target, args=args, name="onebot_simple http", daemon=True)
 
 
 def _check_path(path: str) -> str:
@@ -374,19 +300,12 @@ def _body() -> bytes:
     return b"".join(pieces)
 
 
-def _is_over(body: IO[bytes]) -> bool:
-    """Whether the body of a request was read to its end."""
-    try:
-        return not body.read(1)
-    except (OSError, HTTPException):  # it was cut off
-        return False
-
-
 def _has_hung_up() -> bool:
     """Whether OneBot closed the connection while the handler was at work."""
     connection = request.environ.get("werkzeug.socket")
     if connection is None:  # the application runs under another server
         return False
+    seconds = connection.gettimeout()
     connection.settimeout(0)
     try:
         return not connection.recv(1, MSG_PEEK)
@@ -395,7 +314,7 @@ def _has_hung_up() -> bool:
     except OSError:
         return True
     finally:
-        connection.settimeout(IDLE_SECONDS)
+        connection.settimeout(seconds)
 
 
 def _text(status: int | None, words: str, **headers: str) -> Response:

@@ -171,6 +171,21 @@ def test_a_signature_is_checked_over_the_raw_bytes() -> None:
         assert "secret" in words.decode()
 
 
+def test_a_wrong_or_missing_secret_is_said_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with EventServer(port=0, secret="s3cret") as server:
+        for _ in range(3):
+            post(server, EVENT, signed(EVENT, "wrong"))
+            post(server, EVENT)
+    wrong, missing = warnings_in(caplog)
+    assert "127.0.0.1" in wrong
+    assert "签名）不对" in wrong
+    assert "X-Signature is wrong. NapCat 里填的 token 要和这里的 secret 一模一样" in wrong
+    assert "X-Signature is missing" in missing
+    assert "s3cret" not in caplog.text
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "[::2]", "10.0.0.1", "@"])
 def test_a_host_that_is_not_loopback_is_refused(
     server: EventServer, host: str, caplog: pytest.LogCaptureFixture
