@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from .actions import Actions, from_json
 from .addresses import (
+    Words,
     authority,
     check_host,
     check_port,
@@ -48,13 +49,13 @@ SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has sto
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
 NO_HTTP = "what is no HTTP"
 
-USE_API = (
-    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。 '
-    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.'
+USE_API: Words = (
+    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。',
+    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.',
 )
-SAME_SECRET = (
-    "NapCat 里填的 token 要和这里的 secret 一模一样。 "
-    "The token in NapCat must be the same as the secret here."
+SAME_SECRET: Words = (
+    "NapCat 里填的 token 要和这里的 secret 一模一样。",
+    "The token in NapCat must be the same as the secret here.",
 )
 LOOPBACK_HOST = (
     "没有 secret 时，NapCat 里的地址要写 127.0.0.1；或者设置 secret。 "
@@ -133,9 +134,9 @@ class EventServer(Bot):
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f"不能调用 {action}，这个 EventServer 没有 api=，只能用处理函数的返回值来回答。 "
-                f"Cannot call {action}: this EventServer has no api=, and only what a handler "
-                f"returns is an answer. {USE_API}"
+                f"不能调用 {action}，这个 EventServer 没有 api=，只能用处理函数的返回值来回答。"
+                f"{USE_API[0]} Cannot call {action}: this EventServer has no api=, and only what "
+                f"a handler returns is an answer. {USE_API[1]}"
             )
         if self._closed.is_set() and self._origin():
             raise NetworkError(
@@ -184,7 +185,7 @@ class EventServer(Bot):
         if hmac.compare_digest(given.encode(), wanted.encode()):
             return None
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
-        words = f"X-Signature（签名）{chinese}。 X-Signature is {english}. {SAME_SECRET}"
+        words = f"X-Signature（签名）{chinese}。{SAME_SECRET[0]} X-Signature is {english}. {SAME_SECRET[1]}"
         self._warn(words)
         return _text(403 if given else 401, words)
 
@@ -208,7 +209,9 @@ class EventServer(Bot):
             except Empty:
                 if self._closed.is_set():  # the event was dropped, or its handler does not end
                     return self._not_taken()
-        self._complain("an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API)
+        self._complain(
+            "an answer that took too long", f"more than {ANSWER_SECONDS} s", " ".join(USE_API)
+        )
         return Response(status=204)
 
     def _answer(self, operation: str | None) -> Response:
@@ -216,9 +219,9 @@ class EventServer(Bot):
             return Response(status=204)
         ignored = sorted(IGNORED.intersection(json.loads(operation)))
         if ignored:
-            self._complain("what NapCat ignores in an HTTP answer", ignored, USE_API)
+            self._complain("what NapCat ignores in an HTTP answer", ignored, " ".join(USE_API))
         if _has_hung_up() and not self._stopping.is_set():
-            self._complain("an answer", "OneBot hung up before it was ready", USE_API)
+            self._complain("an answer", "OneBot hung up before it was ready", " ".join(USE_API))
         return Response(operation, mimetype="application/json")
 
     def _not_taken(self) -> Response:
@@ -258,9 +261,10 @@ class EventServer(Bot):
         self._local_only = is_loopback(self.host)
         if not self._local_only and not self.secret:
             log.warning(
-                "%s 对网络开放，却没有 secret，任何人都能伪造事件：请设置 secret。 "
-                "%s is open to the network without a secret: anybody can forge events, set one.",
-                *(self.url, self.url),
+                "服务器对网络开放（host=%s），却没有 secret，任何人都能伪造事件：请设置 secret。 "
+                "The server is open to the network (host=%s) without a secret: anybody can forge "
+                "events. Set one.",
+                *(self.host, self.host),
             )
         server.listener.start()
         self._server = server
@@ -286,7 +290,10 @@ def _check_path(path: str) -> str:
 
 def _check_api(api: Actions | None) -> Actions | None:
     if api is not None and not isinstance(api, Actions):
-        raise TypeError(f"api 不是 HttpClient：{api!r}。 api must be an HttpClient. {USE_API}")
+        raise TypeError(
+            f"api 要是 HttpClient，不能是 {api!r}。{USE_API[0]} "
+            f"api must be an HttpClient, not {api!r}. {USE_API[1]}"
+        )
     return api
 
 

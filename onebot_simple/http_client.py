@@ -166,7 +166,10 @@ class HttpClient(Actions):
         if "status" in content or "retcode" in content:
             return content
         if status not in (400, 404, 406) or is_webui:
-            what = f"HTTP {status}，不是 OneBot 的回答", f"HTTP {status}, not with a OneBot answer"
+            what = (
+                f"是 HTTP {status}，不是 OneBot 的回答",
+                f"HTTP {status}, not with a OneBot answer",
+            )
             raise self._no_onebot(action, what, _advice(response))
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
         failed = {"status": "failed", "retcode": status, "data": None}
@@ -190,7 +193,7 @@ class HttpClient(Actions):
         if not isinstance(raised, (ProtocolError, DecodeError)):
             return cannot_connect(self.api_root, reason)
         if not isinstance(reason, (OSError, http.client.IncompleteRead)):
-            return self._no_onebot(action, ("听不懂的内容", "what is no HTTP"), NO_HTTP)
+            return self._no_onebot(action, ("不是 HTTP", "something that is no HTTP"), NO_HTTP)
         return NetworkError(
             f"{at} 没有回答完 {action} 就断开了连接。{DONE_PERHAPS[0]}端口对吗？OneBot 是不是刚刚"
             f"退出了？ {at} closed the connection without an answer to {action}. "
@@ -209,7 +212,7 @@ class HttpClient(Actions):
 
     def _no_onebot(self, action: str, what: Words, advice: Words) -> NetworkError:
         at = without_secrets(self.api_root)
-        fact = f"{at} 对 {action} 的回答是 {what[0]}", f"{at} answered {action} with {what[1]}"
+        fact = f"{at} 对 {action} 的回答{what[0]}", f"{at} answered {action} with {what[1]}"
         return wrong_service(self.api_root, fact, advice)
 
 

@@ -181,7 +181,8 @@ def test_a_wrong_or_missing_secret_is_said_once_a_minute(
     wrong, missing = warnings_in(caplog)
     assert "127.0.0.1" in wrong
     assert "签名）不对" in wrong
-    assert "X-Signature is wrong. NapCat 里填的 token 要和这里的 secret 一模一样" in wrong
+    assert "NapCat 里填的 token 要和这里的 secret 一模一样" in wrong
+    assert "X-Signature is wrong. The token in NapCat must be the same" in wrong
     assert "X-Signature is missing" in missing
     assert "s3cret" not in caplog.text
 
