@@ -88,6 +88,18 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(wss: str, https: str) 
         client.call_action("x")
 
 
+def test_https_trusts_what_wss_trusts(
+    wss: str, https: str, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)  # which only requests would look at
+    for url in (wss, https):
+        with pytest.raises(NetworkError, match="certificate is not trusted"):
+            dial(url)
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)  # with this the system trusts it
+    for url in (wss, https):
+        dial(url)
+
+
 def test_a_call_may_cross_what_tls_says_after_the_handshake(wss: str, ca_file: str) -> None:
     for _ in range(200):
         with WsClient(wss, ca_file=ca_file) as bot:
@@ -110,9 +122,10 @@ def tls_listener(context: ssl.SSLContext) -> Iterator[int]:
         thread.join(5)
 
 
-def dial(url: str, ca_file: str) -> None:
+def dial(url: str, ca_file: str | None = None) -> None:
     if url.startswith("wss"):
-        WsClient(url, ca_file=ca_file).start()
+        with WsClient(url, ca_file=ca_file):
+            pass
     else:
         with HttpClient(url, ca_file=ca_file) as client:
             client.request("x")
