@@ -17,18 +17,14 @@ from .actions import Actions
 from .addresses import (
     Words,
     authority,
-    check_host,
-    check_port,
     check_seconds,
     check_token,
-    host_to_dial,
     is_loopback,
-    listen,
-    where_it_listens,
 )
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
+from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
 from .server_websocket import Handlers, Refusal
 from .ws_accounts import API, ROLES, Accounts, Connection, newest
 from .ws_connection import WsConnection, connection_ended, connection_lost
