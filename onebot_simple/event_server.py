@@ -181,7 +181,8 @@ class EventServer(Bot):
         if hmac.compare_digest(given.encode(), wanted.encode()):
             return None
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
-        words = f"X-Signature（签名）{chinese}。{SAME_SECRET[0]} X-Signature is {english}. {SAME_SECRET[1]}"
+        advice = f"{SAME_SECRET[0]} X-Signature is {english}. {SAME_SECRET[1]}"
+        words = f"X-Signature（签名）{chinese}。{advice}"
         self._warn(words)
         return _text(403 if given else 401, words)
 

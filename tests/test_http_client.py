@@ -371,6 +371,24 @@ def test_an_answer_that_drips_ends_at_the_timeout(start: bytes, drop: bytes) -> 
         done.set()
 
 
+def test_an_answer_that_falls_silent_ends_at_the_timeout_and_not_one_timeout_later() -> None:
+    done = threading.Event()
+
+    def fall_silent(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        done.wait(0.8)
+        connection.sendall(b"{")
+        done.wait(5)
+
+    with raw_server(fall_silent) as url, HttpClient(url, timeout=1) as client:
+        began = time.monotonic()
+        with pytest.raises(ApiTimeout):
+            client.get_status()
+        assert time.monotonic() - began < 1.6
+        done.set()
+
+
 def test_nobody_listening_is_said_with_what_to_check() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

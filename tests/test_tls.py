@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 from websockets.sync.server import ServerConnection, serve
 
@@ -92,6 +93,7 @@ def test_https_trusts_what_wss_trusts(
     wss: str, https: str, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)  # which only requests would look at
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", ca_file)  # its own ones
     for url in (wss, https):
         with pytest.raises(NetworkError, match="certificate is not trusted"):
             dial(url)
