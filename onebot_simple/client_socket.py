@@ -13,12 +13,25 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from .addresses import Address
+from websocket import (
+    WebSocketBadStatusException,
+    WebSocketConnectionClosedException,
+    WebSocketTimeoutException,
+)
+
+from .addresses import WEBUI_PORT, Address, cannot_connect, wrong_service
+from .errors import NetworkError, OneBotError
 from .tls_socket import TlsSocket
+from .ws_connection import token_refused
 
 PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host, and for TLS
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+
+NO_WEBSOCKET = (
+    "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
+    "Is this the port of the HTTP server? NapCat's WebSocket server is at 3001, its path is /.",
+)
 
 
 class ClientSocket:
@@ -117,3 +130,27 @@ def open_socket(
 def _with_tls(sock: socket.socket, host: str, ca_file: str | None) -> TlsSocket:
     context = ssl.create_default_context(cafile=ca_file)
     return TlsSocket(context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False))
+
+
+def handshake_error(address: Address, has_token: bool, error: BaseException) -> OneBotError:
+    """The error to raise when connecting, or the handshake of websocket-client, failed."""
+    if isinstance(error, WebSocketBadStatusException):
+        if error.status_code in (401, 403) and address.port != WEBUI_PORT:
+            return token_refused(address.base, has_token)
+        status = f"HTTP {error.status_code}"
+        return _no_websocket(address.base, status, status)
+    if isinstance(error, WebSocketTimeoutException):
+        return cannot_connect(address.base, TimeoutError())
+    if isinstance(error, WebSocketConnectionClosedException):
+        return cannot_connect(address.base, ConnectionError())
+    if isinstance(error, OSError):
+        return cannot_connect(address.base, error)
+    return _no_websocket(address.base, "别的内容（也许是跳转）", "something else (a redirect?)")
+
+
+def _no_websocket(base: str, chinese: str, english: str) -> NetworkError:
+    fact = (
+        f"{base} 回答的是 {chinese}，那里没有 WebSocket",
+        f"{base} answered {english}, no WebSocket is there",
+    )
+    return wrong_service(base, fact, NO_WEBSOCKET)

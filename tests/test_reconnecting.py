@@ -805,11 +805,14 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
             running.bot.start()
 
 
-def test_stop_in_the_middle_of_start_ends_the_connection() -> None:
+@pytest.mark.parametrize("answers", [True, False], ids=["after the handshake", "before it"])
+def test_stop_in_the_middle_of_start_ends_the_connection(answers: bool) -> None:
     closed = threading.Event()
 
     def script(connection: socket.socket, number: int) -> None:
-        connection.sendall(handshake_answer(connection))
+        answer = handshake_answer(connection)
+        if answers:
+            connection.sendall(answer)
         bot.stop()
         stay(connection)
         closed.set()

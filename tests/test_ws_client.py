@@ -753,3 +753,21 @@ def test_an_action_has_a_name(peer: ForwardWs) -> None:
         for wrong in (b"send_like", 5, None):
             with pytest.raises(TypeError, match="An action has a name"):
                 bot.request(wrong)
+
+
+def test_a_token_that_the_other_side_repeats_gets_into_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
+    def repeat(connection: ServerConnection) -> Response:
+        assert connection.request is not None
+        return connection.respond(404, connection.request.headers["Authorization"])
+
+    with Scripted(stay, repeat) as server:
+        with pytest.raises(NetworkError) as caught:
+            WsClient(server.url, "hush").start()
+        assert "hush" not in str(caught.value)
+    ours = [record for record in caplog.records if record.name == "onebot_simple"]
+    assert ours and not any("hush" in record.getMessage() for record in ours)
+    assert not any(record.exc_info for record in ours)
