@@ -1,11 +1,18 @@
-"""What the bot did: its calls and the messages that it sent, and waiting for the next."""
+"""What the bot did: its calls and the messages that it sent, and waiting for the next.
+
+Where NapCat does with a call what a beginner would not expect (a face that it drops, a missing
+`enable` that demotes), the call has notes: `{"zh": sentence, "en": sentence}` each. In the frame
+log every note is a frame of its own, between the call and its answer: `kind` is "note", `answers`
+is the id of the call's frame, `note` is that dict (None in all other frames), `text` is both
+sentences. Nothing crossed the wire for it.
+"""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-from .wire import WireLog
+from .wire import TO_BOT, Frame, WireLog
 
 
 class Journal:
@@ -26,7 +33,15 @@ class Journal:
             self._next_call = len(self.calls)
             self._returned_calls.clear()
 
+    def add_note(self, transport: str, connection: int, frame: int, note: dict[str, str]) -> None:
+        """Put a note about the frame with this id into the frame log."""
+        text = f"{note['zh']} {note['en']}".encode()
+        written = Frame(transport, TO_BOT, connection, "note", text, answers=frame, note=note)
+        self._log.add(written)
+
     def add_call(self, call: dict[str, Any]) -> None:
+        for note in call["notes"]:
+            self.add_note(call["transport"], call["connection"], call["frame"], note)
         with self._changed:
             self.calls.append(call)
             self._changed.notify_all()

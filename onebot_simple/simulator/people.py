@@ -9,7 +9,8 @@ from . import events
 from .api_friends import add_member, publish_poke
 from .api_groups import remove_member
 from .api_messages import recall as recall_message
-from .messages import as_text, media
+from .messages import media
+from .schema import as_text
 from .world import BOT, Failure, Group, Message, Request, Segments, World
 
 

@@ -111,6 +111,7 @@ class World:
         self.files: dict[str, StoredFile] = {}  # of messages, by file_id
         self.forwards: dict[str, list[dict[str, Any]]] = {}  # res_id -> nodes
         self.uploads: dict[str, Any] = {}  # by stream_id
+        self.notes: list[dict[str, str]] = []  # what NapCat would do, about the call that runs now
         self.online = True
         self._counters: dict[str, int] = {}
         self._populate()
