@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from ..segment import plain_text
-from . import people
+from .acting import Acting
 from .core import Core, Outgoing
 from .gate import Gate
 from .http_api import FILES
 from .transports import Transports
 from .wire import WireLog
-from .world import ALICE, BOB, BOT, CAROL, GROUP, Event, Message, World
-
-MessageLike = str | dict[str, Any] | list[Any]
-Result = TypeVar("Result")
+from .world import Message, World
 
 
-class Simulator:
+class Simulator(Acting):
     """内存里的 NapCat：一个小小的 QQ 世界，四种连接方式都能用。
 
     A NapCat in memory: a small QQ world behind all four transports of OneBot 11.
@@ -57,7 +53,7 @@ class Simulator:
         self._core = Core(access_token, self.world, heart_interval, max_frames)
         ports = (http_port, ws_port)
         self._transports = Transports(self._core, ports, keep_alive, reconnect_interval / 1000)
-        self.world.publish = self._core.publish
+        self.world.listeners.append(self._core.publish)
         self.world.bot_sent = self._note_reply
         self.world.file_url = self._file_url
 
@@ -133,101 +129,6 @@ class Simulator:
             raise AssertionError(
                 f"nobody connected within {timeout} s. 没有机器人连上。\n" + self.wire.tail()
             )
-
-    # what people do; each returns what a later step may need
-
-    def send_group(
-        self,
-        message: MessageLike,
-        user: int = BOB,
-        at_bot: bool = False,
-        reply_to: int | None = None,
-        group: int = GROUP,
-    ) -> int:
-        """有人在群里说话；返回 message_id。
-
-        Somebody talks in the group. message: a str is plain text; segments as they are.
-        reply_to: the message_id that is quoted.
-        """
-        said = self._happen(
-            people.say_in_group, message, user, group, at_bot=at_bot, reply_to=reply_to
-        )
-        return said.message_id
-
-    def send_private(
-        self, message: MessageLike, user: int = ALICE, reply_to: int | None = None
-    ) -> int:
-        """有人私聊机器人；返回 message_id。
-
-        Somebody talks to the bot in private: a friend, or as a temporary chat anybody else.
-        """
-        return self._happen(people.say_in_private, message, user, reply_to).message_id
-
-    def poke(self, user: int = BOB, target: int = BOT, group: int | None = GROUP) -> None:
-        """有人戳一戳；group=None 是私聊里戳。
-
-        Somebody pokes; group=None pokes in private.
-        """
-        self._happen(people.poke, user, target, group)
-
-    def recall(self, message_id: int, operator: int | None = None) -> None:
-        """撤回一条消息，默认由发的人自己撤回。
-
-        A message is recalled, by its sender unless an operator is given.
-        """
-        self._happen(people.recall, message_id, operator)
-
-    def join(self, user: int = 20004, nickname: str | None = None, group: int = GROUP) -> None:
-        """有人进群。
-
-        Somebody comes into the group.
-        """
-        self._happen(people.join, user, group, nickname)
-
-    def leave(self, user: int = CAROL, group: int = GROUP) -> None:
-        """有人退群。
-
-        Somebody leaves the group.
-        """
-        self._happen(people.leave, user, group)
-
-    def friend_request(
-        self, user: int = 20005, comment: str = "hello", nickname: str | None = None
-    ) -> str:
-        """有人想加机器人为好友；返回 flag。
-
-        Somebody wants to be a friend; returns the flag.
-        """
-        return self._happen(people.ask_for_friendship, user, comment, nickname)
-
-    def group_request(
-        self,
-        user: int = 20006,
-        comment: str = "hello",
-        sub_type: str = "add",
-        group: int = GROUP,
-        nickname: str | None = None,
-    ) -> str:
-        """有人想进群（add），或邀请机器人进群（invite）；返回 flag。
-
-        Somebody wants into the group (add), or invites the bot into one (invite).
-        """
-        return self._happen(people.ask_for_group, user, group, comment, sub_type, nickname)
-
-    def emit(self, event: Event) -> None:
-        """原样推送任何事件。
-
-        Push any event, verbatim.
-        """
-        self._core.journal.mark()
-        with self.world.lock:
-            self._core.publish(event)
-
-    def _happen(self, what: Callable[..., Result], *details: Any, **more: Any) -> Result:
-        # before the event leaves: a bot may answer faster than this method returns
-        self._core.journal.mark()
-        with self.world.lock:
-            return what(self.world, *details, **more)
 
     # what the bot did
 

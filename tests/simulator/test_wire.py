@@ -281,7 +281,7 @@ def test_a_quick_operation_quotes_in_groups_and_deletes_nothing(qq: Simulator) -
     operation = {"reply": "yes", "delete": True, "kick": True, "ban": True}
     with Receiver(json.dumps(operation).encode(), 200) as receiver:
         qq.post_to(receiver.url)
-        said = qq.send_group("hi", user=20003)
+        said = qq.send_group("hi", user=20003)["message_id"]
         reply = qq.wait_reply()
         assert reply["message"][0] == {"type": "reply", "data": {"id": str(said)}}
         assert reply["text"] == "yes"

@@ -92,7 +92,7 @@ def test_a_message_is_a_string_a_segment_or_a_list(
 
 
 def test_a_recalled_message_is_gone_and_noticed(bot: Bot) -> None:
-    said = bot.qq.send_group("oops", user=CAROL)
+    said = bot.qq.send_group("oops", user=CAROL)["message_id"]
     assert bot.event("message")["message_id"] == said
     bot.call("delete_msg", message_id=said)
     notice = bot.event("group_recall")
@@ -145,11 +145,11 @@ def test_a_friend_request_can_be_approved_once(bot: Bot) -> None:
 
 
 def test_group_requests_are_approved_or_rejected(bot: Bot) -> None:
-    flag = bot.qq.group_request(20006)
+    flag = bot.qq.group_request(20006)["flag"]
     assert bot.event("group")["sub_type"] == "add"
     bot.call("set_group_add_request", flag=flag, sub_type="add", approve=True)
     assert bot.event("group_increase")["user_id"] == 20006
-    flag = bot.qq.group_request(20007)
+    flag = bot.qq.group_request(20007)["flag"]
     bot.call("set_group_add_request", flag=flag, sub_type="add", approve=False, reason="full")
     bot.fails("get_group_member_info", group_id=GROUP, user_id=20007)
 
@@ -167,7 +167,7 @@ def test_people_come_go_and_poke(bot: Bot) -> None:
 
 
 def test_emoji_essence_history_and_marks(bot: Bot) -> None:
-    said = bot.qq.send_group("remember", user=BOB)
+    said = bot.qq.send_group("remember", user=BOB)["message_id"]
     bot.event("message")
     bot.call("set_msg_emoji_like", message_id=said, emoji_id="76")
     bot.call("set_essence_msg", message_id=said)
