@@ -392,7 +392,7 @@ def test_14_takes_care_of_several_accounts(api: Api) -> None:
 def test_15_runs_under_a_production_server(api: Api) -> None:
     port = free_port()
     with (
-        Simulator("geheim") as qq,
+        Simulator(access_token="geheim") as qq,
         running(
             "15_deploy.py", ONEBOT_URL=qq.http_url, ONEBOT_PORT=str(port), ONEBOT_TOKEN="geheim"
         ) as example,
@@ -525,7 +525,7 @@ def test_who_forgot_to_start_onebot_is_told(name: str, scheme: str) -> None:
 )
 def test_who_has_the_wrong_token_is_told(name: str, words: str) -> None:
     port = free_port()
-    with Simulator("richtig", reconnect_interval=50) as qq:
+    with Simulator(access_token="richtig", reconnect_interval=50) as qq:
         url = qq.http_url if name.startswith("01") else qq.ws_url
         with running(name, ONEBOT_URL=url, ONEBOT_PORT=str(port), ONEBOT_TOKEN="falsch") as example:
             if name.startswith("02"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import Any
 
 from . import membership, people
 from .core import Core
 from .json_text import InvalidJson, encode
 from .names import checked_number, checked_text
+from .replay import let_in, read_lines, read_log
 from .world import ALICE, BOB, BOT, CAROL, GROUP, Event, World
 
 MessageLike = str | dict[str, Any] | list[Any]
@@ -156,6 +158,33 @@ class Acting:
         with self.world.lock:
             self.world.publish(event)
         return event
+
+    def replay(self, path: str | PathLike[str]) -> list[Event]:
+        """按顺序推送一份保存的日志里的事件；返回推送的事件。
+
+        Push the events of a saved log in their order; returns them as they were pushed.
+
+        path: JSON Lines; a line is an event, or a frame {"time", "direction", "transport",
+        "frame"} that holds one, as `listen --save` and the page write them. The account's
+        number becomes 10001 everywhere; people and groups that the world does not know join
+        it. ValueError names a line that is broken, and then nothing is pushed.
+        """
+        return self._replay(read_log(path))
+
+    def replay_lines(self, lines: Iterable[str], name: str = "log") -> list[Event]:
+        """和 replay 一样，但日志的每一行已经读好了。
+
+        As replay(), for lines that were read already; name: what an error calls them.
+        """
+        return self._replay(read_lines(lines, name))
+
+    def _replay(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            with self.world.lock:
+                let_in(self.world, event)
+                self.world.publish(event)
+            self._core.in_order()
+        return events
 
     # the world
 

@@ -345,7 +345,7 @@ def test_twenty_starts_and_stops_leave_no_thread() -> None:
 
 @pytest.mark.parametrize("token", ["s3cret-and-long", "q7~"])
 def test_tokens_are_masked_in_the_frames(token: str) -> None:
-    with Simulator(token) as qq:
+    with Simulator(access_token=token) as qq:
         with dial(qq, f"/?access_token={token}", token) as bot:
             receive(bot)
         http(qq, f"get_status?access_token={token}", headers={"Authorization": f"Token {token}"})

@@ -286,29 +286,6 @@ def test_bot_exit_drops_the_line(bot: Bot) -> None:
         raise ConnectionError
 
 
-# -- the test API ---------------------------------------------------------------------------------
-
-
-def test_the_waits_fail_with_the_last_frames(bot: Bot) -> None:
-    bot.qq.send_private("hello there")
-    with pytest.raises(AssertionError, match="hello there"):
-        bot.qq.wait_reply(0.05)
-    with pytest.raises(AssertionError, match="hello there"):
-        bot.qq.wait_call("send_msg", 0.05)
-    bot.call("send_private_msg", user_id=ALICE, message="noise")
-    with pytest.raises(AssertionError, match="noise"):
-        bot.qq.expect_silence(0.05)
-
-
-def test_replies_are_returned_once_and_only_after_the_last_send(bot: Bot) -> None:
-    bot.call("send_private_msg", user_id=ALICE, message="before")
-    bot.qq.send_private("now")
-    for words in ("one", "two"):
-        bot.call("send_private_msg", user_id=ALICE, message=words)
-    assert [bot.qq.wait_reply()["text"] for _ in range(2)] == ["one", "two"]
-    bot.qq.expect_silence(0.05)
-
-
 def test_faults_are_counted(bot: Bot) -> None:
     bot.qq.fail("get_status", retcode=1234, times=2)
     codes = [bot.request("get_status")["retcode"] for _ in range(3)]
