@@ -23,7 +23,7 @@ def _target(world: World, params: Params) -> tuple[Group, Member]:
 
 
 def remove_member(world: World, group: Group, user_id: int, operator_id: int, how: str) -> None:
-    group.members.pop(user_id, None)
+    group.let_go(user_id)
     _publish(world, "group_decrease", group, sub_type=how, operator_id=operator_id, user_id=user_id)
 
 

@@ -40,7 +40,8 @@ class EventPusher:
         self._workers: list[threading.Thread] = []
         self._clients: set[http.client.HTTPConnection] = set()
         self._waiting = 0  # events that no worker has taken, less the workers that are free
-        self._lock = threading.Lock()  # guards _workers, _clients and _waiting
+        # guards _workers, _clients and _waiting; notified when an event is done with
+        self._lock = threading.Condition()
 
     def push(self, event: Event, outgoing: Outgoing) -> None:
         with self._lock:
@@ -62,6 +63,11 @@ class EventPusher:
         for worker in workers:
             worker.join()
 
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until every event is answered."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._waiting == -len(self._workers), seconds)
+
     def reachable(self) -> bool:
         """Whether something listens at the URL."""
         parts = urlsplit(self.url)
@@ -82,6 +88,7 @@ class EventPusher:
                     self._deliver(client, *item)
                 with self._lock:
                     self._waiting -= 1
+                    self._lock.notify_all()
         finally:
             client.close()
             with self._lock:
@@ -100,6 +107,7 @@ class EventPusher:
         frame.head = head_of(f"POST {target} HTTP/1.1", headers.items())
         frame.message_id = outgoing.message_id
         number = self._core.log.add(frame)
+        self._core.causes.sent(number, self._connection, event)
         try:
             status, head, body = client.post(target, headers, outgoing.data)
         except (OSError, http.client.HTTPException) as error:
@@ -109,6 +117,7 @@ class EventPusher:
         self.last_status, self.problem = status, ""
         self._core.gate.pass_through(HTTP_POST, FROM_BOT, body)
         answer = Frame(HTTP_POST, FROM_BOT, self._connection, "response", body, head, number)
+        answer.cause = self._core.causes.of_answer(number)
         self._obey(event, status, body, self._core.log.add(answer))
 
     def _headers(self, data: bytes) -> dict[str, str]:

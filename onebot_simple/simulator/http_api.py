@@ -292,6 +292,8 @@ class _Handler(BaseHTTPRequestHandler):
         message_id: int | None = None,
     ) -> int:
         frame = Frame(HTTP_API, direction, self.number, kind, body, head, answers, message_id)
+        if kind == "call":
+            frame.cause = self.core.causes.of_request(self.path, body)
         return self.core.log.add(frame)
 
 

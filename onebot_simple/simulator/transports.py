@@ -94,17 +94,21 @@ class Transports:
             self._core.changed.wait_for(lambda: not self._core.peers, 0.8)
         self._core.drop()
 
-    def post_to(self, url: str, secret: str | None) -> None:
+    def post_to(self, url: str, secret: str | None, for_good: bool = True) -> None:
+        """for_good: again after the next start, too."""
         with self._lock:
             EventPusher(self._core, url, secret)  # refuses a bad address early
-            self._post_targets.append((url, secret))
+            if for_good:
+                self._post_targets.append((url, secret))
             if self._http:
                 self._start_pusher(url, secret)
 
-    def connect_to(self, url: str, token: str | None) -> None:
+    def connect_to(self, url: str, token: str | None, for_good: bool = True) -> None:
+        """for_good: again after the next start, too."""
         with self._lock:
             WsReverse(self._core, url, token, 0)  # refuses a bad address early
-            self._reverse_targets.append((url, token))
+            if for_good:
+                self._reverse_targets.append((url, token))
             if self._http:
                 self._start_reverse(url, token)
 
@@ -129,7 +133,7 @@ class Transports:
                 if left <= 0:
                     return False
                 # a URL that events are posted to does not announce itself: look again soon
-                self._core.changed.wait(min(left, 0.05) if self._post_targets else left)
+                self._core.changed.wait(min(left, 0.05) if self._pushers else left)
 
     def _connected(self) -> bool:
         if self._reverse or self._pushers:

@@ -32,7 +32,7 @@ def notes(world: Simulator) -> list[str]:
 
 @pytest.mark.parametrize("reply", [[], {"type": "node", "data": {}}, {"type": "xml", "data": {}}])
 def test_an_empty_reply_in_a_group_is_the_quote_alone(world: Simulator, reply: Any) -> None:
-    said = answer_to(world, lambda: world.send_group("hi"), {"reply": reply})
+    said = answer_to(world, lambda: world.send_group("hi"), {"reply": reply})["message_id"]
     assert world.wait_reply()["message"] == [{"type": "reply", "data": {"id": str(said)}}]
 
 
@@ -57,14 +57,14 @@ def test_at_sender_is_any_truth_and_puts_no_space(world: Simulator, yes: Any) ->
     [(True, True), ("false", True), ([], True), ({}, True), (0, False), ("", False), (None, None)],
 )
 def test_what_approves(world: Simulator, approve: Any, friends: bool | None) -> None:
-    flag = answer_to(world, lambda: world.friend_request(user=20009), {"approve": approve})
+    flag = answer_to(world, lambda: world.friend_request(user=20009), {"approve": approve})["flag"]
     assert world.world.people[20009].is_friend is bool(friends)
     assert world.world.requests[flag].settled is (friends is not None)
 
 
 def test_what_napcat_ignores_is_told(world: Simulator) -> None:
     operation = {"delete": True, "kick": True, "ban": True, "remark": "x"}
-    said = answer_to(world, lambda: world.send_group("hi"), operation)
+    said = answer_to(world, lambda: world.send_group("hi"), operation)["message_id"]
     assert len(notes(world)) == 4
     assert any("call delete_msg" in note for note in notes(world))
     with HttpCaller(world) as http:
@@ -109,7 +109,7 @@ def test_the_action_hides_what_fails(napcat: Caller) -> None:
 
 
 def test_the_action_does_nothing_for_requests(napcat: Caller) -> None:
-    flag = napcat.simulator.friend_request(user=20009)
+    flag = napcat.simulator.friend_request(user=20009)["flag"]
     request = {"post_type": "request", "request_type": "friend", "user_id": 20009, "flag": flag}
     operation = {"approve": True}
     answer = napcat.call(

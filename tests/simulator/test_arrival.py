@@ -70,7 +70,7 @@ def test_what_the_bot_sent_is_told_to_tests_as_it_was_sent(napcat: Caller) -> No
 
 
 def test_a_looked_up_message_has_no_target_id_and_its_likes(napcat: Caller) -> None:
-    said = napcat.simulator.send_private("hi")
+    said = napcat.simulator.send_private("hi")["message_id"]
     sent = napcat.data("send_group_msg", group_id=GROUP, message="hi")["message_id"]
     for message_id in (said, sent):
         message = napcat.data("get_msg", message_id=message_id)
@@ -102,7 +102,7 @@ def test_friends_have_no_category_names(napcat: Caller) -> None:
 
 def test_files_are_told_without_their_content(napcat: Caller) -> None:
     record = {"type": "record", "data": {"file": "base64://eA=="}}
-    said = napcat.simulator.send_private(record)
+    said = napcat.simulator.send_private(record)["message_id"]
     name = napcat.data("get_msg", message_id=said)["message"][0]["data"]["file"]
     for action in ("get_file", "get_image"):
         assert "base64" not in napcat.data(action, file=name)
@@ -128,7 +128,7 @@ def test_actions_whose_answer_has_no_data(napcat: Caller, action: str, params: A
 
 
 def test_actions_whose_data_is_null(napcat: Caller) -> None:
-    said = napcat.simulator.send_group("hi")
+    said = napcat.simulator.send_group("hi")["message_id"]
     for action, params in (
         ("delete_msg", {"message_id": said}),
         ("set_group_leave", {"group_id": GROUP, "is_dismiss": True}),

@@ -51,7 +51,7 @@ def test_a_missing_enable_takes_the_admin_away_and_is_told(napcat: Caller) -> No
 
 @pytest.mark.parametrize("value", ["False", 0, "0", "no"])
 def test_a_friend_is_accepted_unless_approve_is_false(napcat: Caller, value: Any) -> None:
-    flag = napcat.simulator.friend_request(user=20009)
+    flag = napcat.simulator.friend_request(user=20009)["flag"]
     napcat.data("set_friend_add_request", flag=flag, approve=value)
     friends = napcat.data("get_friend_list")
     assert 20009 in [friend["user_id"] for friend in friends]
@@ -60,7 +60,7 @@ def test_a_friend_is_accepted_unless_approve_is_false(napcat: Caller, value: Any
 
 
 def test_approve_false_in_a_query_of_requests_accepts(http: HttpCaller) -> None:
-    flag = http.simulator.group_request(user=20009)
+    flag = http.simulator.group_request(user=20009)["flag"]
     assert http.get(f"set_group_add_request?flag={flag}&approve=False")["status"] == "ok"
     members = http.data("get_group_member_list", group_id=GROUP)
     assert 20009 in [member["user_id"] for member in members]
@@ -68,7 +68,7 @@ def test_approve_false_in_a_query_of_requests_accepts(http: HttpCaller) -> None:
 
 @pytest.mark.parametrize("value", [1, "1", "True", "yes"])
 def test_set_of_an_emoji_is_true_only_for_true(napcat: Caller, value: Any) -> None:
-    said = napcat.simulator.send_group("hi")
+    said = napcat.simulator.send_group("hi")["message_id"]
     call = {"message_id": said, "emoji_id": "76"}
     napcat.data("set_msg_emoji_like", **call)
     assert napcat.data("get_msg", message_id=said)["emoji_likes_list"]
@@ -153,7 +153,7 @@ def test_true_is_an_id_of_nobody(napcat: Caller) -> None:
 
 
 def test_a_group_request_takes_null_as_its_reason(napcat: Caller) -> None:
-    flag = napcat.simulator.group_request(user=20009)
+    flag = napcat.simulator.group_request(user=20009)["flag"]
     assert (
         napcat.call("set_group_add_request", flag=flag, approve=False, reason=None)["data"] is None
     )

@@ -173,7 +173,7 @@ def test_what_fails_the_whole_message(napcat: Caller, wrong: Any) -> None:
 
 
 def test_a_reply_finds_its_message_by_seq_too(napcat: Caller) -> None:
-    said = napcat.simulator.send_group("first")
+    said = napcat.simulator.send_group("first")["message_id"]
     seq = napcat.data("get_msg", message_id=said)["real_seq"]
     message = [segment("reply", seq=seq, id="0"), HI]
     sent = napcat.data("send_group_msg", group_id=GROUP, message=message)
@@ -219,7 +219,7 @@ def test_a_file_that_is_there_is_sent(napcat: Caller, tmp_path: Path) -> None:
 
 
 def test_a_received_picture_can_be_sent_back_by_its_name(napcat: Caller) -> None:
-    said = napcat.simulator.send_group(segment("image", file=PICTURE))
+    said = napcat.simulator.send_group(segment("image", file=PICTURE))["message_id"]
     name = napcat.data("get_msg", message_id=said)["message"][0]["data"]["file"]
     message = segment("image", file=name)
     assert napcat.call("send_group_msg", group_id=GROUP, message=message)["status"] == "ok"
@@ -299,7 +299,7 @@ def test_forwards_that_fail(napcat: Caller, nodes: Any) -> None:
 
 
 def test_a_node_says_who_and_what(napcat: Caller) -> None:
-    said = napcat.simulator.send_group("from the group", user=BOB)
+    said = napcat.simulator.send_group("from the group", user=BOB)["message_id"]
     nodes = [
         node(uin=1, user_id="777", name="n", nickname="Somebody", content="hi[CQ:face,id=14]"),
         node(id=str(said)),

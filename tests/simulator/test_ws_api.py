@@ -84,7 +84,7 @@ def test_a_stream_action_with_wrong_parameters_answers_like_a_stream(
 
 def test_a_chunk_size_of_zero_is_64_kib(ws: WsCaller) -> None:
     picture = {"type": "image", "data": {"file": "base64://" + "eHh4" * 40_000}}
-    said = ws.simulator.send_private(picture)
+    said = ws.simulator.send_private(picture)["message_id"]
     name = ws.data("get_msg", message_id=said)["message"][0]["data"]["file"]
     first = ws.call("download_file_stream", file=name, chunk_size=0)
     assert first["data"]["chunk_size"] == 65536
