@@ -291,10 +291,10 @@ def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
     yield "upload_file_stream", {**chunk, "expected_sha256": HASH_OF_HI}
     yield "upload_file_stream", {"stream_id": "s", "verify_only": True}
     yield "upload_file_stream", {"stream_id": "s", "is_complete": True}
-    yield "set_friend_add_request", {"flag": qq.friend_request()}
+    yield "set_friend_add_request", {"flag": qq.friend_request()["flag"]}
     qq.group_request(sub_type="invite", group=30002)
     yield "get_group_system_msg", {}
-    yield "set_group_add_request", {"flag": qq.group_request(), "sub_type": "add"}
+    yield "set_group_add_request", {"flag": qq.group_request()["flag"], "sub_type": "add"}
     yield "set_friend_remark", {**user, "remark": "A"}
     yield "set_group_remark", {**group, "remark": "L"}
     yield "set_group_sign", group

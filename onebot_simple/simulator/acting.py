@@ -155,6 +155,7 @@ class Acting:
             raise ValueError(
                 f"事件不能写成 JSON：{error}。 The event cannot be written as JSON: {error}."
             ) from None
+        self._core.journal.next_step()
         with self.world.lock:
             self.world.publish(event)
         return event
@@ -179,6 +180,7 @@ class Acting:
         return self._replay(read_lines(lines, name))
 
     def _replay(self, events: list[Event]) -> list[Event]:
+        self._core.journal.next_step()
         for event in events:
             with self.world.lock:
                 let_in(self.world, event)
@@ -294,6 +296,7 @@ class Acting:
             what(self.world, *details)
 
     def _caused(self, what: Callable[..., None], *details: Any) -> Event:
+        self._core.journal.next_step()  # first, for bots are fast
         with self.world.lock:
             what(self.world, *details)
             assert self.world.latest is not None  # each of these publishes an event

@@ -21,7 +21,9 @@ from .world import Event, Newest
 Cause = dict[str, Any]
 KEPT = 10_000  # events that a call may still refer to
 RECENT = 100  # events among which a guess is made
-_ECHO = re.compile(r"(?:(?P<event>e?-?\d+):(?P<handler>.*)@(?P<at>[^@]*):)?\d+:[0-9a-f]{8}", re.S)
+_ECHO = re.compile(
+    r"(?:(?P<event>[^:]*):(?P<handler>.*)@(?P<at>[^@]*):)?\d+:[0-9a-f]{8}", re.DOTALL
+)
 
 
 @dataclass
@@ -59,15 +61,17 @@ class Causes:
         told = _ECHO.fullmatch(echo) if isinstance(echo, str) else None
         if not told:
             return self._guess(params, connection)
-        if not told["event"]:
+        label = told["event"]
+        if label is None:
             return None
         with self._lock:
-            if told["event"].startswith("e"):
-                found = self._by_number.get((connection, int(told["event"][1:])))
-            else:
-                found = self._by_message.get(int(told["event"]))
+            found = None  # of a timer, or an event of long ago
+            if re.fullmatch(r"e\d{1,18}", label):
+                found = self._by_number.get((connection, int(label[1:])))
+            elif re.fullmatch(r"-?\d{1,18}", label):
+                found = self._by_message.get(int(label))
         handled = {"handler": told["handler"], "at": told["at"]}
-        if found is None:  # too long ago
+        if found is None:
             return {"frame": None, "message_id": None, "ms": None, **handled, "probably": False}
         return {**_described(found), **handled, "probably": False}
 

@@ -18,7 +18,8 @@ class Expecting:
 
     What a test expects of the bot. Each wait fails with an AssertionError that begins with what
     differs and ends with the last ten frames. Every reply and every call is given out once, the
-    oldest first; nothing that is unread gets lost.
+    oldest first; nothing that is unread gets lost. A message is a reply and a call: once a test
+    has taken it as the one, and lets people do something more, the other is over, too.
     """
 
     _core: Core

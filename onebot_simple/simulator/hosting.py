@@ -97,7 +97,7 @@ class MistakeWatch(logging.Handler):
     _all: set[MistakeWatch] = set()
 
     def __init__(self, bot: Any, journal: Journal) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self._bot = bot
         self._journal = journal
 
@@ -115,7 +115,11 @@ class MistakeWatch(logging.Handler):
         if not logging.getLogger().handlers and logging.lastResort:
             logging.lastResort.handle(record)  # which this handler has replaced
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and self._is_ours(error.__traceback__):
+        if (
+            error is not None
+            and record.levelno >= logging.ERROR
+            and self._is_ours(error.__traceback__)
+        ):
             self._journal.add_mistake(_mistake(error, record))
 
     def _is_ours(self, trace: TracebackType | None) -> bool:

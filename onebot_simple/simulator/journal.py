@@ -28,6 +28,7 @@ class Deed:
 
     content: dict[str, Any]
     taken: bool = False  # given out by a wait
+    step: int = 0  # in which step of the test it was given out
     others: list[Deed] = field(default_factory=list)  # the messages of a call, the call of one
 
     @property
@@ -59,12 +60,26 @@ class Journal:
         self._calls: deque[Deed] = deque(maxlen=KEPT)
         self._unread_calls: deque[Deed] = deque(maxlen=KEPT)
         self._unread_replies: deque[Deed] = deque(maxlen=KEPT)
+        self._step = 0  # how many times people did something
         self._mistakes: deque[Mistake] = deque(maxlen=100)  # those that nobody expected
         self._during = (
             threading.local()
         )  # .replies: what the call that this thread carries out said
         # guards the fields above; notified of every call, reply and error
         self._changed = threading.Condition()
+
+    def next_step(self) -> None:
+        """Somebody does something: what the test has seen is over, from its other side, too.
+
+        A test may look at a message as a reply and as a call. Once it goes on, wait_call() means
+        a newer call than the one whose message wait_reply() has returned. What nobody has seen
+        stays.
+        """
+        with self._changed:
+            self._step += 1
+            for unread in (self._unread_calls, self._unread_replies):
+                for deed in [deed for deed in unread if deed.known]:
+                    unread.remove(deed)
 
     def add_reply(self, reply: dict[str, Any]) -> None:
         deed = Deed(reply)
@@ -88,7 +103,9 @@ class Journal:
             for reply in deed.others:
                 reply.others.append(deed)
             self._calls.append(deed)
-            self._unread_calls.append(deed)
+            # a fast test may have read the message, and gone on, before the call was noted
+            if not any(reply.taken and reply.step < self._step for reply in deed.others):
+                self._unread_calls.append(deed)
             self._changed.notify_all()
 
     def _said(self) -> list[Deed]:
@@ -138,7 +155,7 @@ class Journal:
             deed = found()
             if deed is None:
                 return None
-            deed.taken = True
+            deed.taken, deed.step = True, self._step
             unread.remove(deed)
             return dict(deed.content)
 

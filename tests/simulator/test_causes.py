@@ -100,6 +100,14 @@ def test_an_event_of_long_ago_still_names_the_handler() -> None:
         assert (found["frame"], found["handler"], found["probably"]) == (None, "order", False)
 
 
+@pytest.mark.parametrize("label", ["every", "connection", "event"])
+def test_what_no_event_caused_names_the_handler(label: str) -> None:
+    with Simulator() as qq, greeted(qq) as socket:
+        call(socket, f"{label}:tick@bot.py:28:7:{RANDOM}", 0, user_id=ALICE, message="now")
+        found = cause(qq)
+        assert (found["frame"], found["handler"], found["probably"]) == (None, "tick", False)
+
+
 def test_the_echo_of_another_library_makes_it_a_guess() -> None:
     with Simulator() as qq, greeted(qq) as socket:
         said = qq.send_group("for the group")["message_id"]

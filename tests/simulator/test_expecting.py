@@ -167,9 +167,9 @@ def test_a_bot_that_cannot_start_leaves_nothing_behind() -> None:
 
 def test_a_reply_that_came_before_the_next_send_is_not_lost(qq: Simulator) -> None:
     qq.send_private("one")
-    qq.wait_call("send_msg", message="one")
     qq.send_private("two")
-    qq.wait_call("send_msg", message="two")
+    while len(qq.calls) < 2:
+        qq.expect_no_call("get_msg", 0.01)
     qq.send_group("nothing to say")
     assert [qq.wait_reply()["text"], qq.wait_reply()["text"]] == ["one", "two"]
     qq.expect_silence(0.05)
@@ -256,6 +256,20 @@ def test_what_was_taken_from_one_side_is_no_surprise_from_the_other(qq: Simulato
     qq.send_private("two")
     qq.wait_call("send_msg", message="two")
     qq.expect_silence(0.05)
+
+
+def test_a_message_can_be_looked_at_from_both_sides_until_the_test_goes_on(
+    qq: Simulator,
+) -> None:
+    qq.send_private("one")
+    assert qq.wait_reply()["text"] == "one"
+    assert qq.wait_call("send_msg")["user_id"] == ALICE
+    qq.send_private("two")
+    qq.wait_reply()
+    qq.send_private("three")
+    assert segment.plain_text(qq.wait_call("send_msg")["message"]) == "three"
+    qq.send_private("four")
+    assert qq.wait_reply()["text"] == "four"
 
 
 def test_a_call_that_was_not_to_be_is_shown(qq: Simulator) -> None:
