@@ -298,6 +298,20 @@ def test_forwards_that_fail(napcat: Caller, nodes: Any) -> None:
     assert answer["retcode"] == napcat.FAILED
 
 
+def test_a_forward_to_nowhere_is_a_failure_too(napcat: Caller) -> None:
+    nodes = [node(user_id=BOB, content="x")]
+    for chat in ({"group_id": 999}, {"user_id": 999}, {"group_id": "²"}):
+        answer = napcat.call("send_msg", message=nodes, **chat)
+        assert answer["retcode"] == napcat.FAILED
+        assert "simulator error" not in answer["message"]
+
+
+def test_a_note_about_any_text_is_told(napcat: Caller) -> None:
+    message = [HI, segment("face", id="\ud800")]
+    assert napcat.call("send_group_msg", group_id=GROUP, message=message)["status"] == "ok"
+    assert "drops this face" in napcat.notes[0]
+
+
 def test_a_node_says_who_and_what(napcat: Caller) -> None:
     said = napcat.simulator.send_group("from the group", user=BOB)["message_id"]
     nodes = [
