@@ -12,17 +12,14 @@ import selectors
 import socket
 import threading
 import time
-from typing import Any
 from urllib.parse import urlsplit
 
-from .api_friends import settle_friend, settle_group
-from .api_messages import quick_operation
+from .api_quick import carry_out
 from .core import Core, Outgoing
 from .json_text import InvalidJson, decode
 from .ports import require_loopback
-from .registry import NoReply
 from .wire import FROM_BOT, HTTP_POST, TO_BOT, Frame, head_of
-from .world import BOT, Event, Failure
+from .world import BOT, Event
 
 logger = logging.getLogger(__name__)
 MAX_WORKERS = 16  # NapCat has no bound; a bot that answers none of so many is stuck anyway
@@ -151,34 +148,26 @@ class EventPusher:
             return
         if not isinstance(operation, dict) or not operation:
             return
-        retcode = self._operate(event, operation)
+        world = self._core.world
+        notes: list[dict[str, str]] = []
+        with world.lock:
+            world.notes = notes
+            problem = carry_out(world, event, operation)
+        if problem:
+            logger.warning("a quick operation of %s failed: %s", self.url, problem)
         params = {"context": event, "operation": operation}
         self._core.journal.add_call(
             {
                 "action": ".handle_quick_operation",
                 "params": params,
-                "retcode": retcode,
+                "retcode": 200 if problem else 0,
                 "time": time.time(),
                 "transport": HTTP_POST,
                 "connection": self._connection,
                 "frame": frame,
+                "notes": notes,
             }
         )
-
-    def _operate(self, event: Event, operation: dict[str, Any]) -> int:
-        world, approve = self._core.world, operation.get("approve")
-        try:
-            with world.lock:
-                if event.get("post_type") == "message":
-                    quick_operation(world, event, operation)
-                elif event.get("request_type") == "friend" and approve is not None:
-                    settle_friend(world, str(event.get("flag")), bool(approve))
-                elif event.get("request_type") == "group" and approve is not None:
-                    settle_group(world, str(event.get("flag")), bool(approve))
-        except (Failure, NoReply, KeyError) as error:
-            logger.warning("a quick operation of %s failed: %s", self.url, error)
-            return 200
-        return 0
 
 
 class _Client(http.client.HTTPConnection):

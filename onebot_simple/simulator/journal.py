@@ -1,4 +1,11 @@
-"""What the bot did: its calls, the messages that it sent and its errors; and waiting for them."""
+"""What the bot did: its calls, the messages that it sent and its errors; and waiting for them.
+
+Where NapCat does with a call what a beginner would not expect (a face that it drops, a missing
+`enable` that demotes), the call has notes: `{"zh": sentence, "en": sentence}` each. In the frame
+log every note is a frame of its own, between the call and its answer: `kind` is "note", `answers`
+is the id of the call's frame, `note` is that dict (None in all other frames), `text` is both
+sentences. Nothing crossed the wire for it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ from typing import Any
 
 from ..segment import plain_text
 from .readable import plain
-from .wire import WireLog
+from .wire import TO_BOT, Frame, WireLog
 
 KEPT = 10_000  # of each kind; on a page that runs for days nobody takes them
 
@@ -81,7 +88,15 @@ class Journal:
             self._unread_replies.append(deed)
             self._changed.notify_all()
 
+    def add_note(self, transport: str, connection: int, frame: int, note: dict[str, str]) -> None:
+        """Put a note about the frame with this id into the frame log."""
+        text = f"{note['zh']} {note['en']}".encode()
+        written = Frame(transport, TO_BOT, connection, "note", text, answers=frame, note=note)
+        self.log.add(written)
+
     def add_call(self, call: dict[str, Any]) -> None:
+        for note in call["notes"]:
+            self.add_note(call["transport"], call["connection"], call["frame"], note)
         deed = Deed({**call, "cause": self.log.cause_of(call["frame"])}, others=self._said())
         self._during.replies = []
         with self._changed:

@@ -8,8 +8,9 @@ from . import events
 from .api_friends import publish_poke
 from .api_messages import recall as recall_message
 from .membership import called, heard_group, is_muted, may, member_of, person_known
-from .messages import as_text, media
+from .messages import media
 from .names import checked_segment
+from .schema import as_text
 from .world import BOT, Failure, Group, Message, Request, Segments, World
 
 

@@ -38,11 +38,12 @@ class Frame:
     transport: str
     direction: str
     connection: int
-    kind: str  # handshake, event, call, response, stream, raw, close
+    kind: str  # handshake, event, call, response, stream, raw, close, note
     data: bytes = b""
     head: str = ""  # start line and headers, for HTTP and for handshakes
     answers: int | None = None  # the id of the frame that this one answers
     message_id: int | None = None
+    note: dict[str, str] | None = None  # {"zh", "en"}: what NapCat would do, see journal.py
     id: int = 0
     time: float = field(default_factory=time.time)
     ms: float | None = None  # since the answered frame
@@ -63,6 +64,7 @@ class Frame:
             "answers": self.answers,
             "ms": self.ms,
             "message_id": self.message_id,
+            "note": self.note,
             "cause": self.cause,
         }
 

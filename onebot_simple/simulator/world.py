@@ -136,6 +136,7 @@ class World:
         # guards everything below; events are published while it is held, so that every
         # connection sees them in the same order
         self.lock = threading.RLock()
+        self.notes: list[dict[str, str]] = []  # what NapCat would do, about the call that runs now
         self._counters: dict[str, int] = {}
         self.reset()
 

@@ -15,10 +15,15 @@ from . import events
 from .api import Call, Outcome, failed
 from .core import Core, Outgoing
 from .json_text import InvalidJson, decode, encode
+from .schema import as_text
 from .wire import FROM_BOT, TO_BOT, Frame
 from .world import Event
 
 MAX_SIZE = 50 * 1024 * 1024  # NapCat's maxPayload
+NO_OBJECT = {
+    "zh": "这一帧不是 JSON 对象：NapCat 处理它时出错，不会有回应。",
+    "en": "This frame is no JSON object: NapCat fails over it and answers nothing.",
+}
 PONG_TIMEOUT = 1.0  # seconds
 CLOSE_TIMEOUT = 0.5  # seconds for the other side to answer a close frame
 
@@ -129,20 +134,25 @@ class WsPeer:
         frame = self._frame(FROM_BOT, "call", data)
         try:
             request = decode(data)
-            if not isinstance(request, dict):
-                raise InvalidJson("not an object")
-            echo = request.get("echo", "")
+            if request is None:
+                raise InvalidJson("null is no call null 不是调用")
+            if not isinstance(request, (dict, list)):
+                number = self._core.log.add(frame)
+                self._core.journal.add_note(self.transport, self.connection, number, NO_OBJECT)
+                return
+            fields = request if isinstance(request, dict) else {}
+            echo = fields.get("echo")
             encode([[[echo]]])  # more deeply nested than it will be in the answer
         except InvalidJson as error:
-            answer = failed(1400, f"json解析失败,请检查数据格式: {error}", None)
+            answer = failed(1400, f"json解析失败,请检查数据格式 · {error}", None)
             self.put(Outgoing(encode(answer), "response", self._core.log.add(frame)))
             return
-        frame.cause = self._core.causes.of_call(self.connection, echo, request.get("params"))
+        frame.cause = self._core.causes.of_call(self.connection, echo, fields.get("params"))
         number = self._core.log.add(frame)
-        action = request.get("action")
+        action = fields.get("action", "undefined")
         call = Call(
-            action if isinstance(action, str) else str(action or "undefined"),
-            request.get("params"),
+            action if isinstance(action, str) else as_text(action),
+            fields.get("params"),
             echo,
             False,
             self.transport,
