@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -76,7 +76,7 @@ class Acting:
         Somebody comes into the group, as a plain member. nickname: of somebody new.
         """
         checked_number(user, "user")
-        return self._caused(membership.join, user, group, nickname)
+        return self._caused(membership.join, user, group, _name(nickname))
 
     def leave(self, user: int = CAROL, group: int = GROUP) -> Event:
         """有人退群。
@@ -121,7 +121,8 @@ class Acting:
         Somebody wants to be a friend of the bot.
         """
         checked_number(user, "user")
-        return self._caused(people.ask_for_friendship, user, comment, nickname)
+        checked_text(comment, "comment")
+        return self._caused(people.ask_for_friendship, user, comment, _name(nickname))
 
     def group_request(
         self,
@@ -137,7 +138,8 @@ class Acting:
         """
         checked_number(user, "user")
         checked_number(group, "group")
-        return self._caused(people.ask_for_group, user, group, comment, sub_type, nickname)
+        checked_text(comment, "comment")
+        return self._caused(people.ask_for_group, user, group, comment, sub_type, _name(nickname))
 
     def emit(self, event: Event) -> Event:
         """原样推送任何事件。
@@ -227,6 +229,11 @@ class Acting:
         ``{20001: "owner", 10001: "admin"}``. The bot is the owner unless another one is named.
         Unknown people come into the world.
         """
+        if not isinstance(members, (Mapping, list, tuple, set, frozenset)):
+            raise TypeError(
+                f"members 是成员的列表，或由成员到角色的字典，不能是 {members!r}。"
+                f" members is a list of user ids, or a dict of their roles, not {members!r}."
+            )
         for user in members:
             checked_number(user, "members")
         checked_number(group, "group")
@@ -301,6 +308,10 @@ class Acting:
             what(self.world, *details)
             assert self.world.latest is not None  # each of these publishes an event
             return self.world.latest
+
+
+def _name(nickname: str | None) -> str | None:
+    return None if nickname is None else checked_text(nickname, "nickname")
 
 
 def _quoted(reply_to: int | None) -> int | None:

@@ -107,7 +107,7 @@ class EventPusher:
         frame.head = head_of(f"POST {target} HTTP/1.1", headers.items())
         frame.message_id = outgoing.message_id
         number = self._core.log.add(frame)
-        self._core.causes.sent(number, self._connection, event)
+        self._core.causes.sent(number, self._connection, event, posted=True)
         try:
             status, head, body = client.post(target, headers, outgoing.data)
         except (OSError, http.client.HTTPException) as error:
@@ -131,13 +131,19 @@ class EventPusher:
 
     def _obey(self, event: Event, status: int, body: bytes, frame: int) -> None:
         if not 200 <= status < 300:
-            logger.warning("%s answered HTTP %s; NapCat logs an error here", self.url, status)
+            logger.warning(
+                "%s 回答了 HTTP %s，NapCat 会报错。 It answered HTTP %s, an error for NapCat.",
+                self.url,
+                status,
+                status,
+            )
             return
         try:
             operation = decode(body) if body else {}
         except InvalidJson:
             logger.warning(
-                "%s answered with something that is not JSON; NapCat logs an error here", self.url
+                "%s 的回答不是 JSON，NapCat 会报错。 Its answer is not JSON, an error for NapCat.",
+                self.url,
             )
             return
         if not isinstance(operation, dict) or not operation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from . import api_groups, events
 from .api_friends import add_member
@@ -230,13 +231,12 @@ def kick(world: World, user_id: int, operator_id: int | None, group_id: int) -> 
 # what a member is
 
 
-def checked_role(role: str) -> str:
-    if role not in RANK:
+def checked_role(role: Any) -> None:
+    if not isinstance(role, str) or role not in RANK:
         raise ValueError(
             f"角色是 owner、admin 或 member，不是 {role!r}。"
             f" A role is owner, admin or member, not {role!r}."
         )
-    return role
 
 
 def set_role(world: World, user_id: int, role: str, operator_id: int | None, group_id: int) -> None:

@@ -13,6 +13,11 @@ from .wire import HTTP_API, HTTP_POST, WS, WS_REVERSE
 from .ws_api import WsApi
 from .ws_reverse import WsReverse
 
+NOT_RUNNING = (
+    "模拟器没有运行：先 start()，或写 with Simulator() as qq。"
+    " the simulator is not running: start() it first, or write `with Simulator() as qq`."
+)
+
 
 class Transports:
     def __init__(
@@ -37,13 +42,13 @@ class Transports:
     @property
     def http(self) -> HttpApi:
         if self._http is None:
-            raise RuntimeError("the simulator is not running. 先 start()，或写 with Simulator()。")
+            raise RuntimeError(NOT_RUNNING)
         return self._http
 
     @property
     def ws(self) -> WsApi:
         if self._ws is None:
-            raise RuntimeError("the simulator is not running. 先 start()，或写 with Simulator()。")
+            raise RuntimeError(NOT_RUNNING)
         return self._ws
 
     def start(self) -> None:

@@ -41,6 +41,10 @@ class Newest(dict[Key, Value]):
             del self[next(iter(self))]
 
 
+def newest() -> Newest[Any, Any]:
+    return Newest(KEPT)
+
+
 @dataclass
 class Person:
     user_id: int
@@ -81,9 +85,9 @@ class Group:
     former: dict[int, Member] = field(default_factory=dict)  # who left, as they were
     all_muted: bool = False
     remark: str = ""
-    essence: dict[int, dict[str, Any]] = field(default_factory=dict)  # by message_id
-    notices: dict[str, dict[str, Any]] = field(default_factory=dict)  # by notice_id
-    files: dict[str, StoredFile] = field(default_factory=dict)  # by file_id
+    essence: dict[int, dict[str, Any]] = field(default_factory=newest)  # by message_id
+    notices: dict[str, dict[str, Any]] = field(default_factory=newest)  # by notice_id
+    files: dict[str, StoredFile] = field(default_factory=newest)  # by file_id
     folders: dict[str, str] = field(default_factory=dict)  # folder_id -> name
 
     def let_go(self, user_id: int) -> None:

@@ -70,6 +70,16 @@ def test_an_event_without_a_message_is_counted_on_its_connection() -> None:
         assert (found["handler"], found["probably"]) == ("poked", False)
 
 
+def test_with_several_bots_each_call_leads_to_the_event_of_its_own_connection() -> None:
+    with Simulator() as qq, greeted(qq) as one, greeted(qq) as other:
+        said = qq.send_private("hi")["message_id"]
+        for socket in (one, other):
+            call(socket, f"{said}:hello@bot.py:1:1:{RANDOM}", user_id=ALICE, message="hi")
+        frames = {frame["id"]: frame for frame in qq.frames}
+        for done in qq.calls:
+            assert frames[done["cause"]["frame"]]["connection"] == done["connection"]
+
+
 def test_a_recall_does_not_take_the_place_of_its_message() -> None:
     with Simulator() as qq, greeted(qq) as socket:
         said = qq.send_group("oops")["message_id"]
@@ -125,6 +135,16 @@ def test_over_http_it_is_probable() -> None:
         said = qq.send_group("hello")["message_id"]
         qq.wait_call("send_msg")
         assert (cause(qq)["message_id"], cause(qq)["probably"]) == (said, True)
+
+
+def test_a_call_over_http_is_guessed_to_come_from_a_posted_event() -> None:
+    bot = EventServer(api=HttpClient("http://127.0.0.1:3000"))
+    bot.on_private_message(lambda event: "hi")
+    with Simulator(bot) as qq, greeted(qq):
+        qq.send_private("hello")
+        qq.wait_call("send_msg")
+        [event] = [frame for frame in qq.frames if frame["id"] == cause(qq)["frame"]]
+        assert event["transport"] == "http_post"
 
 
 def test_an_answer_to_a_post_is_exact() -> None:

@@ -11,6 +11,9 @@ import pytest
 
 from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.simulator import Failure, Simulator
+from onebot_simple.simulator.journal import KEPT, Journal
+from onebot_simple.simulator.wire import WireLog
+from onebot_simple.simulator.world import RESOLVABLE_MESSAGES
 
 BOT, ALICE, BOB, CAROL, GROUP = 10001, 20001, 20002, 20003, 30001
 AnyBot = EventServer | WsClient | WsServer
@@ -45,7 +48,7 @@ def qq(bot: WsClient) -> Iterator[Simulator]:
 
     @bot.on_command("ban")
     def ban(event: dict[str, Any], args: str) -> None:
-        bot.set_group_ban(event["group_id"], int(args), 60)
+        bot.set_group_ban(event["group_id"], int(args), duration=60)
 
     @bot.on_command("boom")
     def boom(event: dict[str, Any]) -> None:
@@ -405,3 +408,18 @@ def test_faults_are_counted_and_can_be_taken_back() -> None:
         assert qq.pending_faults == pending
         qq.clear_faults()
         assert set(qq.pending_faults.values()) == {0}
+
+
+def test_what_a_long_day_brings_is_kept_only_so_far() -> None:
+    log = WireLog(None, 10)
+    kept = Journal(log)
+    call = {"action": "get_status", "params": {}, "frame": 0, "notes": []}
+    for number in range(KEPT + 5):
+        kept.add_call({**call, "params": {"number": number}})
+    assert [kept.calls[index]["params"]["number"] for index in (0, -1)] == [5, KEPT + 4]
+    with Simulator() as qq:
+        oldest = qq.send_private("first")["message_id"]
+        for number in range(RESOLVABLE_MESSAGES):
+            qq.send_private(str(number))
+        with pytest.raises(Failure, match="no message"):
+            qq.recall(oldest)
