@@ -27,6 +27,7 @@ class HostedBot:
                 f" Simulator(bot) takes a bot, not {type(bot).__name__}; a token is access_token=."
             )
         self._bot = bot
+        self._started = False  # started here; another one is not ours to stop
         self._before: list[tuple[Any, str, Any]] = []  # object, attribute, value to restore
 
     @property
@@ -71,6 +72,7 @@ class HostedBot:
         if hasattr(caller, "api_root"):
             self._set(caller, "api_root", http_url)
         if self.receives:
+            self._started = True
             bot.start()
 
     def wait_connected(self, timeout: float) -> None:
@@ -79,7 +81,8 @@ class HostedBot:
             self._bot.wait_connected(timeout)
 
     def stop(self) -> None:
-        if self.receives:
+        if self._started:
+            self._started = False
             self._bot.stop()
         while self._before:
             owner, name, value = self._before.pop()
@@ -118,11 +121,11 @@ class MistakeWatch(logging.Handler):
         if (
             error is not None
             and record.levelno >= logging.ERROR
-            and self._is_ours(error.__traceback__)
+            and self._happened_here(error.__traceback__)
         ):
             self._journal.add_mistake(_mistake(error, record))
 
-    def _is_ours(self, trace: TracebackType | None) -> bool:
+    def _happened_here(self, trace: TracebackType | None) -> bool:
         """Whether it happened in this bot, where tests with several run side by side."""
         with self._lock_of_all:
             if len(self._all) == 1:
