@@ -135,11 +135,15 @@ class MistakeWatch(logging.Handler):
 
 
 def _mistake(error: BaseException, record: logging.LogRecord) -> Mistake:
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    frames = list(traceback.walk_tb(error.__traceback__))
-    outside = [f for f in frames if not f[0].f_code.co_filename.startswith(FOLDERS)]
-    if not outside:  # such as a handler that returns nonsense
-        return Mistake(error, record.getMessage().splitlines()[0], "", text)
+    trace = error.__traceback__
+    while trace and _file(trace.tb_frame).startswith(FOLDERS):
+        trace = trace.tb_next  # how the package came to the handler is of no interest
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    outside = list(traceback.walk_tb(trace))
+    if not outside:  # such as a handler that returned nonsense
+        _, _, handler = str(getattr(record, "origin", "")).partition(":")
+        name, _, at = handler.rpartition("@")
+        return Mistake(error, name or "bot", at, text)
     first = outside[0][0].f_code
     line = [number for frame, number in outside if _file(frame) == first.co_filename][-1]
     return Mistake(error, first.co_name, f"{Path(first.co_filename).name}:{line}", text)
