@@ -5,7 +5,6 @@ Checks addresses and the like, and says in plain words why a connection cannot b
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import re
 import socket
@@ -19,7 +18,6 @@ from .errors import NetworkError, printable
 WEBUI_PORT = 6099
 OTHER_NAME = (62, 64)  # of OpenSSL: the host name, the IP address does not match
 LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
-NAPCAT_PORTS = {3000: "HTTP", 3001: "WebSocket"}
 OTHER_SCHEME = {"http": "ws", "https": "ws", "ws": "http", "wss": "http"}
 FULL_WIDTH = re.compile("[\uff01-\uff5e\u3000\u3002]")  # what a Chinese keyboard types for : / .
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
@@ -350,30 +348,3 @@ def _tls_reason(error: ssl.SSLError) -> tuple[Words, Words]:
         "If it is self-signed, give the certificate that signed it as ca_file=, or get one that is "
         "trusted.",
     )
-
-
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """A listening socket, or the NetworkError that says why there is none."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise ValueError(f"port must be a number from 0 to 65535, not {port!r}. 端口要写成数字。")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=backlog)
-    except OSError as error:
-        raise _cannot_listen(host, port, error) from error
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> NetworkError:
-    hint = f"{port} 是 NapCat 自己的默认端口，请换一个。" if port in NAPCAT_PORTS else ""
-    if error.errno == errno.EADDRINUSE:
-        reason = "the port is already in use"
-        advice = (
-            f"端口被占用：{hint}关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口。"
-        )
-    elif error.errno == errno.EACCES:
-        reason = "not allowed"
-        advice = "没有权限用这个端口：换一个 1024 以上的端口。"
-    else:
-        reason = error.strerror or str(error)
-        advice = "这台机器上没有这个地址：host 用 127.0.0.1（只给本机）或 0.0.0.0（给别的机器）。"
-    return NetworkError(f"cannot listen on {authority(host, port)}: {reason}. {advice}")
