@@ -23,18 +23,14 @@ from .actions import Actions, from_json
 from .addresses import (
     Words,
     authority,
-    check_host,
-    check_port,
     check_token,
-    host_to_dial,
     is_loopback,
-    listen,
     names_this_machine,
-    where_it_listens,
 )
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
+from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
 from .post_server import PostServer
 
 log = logging.getLogger("onebot_simple")

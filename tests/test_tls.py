@@ -179,3 +179,22 @@ def test_a_ca_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
             WsClient("wss://x", ca_file=path)
         with pytest.raises(ValueError, match="ca_file"):
             HttpClient("https://x", ca_file=path)
+
+
+def test_large_frames_cross_tls_in_both_directions_at_once(wss: str, ca_file: str) -> None:
+    """OpenSSL loses the connection when one thread reads while another writes."""
+    wrong: list[object] = []
+
+    def call(size: int) -> None:
+        for _ in range(5):
+            if bot.call_action("x", text="x" * size) != 1:
+                wrong.append(size)
+
+    with WsClient(wss, ca_file=ca_file) as bot:
+        threads = [threading.Thread(target=call, args=(10**power,)) for power in (1, 3, 5, 6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert not wrong
+        assert bot.stats["reconnects"] == 0
