@@ -9,6 +9,7 @@ import logging
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -72,73 +73,63 @@ class ServerWebSocket:
         self._head = b""  # how the handshake begins
         self._message = bytearray()  # the fragments of a message so far
         self._pinged = 0.0  # when we asked for a sign of life
-        self._guard = Lock()  # guards the protocol and _unsent; nobody sends while holding it
-        self._turn = Lock()  # held by the thread that sends, so that frames go out one by one
-        self._unsent: list[bytes] = []  # what the protocol wants sent, before any further frame
         self._send_timeout = send_timeout
+        self._taken = 0.0  # when the system took a piece of a message last
+        self._turn = Lock()  # held by the thread that sends a message, until it is sent
+        self._guard = Lock()  # guards the protocol and _unsent; nobody waits while holding it
+        self._unsent: deque[memoryview] = deque()  # what the system has not taken yet
 
     # -- out ----------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Send a text message; OSError if that is not possible any more."""
+        """Send a text message, and wait until it is sent; OSError if that is not possible."""
         data = text.encode()
         with self._turn:
-            with self._guard:
-                try:
+            try:
+                with self._guard:
                     self.protocol.send_text(data)
-                except InvalidState:
-                    raise ConnectionError("closed") from None
-                self._unsent += self.protocol.data_to_send()
-            self._write(self._send_timeout)
-        self.flush()  # what the reader left to us meanwhile
+                self._taken = time.monotonic()
+                self.flush()
+                while self._unsent and not self.failure:
+                    self._wait_for_room()
+                    self.flush()
+            except InvalidState:
+                raise ConnectionError("closed") from None
+            except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
+                self.hang_up(words_of(error))
+                raise
+        if self.failure:
+            raise ConnectionError(self.failure[1])
 
     def flush(self) -> None:
-        """Send what is unsent, as far as the system takes it at once.
+        """Send what the protocol wants sent, as far as the system takes it at once.
 
-        If another thread is sending, it does this afterwards. So the reader never waits.
+        Nobody waits here, so the reader may call it. The clock of the hub tries again.
         """
-        while self._unsent and self._turn.acquire(blocking=False):
-            try:
-                if not self._write(0):
-                    return  # the clock of the hub tries again
-            except OSError:
-                return  # _write() has hung up
-            finally:
-                self._turn.release()
-
-    def _write(self, timeout: float) -> bool:
-        """Send what is unsent; the thread has the turn. With a timeout, wait until it is taken,
-        and hang up if nothing is taken for so long. Without, return whether all was taken."""
         with self._guard:
-            frames, self._unsent = self._unsent, []
-        rest = memoryview(b"".join(frames))
-        try:
-            while rest:
-                try:
-                    rest = rest[self.socket.send(rest) :]
-                except BlockingIOError:
-                    if not timeout:
-                        break
-                    self._wait_for_room(timeout)
-        except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
-            self.hang_up(words_of(error))
-            raise
-        if rest:
-            with self._guard:
-                self._unsent.insert(0, bytes(rest))
-        return not rest
+            self._unsent += map(memoryview, self.protocol.data_to_send())
+            try:
+                while self._unsent:
+                    data = self._unsent[0]
+                    if not data:  # SEND_EOF of the protocol
+                        self.socket.shutdown(socket.SHUT_WR)
+                    elif rest := data[self.socket.send(data) :]:
+                        self._unsent[0] = rest
+                        self._taken = time.monotonic()
+                        continue
+                    self._unsent.popleft()
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self.hang_up(words_of(error))
 
-    def _wait_for_room(self, timeout: float) -> None:
-        """Wait until the system takes more. OSError if it does not, or the connection ends."""
-        deadline = time.monotonic() + timeout
+    def _wait_for_room(self) -> None:
+        """Wait until the system takes more. Hang up when it takes nothing for too long."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_WRITE)
-            while not selector.select(min(timeout, SLICE_SECONDS)):
-                if self.failure:
-                    raise ConnectionError(self.failure[1])
-                if time.monotonic() >= deadline:
+            while not self.failure and not selector.select(min(self._send_timeout, SLICE_SECONDS)):
+                if time.monotonic() > self._taken + self._send_timeout:
                     self.hang_up(READS_NOTHING)
-                    raise TimeoutError(READS_NOTHING[1])
 
     def hang_up(self, failure: Words) -> None:
         self.failure = self.failure or failure
@@ -155,7 +146,6 @@ class ServerWebSocket:
         with self._guard:
             self.protocol.receive_data(data)
             arrived = self.protocol.events_received()
-            self._unsent += self.protocol.data_to_send()
         for item in arrived:
             if isinstance(item, Request):
                 self._shake_hands(item)
@@ -168,13 +158,14 @@ class ServerWebSocket:
             self.hang_up(READS_NOTHING)
 
     def _shake_hands(self, request: Request) -> None:
-        refusal = self._handlers.refusal(self, request)
         protocol = self.protocol
+        if protocol.close_expected():
+            return  # rubbish came right behind it
+        refusal = self._handlers.refusal(self, request)
         with self._guard:
             protocol.send_response(
                 protocol.reject(*refusal) if refusal else protocol.accept(request)
             )
-            self._unsent += protocol.data_to_send()
         if protocol.state is State.OPEN:
             self.is_open = True  # the other side hears of it when all that follows is done
             protected(self._handlers.opened, self)
@@ -214,7 +205,6 @@ class ServerWebSocket:
             self._pinged = now
             with self._guard:
                 self.protocol.send_ping(b"")
-                self._unsent += self.protocol.data_to_send()
             self.flush()
         return False
 
@@ -225,10 +215,8 @@ class ServerWebSocket:
 
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""
-        with self._guard:
-            with suppress(InvalidState):
-                self.protocol.send_close(code)
-            self._unsent += self.protocol.data_to_send()
+        with self._guard, suppress(InvalidState):
+            self.protocol.send_close(code)
         self.end(reason)
         self.flush()
 

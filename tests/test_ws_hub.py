@@ -265,11 +265,22 @@ def test_a_handshake_is_short(scene: Scene) -> None:
 
 def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
     with raw(scene.server) as peer:
-        peer.sendall(handshake(b"Origin: http://evil.example") + b"x" * 500_000)
+        peer.sendall(handshake(b"Origin: http://evil.example") + frame(TEXT, b"x" * 500_000))
         answer = b""
         while piece := peer.recv(1000):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"web pages may not connect\n")
+    assert not scene.server.bots
+
+
+def test_rubbish_right_behind_a_handshake_is_just_refused(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    with raw(scene.server) as peer:
+        peer.sendall(handshake(b"X-Self-ID: 1") + b"x" * 100)
+        assert peer.recv(1000) == b""
+    assert "refused a connection from 127.0.0.1" in caplog.text
+    assert "the server failed" not in caplog.text
     assert not scene.server.bots
 
 
