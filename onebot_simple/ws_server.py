@@ -28,6 +28,7 @@ from .ws_hub import WebSocketHub
 log = logging.getLogger("onebot_simple")
 
 BACKLOG = 512
+MEANT = 0  # stands for the account whose event is being handled, else for the only one
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
 TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
@@ -50,10 +51,17 @@ class Account(Actions):
 
         Calls an action of this account and returns the whole answer. timeout: seconds.
         """
-        return self._server._request(self.self_id, action, params, timeout)
+        server, origin = self._server, self._server._origin()
+        seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
+        return server._counted(
+            lambda: server._calls(self.self_id).request(action, params, seconds, origin)
+        )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._server._stream_of(self.self_id, action, params)
+        server, origin = self._server, self._server._origin()
+        return server._counted_stream(
+            lambda: server._calls(self.self_id).stream(action, params, server.timeout, origin)
+        )
 
 
 class WsServer(Bot):
@@ -143,33 +151,18 @@ class WsServer(Bot):
 
         timeout: seconds. ApiNotAvailable when it is not clear which account is meant.
         """
-        return self._request(None, action, params, timeout)
+        return Account(self, MEANT).request(action, params, timeout=timeout)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._stream_of(None, action, params)
+        return Account(self, MEANT)._stream(action, params)
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
         return Account(self, self_id) if self_id else self
 
-    def _request(
-        self, self_id: int | None, action: str, params: dict[str, Any] | None, timeout: float | None
-    ) -> dict[str, Any]:
-        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        origin = self._origin()
-        return self._counted(lambda: self._calls(self_id).request(action, params, seconds, origin))
-
-    def _stream_of(
-        self, self_id: int | None, action: str, params: dict[str, Any]
-    ) -> Iterator[dict[str, Any]]:
-        origin = self._origin()
-        return self._counted_stream(
-            lambda: self._calls(self_id).stream(action, params, self.timeout, origin)
-        )
-
-    def _calls(self, self_id: int | None) -> WsConnection:
-        """Where to call an action of the account; None: of the one that is meant."""
-        self_id = self_id or self._now.account
+    def _calls(self, account: int) -> WsConnection:
+        """Where to call an action of the account."""
+        self_id = account or self._now.account
         connections = self._online.of(self_id)
         if connection := newest(connections, API):
             return connection.calls
