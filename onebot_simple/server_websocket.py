@@ -31,8 +31,7 @@ HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_UNSENT = 1024 * 1024  # bytes of pongs that may wait for a peer that does not read
-HEAD = 1000  # bytes that tell what came instead of a handshake
+MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 Refusal = tuple[int, str]  # an HTTP status, and a text for whoever looks at it
 
@@ -48,7 +47,7 @@ class Handlers(NamedTuple):
     opened: Callable[[Any], None]  # the handshake is over
     received: Callable[[Any, bytes | bytearray], None]  # a message has arrived
     closed: Callable[[Any, Words], None]  # a connection that was open has ended
-    misunderstood: Callable[[Any, bytes], None]  # what came begins like this, and is no handshake
+    misunderstood: Callable[[Any, bytes], None]  # this came, and it is no handshake
 
 
 class ServerWebSocket:
@@ -70,14 +69,13 @@ class ServerWebSocket:
         self.failure: Words | None = None  # why it has ended, or is to end
         self.protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._handlers = handlers
-        self._head = b""  # how the handshake begins
         self._message = bytearray()  # the fragments of a message so far
         self._pinged = 0.0  # when we asked for a sign of life
         self._send_timeout = send_timeout
         self._taken = 0.0  # when the system took a piece of a message last
         self._turn = Lock()  # held by the thread that sends a message, until it is sent
         self._guard = Lock()  # guards the protocol and _unsent; nobody waits while holding it
-        self._unsent: deque[memoryview] = deque()  # what the system has not taken yet
+        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -141,8 +139,6 @@ class ServerWebSocket:
     def receive(self, data: bytes) -> None:
         """Take what arrived: the handshake, then frames."""
         self.heard = time.monotonic()
-        if not self.is_open:
-            self._head = (self._head + data)[:HEAD]
         with self._guard:
             self.protocol.receive_data(data)
             arrived = self.protocol.events_received()
@@ -152,9 +148,9 @@ class ServerWebSocket:
             elif isinstance(item, Frame) and item.opcode in DATA and not self.is_over:
                 self._take(item)
         if self.protocol.close_expected() and not self.is_over:
-            self._end_with_reason()
+            self._end_with_reason(data)
         self.flush()
-        if sum(map(len, self._unsent)) > MAX_UNSENT:
+        if len(self._unsent) > MAX_UNSENT:
             self.hang_up(READS_NOTHING)
 
     def _shake_hands(self, request: Request) -> None:
@@ -180,9 +176,8 @@ class ServerWebSocket:
             message, self._message = self._message or frame.data, bytearray()
             protected(self._handlers.received, self, message)
 
-    def _end_with_reason(self) -> None:
-        """The protocol has ended it: the other side closed it, broke the rules, or came with
-        something that is no handshake."""
+    def _end_with_reason(self, data: bytes) -> None:
+        """Say why the protocol has ended it; `data` came last."""
         if said := self.protocol.close_rcvd:
             self.end((f"OneBot 关闭了它（{said}）", f"OneBot closed it ({said})"))
         elif said := self.protocol.close_sent:
@@ -191,7 +186,7 @@ class ServerWebSocket:
             )
         else:
             self.end(REFUSED)
-            protected(self._handlers.misunderstood, self, self._head)
+            protected(self._handlers.misunderstood, self, data)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -231,7 +226,7 @@ class ServerWebSocket:
         self._message = bytearray()  # which may be large
         if self.is_open:
             self.is_open = False
-            protected(self._handlers.closed, self, reason)
+            protected(self._handlers.closed, self, self.failure)
 
     def close(self, reason: Words) -> None:
         """Close the socket. Whoever is sending stops first, at once."""

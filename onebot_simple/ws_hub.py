@@ -134,14 +134,12 @@ class WebSocketHub:
         except BlockingIOError:  # nothing after all
             return
         except OSError as error:
-            self._drop(websocket, websocket.failure or words_of(error))
+            self._drop(websocket, words_of(error))
             return
         if data:
             protected(websocket.receive, data)
-            if websocket.is_done:
-                self._drop(websocket, CUT_OFF)
-        else:
-            self._drop(websocket, websocket.failure or CUT_OFF)
+        if not data or websocket.is_done:
+            self._drop(websocket, CUT_OFF)
 
     def _drop(self, websocket: ServerWebSocket, reason: Words) -> None:
         self._selector.unregister(websocket.socket)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -83,7 +83,7 @@ class WsServer(Bot):
         timeout: float = 30,
         ping_interval: float = 20,
         ping_timeout: float = 20,
-        command_prefix: str = "/",
+        command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self.host = check_host(host, "WsServer")
