@@ -10,7 +10,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -493,7 +493,7 @@ def test_a_missing_folder_is_found_out_before_onebot_is_asked(http: Line, tmp_pa
 def test_a_full_disk_is_an_error_with_the_name(tmp_path: Path, monkeypatch: Any) -> None:
     frames = [ok(info(9)), ok(chunk(0, b"123456789")), ok(complete(9))]
     with open("/dev/full", "wb", buffering=0) as full:
-        monkeypatch.setattr(Path, "open", lambda *_, **__: nullcontext(full))
+        monkeypatch.setattr(Path, "open", lambda *_, **__: full)
         with pytest.raises(OSError, match=r"磁盘满了吗.*is the disk full.*here\.bin") as caught:
             streamed(frames, tmp_path / "here.bin")
     assert caught.value.errno == errno.ENOSPC
