@@ -28,7 +28,6 @@ Progress = Callable[[int, int], object]  # called with the bytes that are done, 
 # one call. This is small enough for both, and large enough for few round trips.
 CHUNK_BYTES = 256 * 1024
 MAX_NAME_BYTES = 200  # file systems allow 255
-_MAX_ENDING_BYTES = 20
 
 _RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
@@ -55,15 +54,14 @@ def upload(
         "expected_sha256": digest,
         "total_chunks": -(-size // CHUNK_BYTES),
     }
-    done: Any = _send(call_action, path, file, progress)
+    done: typed.UploadedFile = _send(call_action, path, file, progress)
     if done.get("file_size") != size or done.get("sha256") != digest:
         raise NetworkError(
             f"{path} 没有传完整：请再传一次。 {path} did not arrive whole: OneBot has "
             f"{done.get('file_size')} of {size} bytes, SHA-256 {done.get('sha256')}. "
             "Upload it again."
         )
-    uploaded: typed.UploadedFile = done
-    return uploaded
+    return done
 
 
 def _measured(path: Path) -> tuple[str, int]:
@@ -76,7 +74,7 @@ def _measured(path: Path) -> tuple[str, int]:
 
 def _send(
     call_action: Callable[..., Any], path: Path, file: dict[str, Any], progress: Progress | None
-) -> dict[str, Any]:
+) -> Any:
     """Send the chunks in their order, beginning where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
     known = _broken_off.pop(key, None)
@@ -176,15 +174,15 @@ def safe_name(name: object) -> str:
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
     if _RESERVED.match(kept):
         kept = f"_{kept}"
-    ending = Path(kept).suffix if len(kept.encode()) > MAX_NAME_BYTES else ""
-    if len(ending.encode()) > _MAX_ENDING_BYTES:
-        ending = ""
+    if len(kept.encode()) <= MAX_NAME_BYTES:
+        return kept or "file"
+    ending = Path(kept).suffix[:20]
     stem = kept.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
-    return (stem.decode(errors="ignore") + ending).rstrip(". ") or "file"
+    return (stem.decode(errors="ignore") + ending).rstrip(". ")
 
 
 def _moved(part: Path, folder: Path, name: str) -> Path:
-    """Give it a name that is free: what somebody sent replaces nothing."""
+    """Give the file a name that is free: what somebody sent replaces nothing."""
     wanted = folder / name
     for number in count(2):
         try:

@@ -329,6 +329,38 @@ def anonymous(ignore: bool | None = None) -> Segment:
     return _segment("anonymous", ignore=ignore)
 
 
+def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
+    """A segment; what is needed must be there, what more there is may be None."""
+    given = {**(needed or {}), **more}
+    for name in needed or ():
+        _check_needed(kind, name, given[name])
+    data = {name: _wire(name, value) for name, value in given.items() if value is not None}
+    return {"type": kind, "data": data}
+
+
+def _check_needed(kind: str, name: str, value: object) -> None:
+    if name in _IDS:
+        right = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
+        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
+    else:
+        right = value is not None
+        chinese, english = "一个值", "a value"
+    if not right:
+        raise TypeError(
+            f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
+            f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
+        )
+
+
+def _wire(name: str, value: Any) -> object:
+    """The value as segments hold it: mostly a str, only lists (content and news) stay lists."""
+    if isinstance(value, bool):
+        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
+    if name in _NUMBERS:
+        return int(value)
+    return value if isinstance(value, list) else str(value)
+
+
 def media(file: Media) -> str:
     """图片、语音、视频、文件的来源，变成消息段里的字符串。
 
@@ -518,6 +550,13 @@ def _cq_name(name: str) -> str:
     return name
 
 
+def _json_unless_str(value: object) -> str:
+    # not ASCII-escaped, as NapCat writes cards; numbers, true and false come out right, too
+    if isinstance(value, str):
+        return value
+    return dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def escape(text: str, comma: bool = False) -> str:
     """转义 ``&``、``[``、``]``；``comma=True`` 时还有逗号，用于 CQ 码的参数值。
 
@@ -535,39 +574,3 @@ def unescape(text: str) -> str:
     """
     text = text.replace("&#44;", ",").replace("&#91;", "[").replace("&#93;", "]")
     return text.replace("&amp;", "&")  # last, or "&amp;#91;" would become a bracket
-
-
-def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
-    """A segment; what is needed must be there, what more there is may be None."""
-    for name, value in (needed or {}).items():
-        is_id = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
-        if name in _IDS and not is_id:
-            raise _refused(kind, name, value, "一个号码（整数或字符串）", "an id, an int or a str")
-        if value is None:
-            raise _refused(kind, name, value, "一个值", "a value")
-    given = {**(needed or {}), **more}
-    data = {name: _wire(name, value) for name, value in given.items() if value is not None}
-    return {"type": kind, "data": data}
-
-
-def _refused(kind: str, name: str, value: object, chinese: str, english: str) -> TypeError:
-    return TypeError(
-        f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
-        f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
-    )
-
-
-def _wire(name: str, value: Any) -> object:
-    """The value as segments hold it: mostly a str, only lists (content and news) stay lists."""
-    if isinstance(value, bool):
-        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
-    if name in _NUMBERS:
-        return int(value)
-    return value if isinstance(value, list) else str(value)
-
-
-def _json_unless_str(value: object) -> str:
-    # not ASCII-escaped, as NapCat writes cards; numbers, true and false come out right, too
-    if isinstance(value, str):
-        return value
-    return dumps(value, ensure_ascii=False, separators=(",", ":"))
