@@ -206,11 +206,16 @@ def _unsendable(action: str, params: Any, error: Exception) -> Exception:
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
     """The JSON object that came over the wire; ValueError when it is none."""
-    text = data if isinstance(data, str) else data.decode()
     try:
-        content = _decoder.decode(text.removeprefix("\ufeff"))
+        text = data if isinstance(data, str) else data.decode()
+        text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
+        content, end = _decoder.raw_decode(text)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if end < len(text):
+        raise ValueError(f"JSON, and more behind it from character {end} on")
     if not isinstance(content, dict):
         raise ValueError("JSON, but not an object")
     return content
