@@ -117,7 +117,8 @@ def download(
     folder = target if is_folder else target.parent
     part = folder / f"download-{urandom(6).hex()}.part"
     with _explained(target):
-        output = part.open("xb")  # before OneBot begins to fetch the file
+        # This comes before OneBot begins to fetch the file. Unbuffered, write() meets a full disk.
+        output = part.open("xb", buffering=0)
     try:
         with output:
             name = _receive(map(_fields, frames), output, target, progress)
@@ -150,8 +151,8 @@ def _receive(
         if done > size:  # or a peer could fill the disk
             raise _damaged(f"more came than the {size} bytes that were announced")
         with _explained(target):
-            output.write(data)
-            output.flush()  # so that a full disk shows here
+            while data:  # write() may take only a part
+                data = data[output.write(data) :]
         if progress:
             progress(done, size)
     raise _damaged(f"it ended after {done} of {size} bytes")
