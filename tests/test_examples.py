@@ -16,7 +16,7 @@ import pytest
 from onebot_simple import segment
 from onebot_simple.simulator import Simulator
 
-from .lessons import EXAMPLES, LESSONS, PROJECTS, chatting, running
+from .lessons import EXAMPLES, LATE, LESSONS, PROJECTS, chatting, running
 from .lessons import Running as Running  # other tests import these two from here
 from .lessons import free_port as free_port
 from .peers import Api, ForwardWs, HttpApi, Poster, ReverseWs, message, ok, wait_until
@@ -311,8 +311,12 @@ def test_12_speaks_after_five_seconds_just_once_and_outlives_a_failure(tmp_path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a test cannot press Ctrl+C there")
-def test_12_ends_with_ctrl_c() -> None:
-    with chatting("12_timer.py") as (_, example):
+@pytest.mark.parametrize("name", ["03_websocket_client.py", "12_timer.py"])
+def test_a_lesson_ends_with_ctrl_c(name: str) -> None:
+    with chatting(name) as (qq, example):
+        if name.startswith("03"):
+            qq.wait_reply(LATE)
+            example.wait_for_after("message  20001  'hi'\n", lambda: qq.send_private("hi"))
         example.wait_for("connected to")
         example.process.send_signal(signal.SIGINT)
         assert example.process.wait(10) == 0

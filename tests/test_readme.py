@@ -239,6 +239,14 @@ def test_the_lesson_on_tests_needs_no_more_than_pytest() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_no_block_of_the_pages_is_left_out() -> None:
+    languages = {language for page in PAGES.values() for language, _ in FENCED.findall(page)}
+    in_the_recipes = {"ini", "bat", "yaml", "nginx", "caddyfile", "sh"}
+    assert languages == {"", "python", "text"} | in_the_recipes
+    assert {block.splitlines()[0] for block in fenced("python", COURSE)} == {"# second.py"}
+    assert not fenced("python", SECURITY + SPEED)
+
+
 # -- names and commands -----------------------------------------------------------------------
 
 
