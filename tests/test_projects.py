@@ -149,9 +149,11 @@ def test_the_companion_speaks_where_it_was_switched_on(tmp_path: Path) -> None:
             assert words[1:] == ["Carol: 在吗", "在呢", "Bob: 吃了吗"]
             qq.send_group("/forget")
             qq.wait_reply()
-            qq.send_private("你好")
+            qq.send_group("你是谁", at_bot=True)
             assert qq.wait_reply()["text"] == "你好"
             assert len(json.loads(web.asked[2][2])["messages"]) == 2
+            qq.send_private("你好")
+            assert qq.wait_reply()["text"] == "你好"
     with chatting("projects/companion.py", tmp_path, OPENAI_API_KEY="") as (qq, _):
         qq.send_group("在吗", at_bot=True)  # still on after a restart
         assert "OPENAI_API_KEY" in qq.wait_reply()["text"]
