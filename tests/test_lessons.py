@@ -155,6 +155,10 @@ def test_24_asks_a_language_model_and_remembers_the_chat() -> None:
             assert "没有回答" in qq.wait_reply()["text"]
             example.wait_for("401 Client Error")
             assert "geheim" not in example.output
+            web.replies = [(200, nonsense) for nonsense in (b"[]", b'{"choices": null}', b"<html>")]
+            for _ in range(3):
+                qq.send_private("/chat")
+                assert "没有回答" in qq.wait_reply()["text"]
             assert [one["content"] for one in json.loads(web.asked[2][2])["messages"]] == ["你好"]
 
 

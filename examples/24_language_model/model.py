@@ -17,6 +17,6 @@ def ask(messages):
         response = requests.post(URL, json=body, headers=headers, timeout=60)
         response.raise_for_status()
         return response.json()["choices"][0]["message"]["content"]
-    except (requests.RequestException, ValueError, LookupError) as error:
+    except (requests.RequestException, ValueError, LookupError, TypeError) as error:
         print(error, flush=True)
         return "大模型没有回答，原因在日志里 / the model did not answer; the log says why"

@@ -27,7 +27,9 @@ def is_spoken_to(event):
     if event["message_type"] == "private":
         return True
     ats = [part["data"].get("qq") for part in segment.to_list(event) if part["type"] == "at"]
-    return str(event["self_id"]) in map(str, ats) and event["group_id"] in groups_that_are_on()
+    with lock:  # 不在别人写到一半时读 / not while somebody is writing
+        on = event["group_id"] in groups_that_are_on()
+    return on and str(event["self_id"]) in map(str, ats)
 
 
 def reply_to(messages):
@@ -67,7 +69,7 @@ def talk(event):
     said.append({"role": "user", "content": f"{event['sender'].get('nickname')}: {words}"})
     try:
         answer = reply_to(said)
-    except (requests.RequestException, ValueError, LookupError) as error:
+    except (requests.RequestException, ValueError, LookupError, TypeError) as error:
         print(error, flush=True)
         return "大模型没有回答，原因在日志里 / the model did not answer; the log says why"
     said.append({"role": "assistant", "content": answer})
