@@ -1,4 +1,4 @@
-"""What can be done on the page: talk, come and go, ask, make faults, step."""
+"""What can be done on the page: talk, come and go, ask, change the world, make faults, step."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Any
 
 from ..simulator.api_groups import mute
 from ..simulator.simulator import Simulator
-from ..simulator.world import BOB, BOT, GROUP, Failure, World
+from ..simulator.world import BOT, GROUP, Failure
 from .bot_process import BotProcess
 from .feed import Feed
+from .hand import Hand
 
 Wanted = dict[str, Any]
 DELAY_SECONDS = 3
 BAN_SECONDS = 60
 MALFORMED = '{"post_type": "message", "message": [这一帧坏了 this frame is broken'
-PARTS = ("text", "at", "face", "image")  # of what a person may say on the page
+PARTS = ("text", "at", "face", "image", "record", "video", "file")  # what may be said on the page
+FILES = {"image": "data:image/", "record": "data:", "video": "data:", "file": "data:"}
 
 
 class Deeds:
     """Each method without an underscore is a deed that a page may ask for by its name."""
 
-    def __init__(self, simulator: Simulator, feed: Feed, bot: BotProcess) -> None:
+    def __init__(
+        self, simulator: Simulator, feed: Feed, bot: BotProcess, token: str | None = None
+    ) -> None:
         self._simulator = simulator
         self._feed = feed
         self._bot = bot
+        self._hand = Hand(simulator, feed, bot, token)
 
     def __call__(self, name: str, wanted: Wanted) -> dict[str, Any]:
         """Do it; ValueError, KeyError or TypeError says why it cannot be done."""
@@ -38,12 +43,23 @@ class Deeds:
     # talking
 
     def say(self, wanted: Wanted) -> int:
-        user = int(wanted["user"])
         parts = [_part(part) for part in wanted["message"]]
-        reply_to = None if wanted.get("reply_to") is None else int(wanted["reply_to"])
         if not parts:
             raise Failure("消息是空的 the message is empty")
-        group = _group_of(wanted["chat"])
+        reply_to = None if wanted.get("reply_to") is None else int(wanted["reply_to"])
+        return self._say(parts, int(wanted["user"]), _group_of(wanted["chat"]), reply_to)
+
+    def again(self, wanted: Wanted) -> int:
+        """Say a message once more, whoever said it, with all that it held."""
+        with self._simulator.world.lock:
+            message = self._simulator.world.messages.get(int(wanted["message_id"]))
+        if message is None or message.user_id == BOT:
+            raise Failure("这条消息不能再发 this message cannot be sent again")
+        return self._say(message.segments, message.user_id, message.group_id, None)
+
+    def _say(
+        self, parts: list[dict[str, Any]], user: int, group: int | None, reply_to: int | None
+    ) -> int:
         if group is not None:
             return self._simulator.send_group(parts, user, reply_to=reply_to, group=group)
         return self._simulator.send_private(parts, user, reply_to)
@@ -70,25 +86,23 @@ class Deeds:
         self._simulator.leave(user, _group_of(wanted["chat"]) or GROUP)
 
     def ban(self, wanted: Wanted) -> None:
-        """Bob, the admin, mutes somebody for a minute, or lifts it."""
-        world: World = self._simulator.world
+        """Somebody above mutes somebody for a minute, or lifts it."""
+        world = self._simulator.world
         with world.lock:
             group = world.group(_group_of(wanted["chat"]) or GROUP)
             member = world.member(group, int(wanted["user"]))
-            if member.user_id == BOB or member.role == "owner":
-                raise Failure("Bob 是管理员，只能禁言普通成员 Bob can mute ordinary members only")
-            world.member(group, BOB)
-            mute(world, group, member, BAN_SECONDS if wanted.get("on") else 0, BOB)
+            operator = world.member(group, int(wanted["operator"]))
+            mute(world, group, member, BAN_SECONDS if wanted.get("on") else 0, operator.user_id)
 
-    def friend_request(self, wanted: Wanted) -> str:
-        return self._simulator.friend_request(
+    def friend_request(self, wanted: Wanted) -> None:
+        self._simulator.friend_request(
             self._next_user(), str(wanted.get("comment", ""))[:200], _name(wanted)
         )
 
-    def group_request(self, wanted: Wanted) -> str:
+    def group_request(self, wanted: Wanted) -> None:
         """Somebody wants into the group, or invites the bot into a new one."""
         invites = bool(wanted.get("invite"))
-        return self._simulator.group_request(
+        self._simulator.group_request(
             self._next_user(),
             str(wanted.get("comment", ""))[:200],
             "invite" if invites else "add",
@@ -149,6 +163,21 @@ class Deeds:
     def restart_bot(self, wanted: Wanted) -> None:
         self._bot.restart()
 
+    # by hand
+
+    def emit(self, wanted: Wanted) -> None:
+        self._hand.emit(wanted["event"])
+
+    def call(self, wanted: Wanted) -> Any:
+        return self._hand.call(wanted["action"], wanted["params"])
+
+    def replay(self, wanted: Wanted) -> int:
+        return self._hand.replay(str(wanted["text"]))
+
+    def as_test(self, wanted: Wanted) -> str:
+        _group_of(wanted["chat"])  # refuses what is no chat
+        return self._hand.as_test(str(wanted["chat"]))
+
 
 def _group_of(chat: Any) -> int | None:
     """The group of a chat such as "g30001"; None for a private one such as "p20001"."""
@@ -166,6 +195,6 @@ def _part(part: Any) -> dict[str, Any]:
     kind, data = part["type"], dict(part["data"])
     if kind not in PARTS:
         raise ValueError(f"{kind!r}: 这里不能发 cannot be said here")
-    if kind == "image" and not str(data["file"]).startswith("data:image/"):
-        raise ValueError("图片要是 data: 地址 a picture must be a data: URL")
+    if kind in FILES and not str(data["file"]).startswith(FILES[kind]):
+        raise ValueError("图片和文件要是 data: 地址 a picture or a file must be a data: URL")
     return {"type": kind, "data": data}

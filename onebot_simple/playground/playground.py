@@ -49,7 +49,7 @@ class Playground:
         try:
             self._bot = BotProcess(file, self._environment(source), _say)
             feed = Feed(self.simulator, self._bot, bool(options.token))
-            deeds = Deeds(self.simulator, feed, self._bot)
+            deeds = Deeds(self.simulator, feed, self._bot, options.token)
             self.page = PageServer(feed, deeds, free_or_zero(options.page_port))
         except BaseException:
             self.simulator.stop()
@@ -72,8 +72,9 @@ class Playground:
 
     @property
     def bot_status(self) -> dict[str, Any]:
-        """{"name", "state", "exit_code", "starts", "output"}."""
-        return self._bot.status
+        """{"name", "state", "exit_code", "starts", "started", "problem", "output"}."""
+        output = "\n".join(line["text"] for line in self._bot.output())
+        return {**self._bot.status, "output": output}
 
     def start(self) -> None:
         self.page.start()
