@@ -3,11 +3,15 @@
 A synchronous, minimal library for OneBot 11 (QQ) bots: four transports, plain dicts, no async.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from . import traps
 
-from . import segment
-from .errors import (
+traps.warn_of_hidden_modules()  # first, since the imports below may load such a file
+
+from importlib import import_module  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
+from . import segment  # noqa: E402
+from .errors import (  # noqa: E402
     ActionFailed,
     ActionNotFound,
     ApiNotAvailable,

@@ -1,12 +1,13 @@
-"""事件：它叫什么，属于哪个账号、哪个聊天，里面是什么指令。
+"""事件：它叫什么，是谁做的，属于哪个聊天，里面是什么指令。
 
-Events: what one is called, whose it is, which chat it belongs to, which command it holds.
+Events: what one is called, who did it, which chat it belongs to, which command it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from typing import Any
+from unicodedata import category
 
 from . import segment
 from .errors import printable
@@ -46,11 +47,21 @@ EVENT_NAMES = sorted(
 )
 
 _LINE_LENGTH = 300
+_ACTORS = ("user_id", "operator_id", "peer_id")  # whose number an event may carry, the best first
+
+
+# -- its name -------------------------------------------------------------------------------------
+
+
+def post_type_of(event: Event) -> str:
+    """The post_type; what the account itself said is "message_sent", however it was reported."""
+    post_type: str = event["post_type"]
+    return "message_sent" if post_type == "message" and _is_own(event, "user_id") else post_type
 
 
 def name_of(event: Event) -> str:
     """The most particular name that an event answers to, such as "notice.notify.poke"."""
-    post_type: str = event["post_type"]
+    post_type = post_type_of(event)
     kind = event.get("message_type" if post_type == "message_sent" else f"{post_type}_type")
     if not isinstance(kind, str) or "." in kind:
         return post_type
@@ -60,63 +71,62 @@ def name_of(event: Event) -> str:
     return f"{post_type}.{kind}.{sub_type}"
 
 
-def command_of(event: Event, prefix: str) -> tuple[str, str] | None:
-    """The first word without its prefix, and the rest of the text; None when it is no command."""
-    parts = iter(segment.to_list(event))
-    part = next((part for part in parts if not _may_precede_command(part, event)), None)
-    if part is None or part["type"] != "text":
-        return None
-    begins = part["data"].get("text")
-    if isinstance(begins, str) and not prefix.startswith(begins.lstrip()[: len(prefix)]):
-        return None  # as nearly always: found out without putting the whole text together
-    text = segment.plain_text([part, *parts]).lstrip()
-    if not text.startswith(prefix) or text[len(prefix) :][:1].isspace():
-        return None
-    first, *rest = text[len(prefix) :].split(None, 1) or [""]
-    return (first, rest[0].rstrip() if rest else "") if first else None
+def is_message(event: Event) -> bool:
+    """Whether somebody else said something."""
+    return post_type_of(event) == "message"
 
 
-def _may_precede_command(part: dict[str, Any], event: Event) -> bool:
-    data = part.get("data") or {}
-    if part.get("type") == "at":
-        return "self_id" in event and str(data.get("qq")) == str(event["self_id"])
-    if part.get("type") == "text":
-        return not str(data.get("text", "")).strip()
-    return part.get("type") == "reply"
+def is_own_deed(event: Event) -> bool:
+    """Whether the account itself said it, or poked somebody."""
+    if name_of(event) == "notice.notify.poke":  # in a private chat, sender_id is who poked
+        return _is_own(event, "sender_id" if event.get("sender_id") else "user_id")
+    return post_type_of(event) == "message_sent"
 
 
-def chat_of(event: Event) -> tuple[str, int | str]:
-    """Which chat an event belongs to: ("group", id) or ("user", id)."""
+def _is_own(event: Event, key: str) -> bool:
+    actor = id_of(event.get(key))
+    return actor is not None and actor == id_of(event.get("self_id"))
+
+
+# -- its chat -------------------------------------------------------------------------------------
+
+
+def chat_of(event: Event) -> tuple[str, ...]:
+    """Which chat an event belongs to: ("group", id), ("user", id) or ("guild", id, channel)."""
+    if event.get("guild_id") and event.get("channel_id"):
+        return "guild", _key(event["guild_id"]), _key(event["channel_id"])
     group_id = event.get("group_id")
     if group_id and event.get("message_type", "group") == "group":  # a temporary chat has one, too
-        return "group", _plain(group_id)
-    return "user", _plain(peer_of(event))
+        return "group", _key(group_id)
+    return "user", _key(peer_of(event))
 
 
 def peer_of(event: Event) -> Any:
-    """The user at the other end: of a message that the account itself sent, the recipient."""
-    if event["post_type"] == "message_sent" and event.get("target_id"):
-        return event["target_id"]
-    return event.get("user_id")
+    """The user at the other end; of what the account itself did, the one to whom it did that."""
+    if event["post_type"] == "message_sent" or _is_own(event, "user_id"):
+        return event.get("target_id")
+    return actor_of(event)
+
+
+def actor_of(event: Event) -> Any:
+    """The user who did it; None when the event names nobody."""
+    return next((event[key] for key in _ACTORS if event.get(key)), None)
 
 
 def conversation_of(event: Event) -> Hashable:
     """Events with the same key are handled one after another."""
-    return _plain(event.get("self_id")), event["post_type"], chat_of(event)
+    chat = ("meta_event",) if event["post_type"] == "meta_event" else chat_of(event)
+    return _key(event.get("self_id")), chat
 
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    return _plain(event.get("self_id")), chat_of(event), _plain(event.get("user_id"))
+    person = peer_of(event) if chat_of(event)[0] == "user" else actor_of(event)
+    return _key(event.get("self_id")), chat_of(event), _key(person)
 
 
-def _plain(value: object) -> int | str:
-    """An id as a part of a key; 123 and "123" are the same id."""
-    if type(value) is int and 0 <= value < 1 << 60:  # as it nearly always is
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
-        return int(value)
-    # whatever else a peer sends must neither break a dict nor make its search slow
+def _key(value: object) -> str:
+    """An id as a part of a key; 123 and "123" are the same id, and anything else harms nobody."""
     return str(value) if isinstance(value, (int, str, float)) else ""
 
 
@@ -128,11 +138,61 @@ def id_of(value: object) -> int | None:
         return None
 
 
+# -- its command ----------------------------------------------------------------------------------
+
+
+def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | None:
+    """The command without its prefix, and the rest of the text; None when it is no command.
+
+    `prefixes` are plain (see `plain_signs`), the longest first.
+    """
+    parts = segment.to_list(event)
+    while parts and _may_precede_command(parts, event):
+        behind_reply = parts.pop(0)["type"] == "reply"
+        if behind_reply and parts and parts[0]["type"] == "at":
+            parts.pop(0)  # QQ puts the @ of the quoted person there by itself
+    if not parts or parts[0]["type"] != "text":
+        return None
+    start = _without_unseen(segment.plain_text(parts[:1]))
+    for prefix in prefixes:
+        begins = plain_signs(start[: len(prefix)]) == prefix
+        if begins and start[len(prefix) :] and not start[len(prefix)].isspace():
+            text = start[len(prefix) :] + segment.plain_text(parts[1:])
+            word, *rest = text.split(None, 1)
+            return word, rest[0].rstrip() if rest else ""
+    return None
+
+
+def plain_signs(text: str) -> str:
+    """The text with ASCII signs and letters in place of the full-width ones, such as ／."""
+    return "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in text)
+
+
+def _may_precede_command(parts: list[dict[str, Any]], event: Event) -> bool:
+    kind = parts[0]["type"]
+    if kind == "at":
+        return "self_id" in event and str(parts[0]["data"].get("qq")) == str(event["self_id"])
+    if kind == "text":
+        return not _without_unseen(segment.plain_text(parts[:1]))
+    return bool(kind == "reply")
+
+
+def _without_unseen(text: str) -> str:
+    """The text from its first visible character on."""
+    for at, character in enumerate(text):
+        if not character.isspace() and category(character) != "Cf":  # Cf: a zero-width space ...
+            return text[at:]
+    return ""
+
+
+# -- its line in the log --------------------------------------------------------------------------
+
+
 def event_line(event: Event) -> str:
     """An event in one printable line."""
     chat = " ".join(
         f"{key}={event[key]}"
-        for key in ("group_id", "user_id", "target_id", "operator_id")
+        for key in ("guild_id", "channel_id", "group_id", *_ACTORS, "target_id")
         if isinstance(event.get(key), (int, str)) and event[key]
     )
     line = f"{name_of(event)} {chat}".rstrip()

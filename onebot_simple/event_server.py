@@ -145,7 +145,7 @@ class EventServer(Bot):
             self.handle(event)
             return _words(400, "an event needs a post_type. 事件必须有 post_type。")
         answers: SimpleQueue[str | None] = SimpleQueue()
-        if not self.handle(event, answer=answers.put if self.api is None else None):
+        if not self.handle(event, respond=answers.put if self.api is None else None):
             return _words(503, STOPPING)
         return self._answer_from(answers) if self.api is None else (204, b"")
 
@@ -222,8 +222,6 @@ class EventServer(Bot):
 
     def _close(self) -> None:
         self._closing.set()
-        if self.api is not None:
-            self.api._abandon(self._conversations.threads)
         with self._state:
             server, self._server = self._server, None
         if server is not None:

@@ -1,124 +1,285 @@
-"""处理函数：它们等哪些事件、哪些指令。
+"""处理函数：登记它们的装饰器，以及哪个函数等哪些事件、哪些指令。
 
-Handlers: which events and which commands they are for.
+Handlers: the decorators that register them, and which one is for which event and which command.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
-from .event import EVENT_NAMES, Event
+from .actions import Actions
+from .addresses import check_seconds
+from .event import EVENT_NAMES, plain_signs
+from .handler import Handler, check_callable, check_fits
 
-_KNOWN = frozenset(EVENT_NAMES)
+log = logging.getLogger("onebot_simple")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+TYPO = 0.9  # of 1: a name that is so similar to a known one is a typing error
+POST_TYPES = [name for name in EVENT_NAMES if "." not in name]
 
 
-class Handler:
-    """A function, and what it is for."""
+class Decorator(Protocol):
+    """What registers a function, and returns it unchanged; works with and without ()."""
 
-    def __init__(
-        self, function: Callable[..., Any], names: list[str], commands: list[str] | None = None
-    ) -> None:
-        self.function = function
-        self.name = getattr(function, "__name__", repr(function))
-        self.beginnings = tuple(f"{name}." for name in names)
-        self.commands = None if commands is None else frozenset(commands)
-        self.takes_args = commands is not None and _accepts(function, 2)
-        _refuse_async(function, self.name)
-        if not self.takes_args and not _accepts(function, 1):
-            wanted = "(event)" if commands is None else "(event) or (event, args)"
+    @overload
+    def __call__(self, function: Function, /) -> Function: ...
+    @overload
+    def __call__(self) -> Decorator: ...
+
+
+class Handlers(Actions):
+    """登记处理函数；每个装饰器都原样返回被装饰的函数，带不带括号都可以。
+
+    Registers handlers. Each decorator returns the function unchanged, with or without ().
+
+    command_prefix: what commands begin with, a str or several; "" is allowed, too.
+    """
+
+    def __init__(self, command_prefix: str | Iterable[str] = "/") -> None:
+        self.command_prefix = command_prefix
+        self._handlers: list[Handler] = []
+        self._commands: set[str] = set()
+        self._found: dict[tuple[str, str | None], list[Handler]] = {}  # by event and command
+        self._connect_handlers: list[Handler] = []
+        self._disconnect_handlers: list[Handler] = []
+
+    @property
+    def command_prefix(self) -> str | Iterable[str]:
+        """指令的前缀。
+
+        What commands begin with.
+        """
+        return self._command_prefix
+
+    @command_prefix.setter
+    def command_prefix(self, prefix: str | Iterable[str]) -> None:
+        self._prefixes = _prefixes_in(prefix)
+        self._command_prefix = prefix
+
+    @property
+    def on_message(self) -> Decorator:
+        """每来一条消息（私聊或群聊）就运行；函数写成 ``def f(event):``。
+
+        Runs for every message, private or group; the function takes the event, a dict.
+        """
+        return self._decorator("on_message", "message")
+
+    @property
+    def on_private_message(self) -> Decorator:
+        """每来一条私聊消息就运行。
+
+        Runs for every private message.
+        """
+        return self._decorator("on_private_message", "message.private")
+
+    @property
+    def on_group_message(self) -> Decorator:
+        """每来一条群消息就运行。
+
+        Runs for every group message.
+        """
+        return self._decorator("on_group_message", "message.group")
+
+    @property
+    def on_notice(self) -> Decorator:
+        """每来一个通知（进群、撤回、戳一戳……）就运行。
+
+        Runs for every notice: a newcomer, a recall, a poke ...
+        """
+        return self._decorator("on_notice", "notice")
+
+    @property
+    def on_request(self) -> Decorator:
+        """每来一个请求（加好友、加群）就运行。
+
+        Runs for every request: to become a friend, to join a group.
+        """
+        return self._decorator("on_request", "request")
+
+    @property
+    def on_meta_event(self) -> Decorator:
+        """每来一个元事件（生命周期、心跳）就运行。
+
+        Runs for every meta event: lifecycle, heartbeat.
+        """
+        return self._decorator("on_meta_event", "meta_event")
+
+    def on(self, *names: str) -> Decorator:
+        """按名字选事件，例如 ``@bot.on("notice.group_increase")``。
+
+        Chooses events by name: post_type, then notice_type (and the like), then sub_type.
+
+        ValueError for a name with a typing error, with a suggestion. A name that OneBot may have
+        added later is taken, with a warning.
+        """
+        if not names or callable(names[0]):
             raise TypeError(
-                f"{self.name} must take {wanted}. 处理函数要写成 def {self.name}(event):"
+                '括号里要写事件名：@bot.on("notice.group_increase")。 '
+                'on() needs a name: @bot.on("notice.group_increase").'
             )
+        for name in names:
+            _check_event_name(name)
+        return self._decorator("on", *names)
 
-    def run(self, event: Event, command: tuple[str, str] | None) -> Any:
-        if self.takes_args and command is not None:
-            return self.function(event, command[1])
-        return self.function(event)
+    def on_command(self, *names: str) -> Decorator:
+        """指令：消息以 ``/天气`` 开头时运行；函数写成 ``(event)`` 或 ``(event, args)``。
 
-    def is_for(self, event_name: str, word: str | None) -> bool:
-        """Whether it waits for such events; `word` is the command, None for what is none."""
-        if self.commands is not None and word not in self.commands:
-            return False
-        return f"{event_name}.".startswith(self.beginnings)
+        A command: runs when the message begins with, say, ``/weather``.
 
+        ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
+        of the bot, and a quoted message. The prefix is the bot's ``command_prefix``.
+        """
+        if not names or callable(names[0]):
+            raise TypeError(
+                '括号里要写指令名：@bot.on_command("help")。 '
+                'on_command() needs a name: @bot.on_command("help").'
+            )
+        for name in names:
+            _check_command_name(name, self._prefixes)
+        return self._decorator("on_command", "message", commands=names)
 
-class Handlers:
-    """The handlers in the order of their registration, and at hand for each kind of event."""
+    @property
+    def on_connect(self) -> Decorator:
+        """一个账号连上时运行；函数得到它的 self_id（不知道时是 None），也可以没有参数。
 
-    def __init__(self) -> None:
-        self._all: list[Handler] = []
-        self._found: dict[tuple[str, str | None], list[Handler]] = {}  # replaced by each add()
-        self.commands: set[str] = set()
+        Runs when an account is connected; the function takes its self_id (None if it is not
+        known), or nothing.
+        """
+        return self._decorator("on_connect", to=self._connect_handlers)
 
-    def add(self, handler: Handler) -> None:
-        self.commands |= handler.commands or frozenset()
-        self._all.append(handler)
-        self._found = {}  # after that: who is looking now fills the one that is gone
+    @property
+    def on_disconnect(self) -> Decorator:
+        """一个账号断开时运行；函数得到它的 self_id（不知道时是 None），也可以没有参数。
 
-    def of(self, event_name: str, word: str | None) -> list[Handler]:
-        """Those that are for an event of that name and that command."""
-        if word not in self.commands:
+        Runs when an account is gone; the function takes its self_id (None if it is not known),
+        or nothing.
+        """
+        return self._decorator("on_disconnect", to=self._disconnect_handlers)
+
+    def every(self, seconds: float) -> Decorator:
+        """每隔多少秒运行一次，例如 ``@bot.every(60)``；函数没有参数。
+
+        Runs a function without arguments again and again while the bot is started.
+
+        seconds: until the first turn, and from turn to turn. A turn never runs beside the one
+        before it. An error is logged, and the next turn comes.
+        """
+        if callable(seconds):
+            raise TypeError(
+                "括号里要写秒数：@bot.every(60)。 every() needs the seconds: @bot.every(60)."
+            )
+        check_seconds(seconds, "seconds")
+
+        def register(function: Any = None) -> Any:
+            if function is None:
+                return register
+            handler = Handler(check_callable(function, "every(60)"))
+            check_fits(handler, 0)
+            self._start_timer(handler, seconds)
+            return function
+
+        return register
+
+    @abstractmethod
+    def _start_timer(self, handler: Handler, seconds: float) -> None:
+        """Let the handler run every so many seconds."""
+
+    def _decorator(
+        self,
+        called: str,
+        *names: str,
+        commands: Iterable[str] | None = None,
+        to: list[Handler] | None = None,
+    ) -> Decorator:
+        def register(function: Any = None) -> Any:
+            if function is None:  # @bot.on_message()
+                return register
+            handler = Handler(check_callable(function, called), names, commands)
+            check_fits(handler, *((0, 1) if to is not None else (1, 2) if commands else (1,)))
+            if to is not None:
+                to.append(handler)
+            else:
+                self._handlers.append(handler)
+                self._commands.update(handler.commands or ())
+                self._found = {}  # a lookup that still runs writes into the old one
+            return function
+
+        return register
+
+    def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
+        """The handlers for an event of that name and that command, in order of registration."""
+        if word not in self._commands:
             word = None
-        found = self._found
-        try:
-            return found[event_name, word]
-        except KeyError:
-            concerned = [handler for handler in self._all if handler.is_for(event_name, word)]
-            if event_name in _KNOWN:  # no peer can make us keep whatever it calls its events
-                found[event_name, word] = concerned
-            return concerned
+        known = self._found
+        found = known.get((event_name, word))
+        if found is None:
+            found = [handler for handler in self._handlers if handler.is_for(event_name, word)]
+            if event_name in EVENT_NAMES:  # a peer must not fill our memory with names
+                known[event_name, word] = found
+        return found
 
 
-def _refuse_async(function: Callable[..., Any], name: str) -> None:
-    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
-    for candidate in (function, called):
-        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-            raise TypeError(
-                f"{name} is an async function, but onebot_simple never awaits. "
-                "这个库里没有 async：去掉 async 和 await，直接写 def 就好，每个聊天都有自己的线程。"
-            )
+# -- checking what is registered ------------------------------------------------------------------
 
 
-def _accepts(function: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:  # some builtins do not tell their signature
-        return count == 1
-    return True
+def _prefixes_in(prefix: str | Iterable[str]) -> tuple[str, ...]:
+    prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
+    if not prefixes or not all(isinstance(one, str) for one in prefixes):
+        raise TypeError(
+            f'command_prefix 要写成字符串，例如 "/"，或者好几个 ("/", "!")，不是 {prefix!r}。 '
+            f'command_prefix must be a str such as "/", or several, ("/", "!"), not {prefix!r}.'
+        )
+    return tuple(sorted(map(plain_signs, prefixes), key=len, reverse=True))
 
 
-def check_event_name(name: str) -> None:
-    """ValueError with a suggestion when no event is called so."""
+def _check_event_name(name: object) -> None:
+    """An error with a suggestion when no event is called so."""
     if not isinstance(name, str):
         raise TypeError(
-            f'on() takes event names such as "notice.group_increase", not {name!r}. 要写名字。'
+            f'on() 里要写事件名，例如 "notice.group_increase"，不是 {name!r}。 '
+            f'on() takes event names such as "notice.group_increase", not {name!r}.'
         )
     if name in EVENT_NAMES:
         return
+    parts = name.split(".")
+    is_like_one = parts[0] in POST_TYPES and len(parts) <= 3 and all(parts)
     close = [known for known in EVENT_NAMES if known.endswith("." + name)]
-    close += get_close_matches(name, EVENT_NAMES, 1)
-    hint = f', did you mean "{close[0]}"?' if close else "."
-    raise ValueError(f'unknown event "{name}"{hint} 没有这个事件：检查名字的拼写。')
+    close += get_close_matches(name, EVENT_NAMES, 1, TYPO if is_like_one else 0.6)
+    if close or not is_like_one:
+        hint, meant = (
+            (f'是不是 "{close[0]}"？', f', did you mean "{close[0]}"?') if close else ("", ".")
+        )
+        raise ValueError(f'没有叫 "{name}" 的事件，检查拼写。{hint} unknown event "{name}"{meant}')
+    log.warning(
+        '不认识事件 "%s"：如果不是 OneBot 新加的，就检查拼写。 The event "%s" is not known: unless '
+        "your OneBot has added it lately, look at the spelling.",
+        name,
+        name,
+    )
 
 
-def check_command_name(name: str, prefix: str) -> None:
-    """ValueError when a message could never call a command of that name."""
+def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
+    """An error when a message could never call a command of that name."""
     if not isinstance(name, str):
         raise TypeError(
-            f'on_command("name") takes names, not {name!r}. '
-            '括号里要写指令的名字：@bot.on_command("hello")。'
+            f'括号里要写指令的名字：@bot.on_command("hello")，不是 {name!r}。 '
+            f'on_command("hello") takes names, not {name!r}.'
         )
-    if not name or name.split() != [name]:
+    if name.split() != [name]:
         raise ValueError(
-            f'a command is one word, "{name}" is not. 指令名必须是一个词，不能有空格。'
+            f'指令名必须是一个词，不能有空格，"{name}" 不行。 '
+            f'a command is one word, without blanks; "{name}" is not.'
         )
-    if prefix and name.startswith(prefix):
+    prefix = next((one for one in prefixes if one and plain_signs(name).startswith(one)), "")
+    if prefix:
+        short = name[len(prefix) :]
         raise ValueError(
-            f'leave the prefix out: on_command("{name[len(prefix) :]}"). '
-            f"指令名前面不用写 {prefix}，它会自动加上。"
+            f'指令名前面不用写 {prefix}，它会自动加上：on_command("{short}")。 '
+            f'leave the prefix out, it is added by itself: on_command("{short}").'
         )

@@ -5,12 +5,13 @@ Quick operations: which actions the value that a handler returned stands for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from . import segment
 from .errors import ApiNotAvailable
-from .event import Event, chat_of, peer_of
+from .event import Event, chat_of, name_of, peer_of
 
 _FIELDS = {
     "reply": "anywhere",
@@ -32,44 +33,41 @@ Call = tuple[str, dict[str, Any]]
 def operation_of(result: object, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none.
 
-    A str is plain text: what a stranger typed must never turn into a CQ code.
+    A str is plain text: what a stranger typed must never turn into a CQ code. What a call that
+    sent something returned is an answer that is out already: nothing is left to do.
     """
-    if isinstance(result, dict) and "type" not in result:
-        unknown = [field for field in result if field not in _FIELDS]
-        if unknown:
-            close = get_close_matches(str(unknown[0]), _FIELDS, 1)
-            hint = f', did you mean "{close[0]}"?' if close else "."
-            raise TypeError(
-                f"{returned_by} returned {_brief(result)}: a quick operation has no field "
-                f'"{unknown[0]}"{hint} 返回的 dict 只能有这些键：{" ".join(_FIELDS)}。'
-            )
-        operation = dict(result)
-        escaped = operation.pop("auto_escape", True) is not False
-    else:
-        operation, escaped = {"reply": result}, True
+    if not isinstance(result, dict) or "type" in result:
+        return {"reply": _message(result, returned_by)}
+    if "message_id" in result and not {"post_type", "message"} & result.keys():
+        return {}
+    unknown = [str(field) for field in result if field not in _FIELDS]
+    if unknown:
+        close = get_close_matches(unknown[0], _FIELDS, 1)
+        hint, meant = (
+            (f'是不是 "{close[0]}"？', f', did you mean "{close[0]}"?') if close else ("", ".")
+        )
+        raise TypeError(
+            f'{returned_by} 返回了 {_brief(result)}，快速操作没有 "{unknown[0]}" 这个键，'
+            f"只有：{' '.join(_FIELDS)}。{hint} {returned_by} returned {_brief(result)}: "
+            f'a quick operation has no field "{unknown[0]}"{meant}'
+        )
+    operation = dict(result)
+    escaped = operation.pop("auto_escape", True) is not False
     if "reply" in operation:
-        operation["reply"] = _reply(operation["reply"], escaped, returned_by)
+        reply = operation["reply"]
+        is_cq = isinstance(reply, str) and not escaped
+        operation["reply"] = segment.from_cq(reply) if is_cq else _message(reply, returned_by)
     return operation
 
 
-def _reply(message: object, escaped: bool, returned_by: str) -> list[dict[str, Any]]:
-    if message is None:
-        return []
-    if isinstance(message, str):
-        return plain(message) if escaped else segment.from_cq(message)
-    if isinstance(message, dict):
-        message = [message]
-    if not isinstance(message, list) or not all(map(_is_part, message)):
+def _message(value: object, returned_by: str) -> list[dict[str, Any]]:
+    try:
+        return plain(value)
+    except TypeError as error:
         raise TypeError(
-            f"{returned_by} returned {_brief(message)}: not a message. "
-            "处理函数可以返回：字符串（数字写成 str(42)）、消息段、由它们组成的列表、"
-            "快速操作 dict，或者 None。"
-        )
-    return segment.to_list(message)
-
-
-def _is_part(part: object) -> bool:
-    return isinstance(part, str) or (isinstance(part, dict) and isinstance(part.get("type"), str))
+            f"{returned_by} 返回的不能当回答（数字要写成 str(42)）。 "
+            f"{returned_by} returned what is no answer (write a number as str(42)). {error}"
+        ) from None
 
 
 def _brief(value: object) -> str:
@@ -78,10 +76,38 @@ def _brief(value: object) -> str:
 
 
 def plain(message: object) -> list[dict[str, Any]]:
-    """A message to answer with: a str stands for itself, whatever it contains."""
-    if isinstance(message, str):
-        return [segment.text(message)] if message else []
-    return _reply(message, True, "send()")
+    """A message to send: a str stands for itself, whatever it contains; None and "" for nothing.
+
+    TypeError for what is no message.
+    """
+    if message is None or message == "":
+        return []
+    parts = message if isinstance(message, list) else [message]
+    for part in parts:
+        if isinstance(part, str):
+            continue
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise TypeError(
+                f"{_brief(part)}（{type(part).__name__}）不是消息：用字符串、消息段或列表。 "
+                f"{_brief(part)} ({type(part).__name__}) is not a message: use a str, a segment, "
+                "or a list of them."
+            )
+        if not isinstance(part.get("data"), dict):
+            raise TypeError(
+                f"消息段 {_brief(part)} 缺少 data：用 segment.{part['type']}(...) 来做。 "
+                f"the segment {_brief(part)} has no data: make it with segment.{part['type']}(...)."
+            )
+    return segment.to_list(parts)
+
+
+def check_event(event: object, call: str) -> None:
+    """TypeError that shows the right call when this is no event."""
+    if not isinstance(event, Mapping) or "post_type" not in event:
+        raise TypeError(
+            f"第一个参数要是处理函数收到的 event，不是 {_brief(event)}：写成 bot.{call}。 "
+            f"the first argument must be the event that a handler gets, not {_brief(event)}: write "
+            f"bot.{call}."
+        )
 
 
 def addressed(
@@ -99,15 +125,18 @@ def addressed(
 
 def message_call(event: Event, message: list[dict[str, Any]]) -> Call:
     """The action that sends `message` to where the event came from."""
-    group_id, user_id = event.get("group_id"), peer_of(event)
-    in_group = chat_of(event)[0] == "group"
-    if not (group_id if in_group else user_id):
-        raise ValueError(
-            f"{event['post_type']} came from no chat, there is nowhere to answer. "
-            "这个事件不是从聊天里来的，不能直接回复：用 send_group_msg 或 send_private_msg。"
-        )
+    kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), peer_of(event)
     content = {"message": message, "auto_escape": False}
-    if in_group:
+    if kind == "guild":
+        channel = {"guild_id": event["guild_id"], "channel_id": event["channel_id"]}
+        return "send_guild_channel_msg", {**channel, "message": message}
+    if kind == "user" and not user_id:
+        raise ValueError(
+            f"这个事件（{name_of(event)}）不是从聊天里来的，没有地方回答：用 send_group_msg 或 "
+            f"send_private_msg。 {name_of(event)} came from no chat, there is nowhere to answer: "
+            "use send_group_msg or send_private_msg."
+        )
+    if kind == "group":
         return "send_msg", {"message_type": "group", "group_id": group_id, **content}
     if group_id:  # a temporary chat; send_msg would take the group_id for the target
         return "send_private_msg", {"user_id": user_id, "group_id": group_id, **content}
@@ -116,14 +145,16 @@ def message_call(event: Event, message: list[dict[str, Any]]) -> Call:
 
 def request_call(event: Event, approve: bool, remark: str = "", reason: str = "") -> Call:
     """The action that answers a friend or group request."""
-    answer = {"flag": event.get("flag"), "approve": approve}
+    decision = {"flag": event.get("flag"), "approve": approve}
     if event.get("request_type") == "friend":
-        return "set_friend_add_request", {**answer, "remark": remark}
+        return "set_friend_add_request", {**decision, "remark": remark}
     if event.get("request_type") == "group":
         sub_type = event.get("sub_type", "add")
-        return "set_group_add_request", {**answer, "sub_type": sub_type, "reason": reason}
+        return "set_group_add_request", {**decision, "sub_type": sub_type, "reason": reason}
     raise ValueError(
-        f"{event['post_type']} is no request. 只有好友请求和加群请求（on_request）才能同意或拒绝。"
+        f"只有好友请求和加群请求（on_request）才能同意或拒绝，这是 {name_of(event)}。 "
+        f"{name_of(event)} is no request: only a friend or group request can be approved or "
+        "rejected."
     )
 
 
@@ -157,24 +188,26 @@ def _ban_call(event: Event, member: dict[str, Any], duration: int | None) -> Cal
     return "set_group_ban", {**member, "duration": duration}
 
 
-def http_answer(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
-    """The operation as the body of an HTTP answer: what OneBot makes of it is OneBot's."""
+def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
+    """Build the JSON body of the HTTP response. OneBot carries it out."""
     _check_fields(event, operation)
-    answer = {  # a ban_duration of 0 says something, although 0 == False
+    body = {  # a ban_duration of 0 says something, although 0 == False
         key: value
         for key, value in operation.items()
         if value is not None and value is not False and value != []
     }
     if operation.get("approve") is not None:
-        answer["approve"] = bool(operation["approve"])
-    if "reply" in answer and event["post_type"] != "message":
+        body["approve"] = bool(operation["approve"])
+    if "reply" in body and event["post_type"] != "message":
         raise ApiNotAvailable(
-            f"a reply to a {event['post_type']} needs the API, and EventServer has no api=. "
-            '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能主动发消息了。'
+            f"OneBot 只认对消息的回答，这是 {name_of(event)}：写成 "
+            'EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能主动发消息了。 '
+            f"a reply to {name_of(event)} needs the API, and this EventServer has no api=: write "
+            'EventServer(api=HttpClient("http://127.0.0.1:3000")).'
         )
-    if event["post_type"] == "message" and answer:
-        answer["at_sender"] = bool(operation.get("at_sender"))  # its default differs
-    return answer
+    if event["post_type"] == "message" and body:
+        body["at_sender"] = bool(operation.get("at_sender"))  # its default differs
+    return body
 
 
 def _check_fields(event: Event, operation: dict[str, Any]) -> None:
@@ -184,6 +217,6 @@ def _check_fields(event: Event, operation: dict[str, Any]) -> None:
     for field, value in operation.items():
         if _FIELDS[field] not in ("anywhere", kind) and value not in (None, False, ""):
             raise TypeError(
-                f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}. '
-                f"{field} 不能用在这种事件上。"
+                f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
+                f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )

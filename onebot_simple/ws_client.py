@@ -36,10 +36,11 @@ from .addresses import (
     check_url,
     without_secrets,
 )
-from .bot import END_SECONDS, Bot
+from .bot import Bot
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import id_of
 from .lean_websocket import LeanWebSocket, cut
+from .running import END_SECONDS
 from .tls_socket import TlsSocket
 from .ws_connection import WsConnection, connection_lost, token_refused
 

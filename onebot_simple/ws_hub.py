@@ -29,7 +29,6 @@ SHORT_SLICE_SECONDS = 0.01  # and how often while somebody rests
 ACCEPT_PAUSE = 0.5  # when the system has no file to give, or something else is amiss
 AT_ONCE = 100  # connections that are accepted before the others are read again
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
-WORDS_WAIT = "last words and pongs wait for a thread. 线程不够用：是谁在连？"
 
 
 class WebSocketHub:
@@ -45,7 +44,6 @@ class WebSocketHub:
         ping_interval: float,
         ping_timeout: float,
         complain: Callable[[str, object], None],
-        conversations: Conversations,
     ) -> None:
         self.websockets: set[ServerWebSocket] = set()  # until their sockets are closed
         self._listener = listener
@@ -53,8 +51,7 @@ class WebSocketHub:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._complain = complain
-        self._conversations = conversations  # of the events: they get their threads from here, too
-        self._words = Conversations("onebot_simple connection", WORDS_WAIT, insists=False)
+        self._words = Conversations()
         self._selector = selectors.DefaultSelector()
         self._resting: dict[ServerWebSocket | None, float] = {}  # until when; None: the listener
         self._full = False  # whether the system had no file to give, the last time
@@ -155,8 +152,6 @@ class WebSocketHub:
             elif websocket.look_after(now, self._ping_interval, self._ping_timeout):
                 self._drop(websocket, f"silent for {now - websocket.heard:.3g} s")
             self._find_threads(websocket)
-        self._words.retry()
-        self._conversations.retry()
 
     # -- one connection, from its beginning to its end ----------------------------------------
 

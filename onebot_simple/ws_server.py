@@ -27,7 +27,6 @@ from .addresses import (
     names_this_machine,
 )
 from .bot import Bot
-from .conversations import Conversations
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import id_of
 from .server_websocket import ServerWebSocket
@@ -152,7 +151,6 @@ class WsServer(Bot):
         command_prefix: str = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
-        self._conversations = Conversations(insists=False)  # the hub tries again, but never waits
         self.host, self.port = host, port
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
@@ -304,7 +302,6 @@ class WsServer(Bot):
             self.ping_interval,
             self.ping_timeout,
             self._complain,
-            self._conversations,
         )
         hub.start()
         with self._state:  # stop() finds it, or there is nothing to find yet
@@ -365,7 +362,7 @@ class WsServer(Bot):
                 self._leave(peer)
                 peer.learn(event.get("self_id"))
                 self._join(peer)
-        self.handle(event, account=peer.key)
+        self.handle(event, account=peer.self_id)
 
 
 def _header(request: Request, name: str) -> str:

@@ -23,7 +23,7 @@ from onebot_simple import (
     segment,
 )
 from onebot_simple.event import command_of
-from onebot_simple.quick_operation import http_answer
+from onebot_simple.quick_operation import response_body
 
 from .conftest import Stage
 from .peers import failed, message, ok, text_of, wait_until
@@ -233,12 +233,12 @@ def test_a_ban_of_no_seconds_is_none_and_one_without_duration_is_half_an_hour(
 def test_a_ban_of_no_seconds_goes_into_the_http_answer_too() -> None:
     group, operation = message(group_id=30001), {"ban": True, "ban_duration": 0, "kick": False}
     answer = {"ban": True, "ban_duration": 0, "at_sender": False}
-    assert http_answer(group, operation) == answer
+    assert response_body(group, operation) == answer
 
 
 def test_an_approval_of_none_is_no_answer_to_a_request() -> None:
     request = {"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"}
-    assert http_answer(request, {"approve": None, "remark": "x"}) == {"remark": "x"}
+    assert response_body(request, {"approve": None, "remark": "x"}) == {"remark": "x"}
 
 
 def test_one_action_that_fails_does_not_keep_the_others_from_running(

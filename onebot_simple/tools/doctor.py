@@ -343,7 +343,7 @@ class _Forward:
 
 def _first_events(client: ListeningClient) -> list[Event]:
     try:
-        first = client.events.get(timeout=FIRST_EVENT_SECONDS)
+        first = client.arrived.get(timeout=FIRST_EVENT_SECONDS)
     except Empty:
         return []
     return [first] if first else []

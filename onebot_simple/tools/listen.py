@@ -30,24 +30,25 @@ Ws = TypeVar("Ws")
 
 
 class Listening(Bot):
-    """Lays every event into `events`, in the order of arrival; no handler, no log line."""
+    """Lays every event into `arrived`, in the order of arrival; no handler, no log line."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.events: SimpleQueue[Event | None] = SimpleQueue()  # None: there will be no more
+        self.arrived: SimpleQueue[Event | None] = SimpleQueue()  # None: there will be no more
 
     def handle(
         self,
         event: Event,
         *,
-        account: object = None,
-        answer: Callable[[str | None], None] | None = None,
+        account: int | None = None,
+        number: int = 0,
+        respond: Callable[[str | None], None] | None = None,
     ) -> bool:
         if not isinstance(event.get("post_type"), str):
-            return super().handle(event, account=account, answer=answer)
-        self.events.put(event)
-        if answer:
-            answer(None)
+            return super().handle(event, account=account, respond=respond)
+        self.arrived.put(event)
+        if respond:
+            respond(None)
         return True
 
 
@@ -105,13 +106,13 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     finally:
-        bot.events.put(None)
+        bot.arrived.put(None)
         printer.join(PRINTED_SECONDS)
     return 0
 
 
 def _print_events(bot: Listening, as_json: bool) -> None:
-    while (event := bot.events.get()) is not None:
+    while (event := bot.arrived.get()) is not None:
         if not say(json_text(event) if as_json else event_line(event)):
             bot.stop()
             return

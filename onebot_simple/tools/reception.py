@@ -183,7 +183,7 @@ def _first_event(report: Report, server: Watched, seconds: float) -> Event | Non
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            return server.events.get(timeout=SLICE_SECONDS)
+            return server.arrived.get(timeout=SLICE_SECONDS)
         except Empty:
             trouble = server.trouble()
             if trouble is not None:

@@ -1,0 +1,335 @@
+"""启动、运行、停止，以及定时运行的函数。
+
+Starting, running, stopping, and the functions that run again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event as Flag
+from threading import Lock, Thread, current_thread, local, main_thread
+from typing import Any, TypeVar
+
+from . import traps
+from .addresses import check_seconds
+from .conversations import Conversations
+from .errors import NetworkError, OneBotError, WaitTimeout, printable
+from .handler import Handler
+from .handlers import Handlers
+from .logs import log_to_console
+
+log = logging.getLogger("onebot_simple")
+
+DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it takes the connection away
+END_SECONDS = 0.6  # and how long it then waits for them to end
+SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
+SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
+LOOK_SECONDS = 5  # how often that is looked for
+UNREADABLE = "收到了看不懂的数据。 It could not be understood."
+
+AnyBot = TypeVar("AnyBot", bound="Running")
+
+
+class Now(local):
+    """What a thread is handling."""
+
+    account: int | None = None
+    label = ""  # of the event
+    handler = ""
+
+
+class Timer:
+    """A function that runs again and again."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.is_due = False  # from the moment in which it is to run until it has
+
+
+class Running(Handlers):
+    """启动和停止；Bot 的一部分。
+
+    What a bot does about starting and stopping.
+    """
+
+    def __init__(self, *, timeout: float = 30, command_prefix: str | Iterable[str] = "/") -> None:
+        super().__init__(command_prefix)
+        self.timeout = check_seconds(timeout, "timeout")
+        self._conversations = Conversations()
+        self._now = Now()
+        self._said_once: set[str] = set()
+        self._counting = Lock()  # guards _counts and _dropped
+        self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
+        self._dropped = 0  # events that came while stopping
+        self._starting = Lock()  # held by start(), of which there is one at a time
+        self._state = Lock()  # guards what follows
+        self._running = False
+        self._stopping = Flag()  # set when stop() begins; each start() makes a new one
+        self._stopped = Flag()  # set when stop() is done
+        self._failure: OneBotError | None = None  # what run() is to raise
+        self._timers: list[tuple[float, Callable[[], object]]] = [
+            (LOOK_SECONDS, self._warn_of_slow_handlers)
+        ]
+        self._clocks: list[Thread] = []
+
+    # -- starting and stopping ----------------------------------------------------------------
+
+    def run(self) -> None:
+        """启动，并一直运行到 stop() 或 Ctrl+C。
+
+        Starts, and blocks until stop() or Ctrl+C.
+        """
+        log_to_console()
+        try:
+            with self._ended_by_sigterm():
+                self.start()
+                while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
+                    pass
+        except KeyboardInterrupt:
+            log.info("正在停止…… Stopping.")
+        finally:
+            with suppress(KeyboardInterrupt):  # a second one: the threads end with the program
+                self.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    @contextmanager
+    def _ended_by_sigterm(self) -> Iterator[None]:
+        """Let systemd or `docker stop` end run() as Ctrl+C does."""
+        if current_thread() is not main_thread():  # only there can signals be handled
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def start(self) -> None:
+        """启动并立刻返回；失败时抛出原因。已经启动时什么也不做。
+
+        Starts and returns at once; raises the reason when it cannot. Does nothing when started.
+        """
+        log_to_console()
+        self._warn_if_loaded_twice()
+        with self._starting:
+            with self._state:
+                if self._running:
+                    return
+                self._running = True
+                self._stopping = stopping = Flag()  # a thread that ends late keeps the old one
+                self._stopped.clear()
+                self._failure = None
+                self._dropped = 0
+                self._conversations.open()
+            try:
+                self._open()
+            except BaseException:
+                self.stop()
+                raise
+            with self._state:
+                for seconds, tick in self._timers:
+                    self._start_clock(seconds, tick)
+            if stopping.is_set():  # stop() came before there was anything to close
+                self._close()
+
+    def stop(self) -> None:
+        """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
+
+        Stops: no more events; every wait and every thread ends. A handler may call it, too.
+        """
+        with self._state:
+            if not self._running:
+                return
+            already = self._stopping.is_set()
+            self._stopping.set()
+        if already:  # another thread is at it
+            if not self._conversations.inside():
+                self._stopped.wait(2 * (DRAIN_SECONDS + END_SECONDS))
+            return
+        try:
+            self._end()
+        finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
+            self._running = False
+            self._stopped.set()
+
+    def _end(self) -> None:
+        try:
+            self._conversations.drain(DRAIN_SECONDS)
+        finally:
+            self._close()
+        dropped = self._conversations.end(END_SECONDS) + self._dropped
+        if dropped:
+            log.warning(
+                "停止时还有 %d 个事件没有处理。 %d events were not handled any more.",
+                dropped,
+                dropped,
+            )
+        while self._clocks:
+            clock = self._clocks.pop()
+            if clock is not current_thread():
+                clock.join(END_SECONDS)
+
+    def _warn_if_loaded_twice(self) -> None:
+        name = traps.loaded_twice()
+        if name:
+            log.warning(
+                "%s 被加载了两次（程序和 import），所以有两个机器人，有的处理函数不会运行："
+                "把 bot 放进单独的文件（例如 bot.py），两边都从那里 import。 "
+                "%s was loaded twice, as the program and by an import, so there are two bots, and "
+                "the handlers of one never run: put the bot into a file of its own, such as "
+                "bot.py, and import it from there.",
+                name,
+                name,
+            )
+
+    def __enter__(self: AnyBot) -> AnyBot:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Connect or listen; raise the reason when that fails."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """End the connections and the transport's own threads."""
+
+    # -- timers -------------------------------------------------------------------------------
+
+    def _start_timer(self, handler: Handler, seconds: float) -> None:
+        timer = Timer(handler)
+        with self._state:
+            self._timers.append((seconds, lambda: self._let_take_turn(timer)))
+            if self._running and not self._stopping.is_set():
+                self._start_clock(*self._timers[-1])
+
+    def _start_clock(self, seconds: float, tick: Callable[[], object]) -> None:
+        clock = Thread(
+            target=_run_clock,
+            args=(seconds, tick, self._stopping),
+            name="onebot_simple clock",
+            daemon=True,
+        )
+        clock.start()
+        self._clocks.append(clock)
+
+    def _let_take_turn(self, timer: Timer) -> None:
+        if not timer.is_due:  # else the turn before this one has not ended
+            timer.is_due = True
+            self._conversations.put(timer, self._take_turn, timer)
+
+    def _take_turn(self, timer: Timer) -> None:
+        self._now.account, self._now.label = None, "every"
+        self._begin(timer.handler)
+        try:
+            timer.handler.run()
+        except NetworkError as error:
+            log.warning("%s: %s", timer.handler.name, error)
+        except (Exception, SystemExit) as error:
+            self._report(timer.handler.name, error)
+        finally:
+            timer.is_due = False
+
+    def _warn_of_slow_handlers(self) -> None:
+        for name, waiting in self._conversations.slow(SLOW_SECONDS):
+            log.warning(
+                "%s 运行了很久，同一个聊天里有 %d 个事件在等它。 "
+                "%s has been running for long, and %d events of its chat wait for it.",
+                name,
+                waiting,
+                name,
+                waiting,
+            )
+
+    # -- what handlers do, and what the log says of it ----------------------------------------
+
+    def _begin(self, handler: Handler) -> None:
+        self._now.handler = f"{handler.name}@{handler.place}"
+        self._conversations.name_job(f"{handler.name}() {handler.place}")
+
+    def _origin(self) -> str:
+        """What this thread is handling, for echoes; "" outside of a handler."""
+        return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
+
+    def _report(self, name: str, error: BaseException) -> bool:
+        """Log why a handler ended; True when it waited in vain, or the bot is stopped."""
+        stopped = isinstance(error, NetworkError) and self._stopping.is_set()
+        if stopped or isinstance(error, WaitTimeout):
+            log.info("%s 结束了。 %s ended: %s", name, name, error)
+            return True
+        if isinstance(error, SystemExit):
+            log.error(
+                "%s 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 %s called "
+                "sys.exit(), which ends this function only; to stop the bot, call bot.stop().",
+                name,
+                name,
+            )
+            return False
+        log.error(
+            "%s 出错了： %s failed:", name, name, exc_info=error, extra={"origin": self._origin()}
+        )
+        return False
+
+    def _complain(self, kind: str, what: object, advice: str = UNREADABLE) -> None:
+        """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
+        if kind not in self._said_once:
+            self._said_once.add(kind)
+            log.warning(
+                "已忽略（同类只提示一次） dropped (said once per kind) %s: %s. %s",
+                kind,
+                printable(ascii(what)[:200]),
+                advice,
+            )
+
+    # -- counting -----------------------------------------------------------------------------
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """运行到现在的计数：事件、调用、失败的调用、重连，以及正在排队的事件。
+
+        Counters since the beginning: events, calls, failures (of calls), reconnects, and the
+        number of events that are queued right now.
+        """
+        with self._counting:
+            return {**self._counts, "queued": self._conversations.queued}
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self._counts[what] += 1
+
+    def _counted(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        self._count("calls")
+        try:
+            response = request()
+        except OneBotError:
+            self._count("failures")
+            raise
+        if response.get("status") == "failed":
+            self._count("failures")
+        return response
+
+    def _counted_stream(
+        self, frames: Callable[[], Iterator[dict[str, Any]]]
+    ) -> Iterator[dict[str, Any]]:
+        self._count("calls")
+        try:
+            for frame in frames():
+                if frame.get("status") == "failed":
+                    self._count("failures")
+                yield frame
+        except OneBotError:
+            self._count("failures")
+            raise
+
+
+def _run_clock(seconds: float, tick: Callable[[], object], stopping: Flag) -> None:
+    while not stopping.wait(seconds):
+        tick()
