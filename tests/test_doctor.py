@@ -204,7 +204,7 @@ def test_a_websocket_that_works(doctor: Doctor, strict: Simulator) -> None:
         "端口",
         "✔ 那里说的是 WebSocket。 WebSocket is spoken there.",
         "✔ token 正确。 The token is right.",
-        "NapCat.Onebot 4.18.13-simulator",
+        "NapCat.Onebot 4.18.19",
         "✔ 账号是 10001 Bot。 The account is 10001 Bot.",
         "✔ QQ 在线。 The account is online.",
         "✔ 时钟一致，相差 ",

@@ -126,7 +126,7 @@ def test_a_ban_mutes_and_is_noticed(calling: Scene) -> None:
 def test_moderation_by_return_value(calling: Scene) -> None:
     calling.bot.on_group_message(lambda event: {"reply": "out", "delete": True, "kick": True})
     calling.go()
-    said = calling.qq.send_group("spam", user=20003)
+    said = calling.qq.send_group("spam", user=20003)["message_id"]
     assert calling.qq.wait_reply()["text"] == "out"
     assert calling.qq.wait_call("delete_msg")["message_id"] == said
     calling.qq.wait_call("set_group_kick", user_id=20003)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -88,7 +89,8 @@ class _Script:
         elif step["kind"] == "notice":
             self._noticed(step["event"])
         elif step["kind"] == "error":
-            self.lines.append(f"qq.expect_error({step['error']['type']!r})")
+            kind = step["error"]["type"]
+            self.lines.append(f"qq.expect_error({kind if hasattr(builtins, kind) else ''})")
 
     def _keep(self, message_id: int, line: str) -> str:
         """A message that is spoken of later gets a name."""

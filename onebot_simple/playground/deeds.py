@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..simulator.api_groups import mute
 from ..simulator.simulator import Simulator
-from ..simulator.world import BOT, GROUP, Failure
+from ..simulator.world import ALICE, BOB, BOT, CAROL, GROUP, Failure
 from .bot_process import BotProcess
 from .feed import Feed
 from .hand import Hand
@@ -61,8 +60,10 @@ class Deeds:
         self, parts: list[dict[str, Any]], user: int, group: int | None, reply_to: int | None
     ) -> int:
         if group is not None:
-            return self._simulator.send_group(parts, user, reply_to=reply_to, group=group)
-        return self._simulator.send_private(parts, user, reply_to)
+            said = self._simulator.send_group(parts, user, group, reply_to=reply_to)
+        else:
+            said = self._simulator.send_private(parts, user, reply_to)
+        return int(said["message_id"])
 
     def recall(self, wanted: Wanted) -> None:
         operator = wanted.get("operator")
@@ -86,13 +87,14 @@ class Deeds:
         self._simulator.leave(user, _group_of(wanted["chat"]) or GROUP)
 
     def ban(self, wanted: Wanted) -> None:
-        """Somebody above mutes somebody for a minute, or lifts it."""
-        world = self._simulator.world
-        with world.lock:
-            group = world.group(_group_of(wanted["chat"]) or GROUP)
-            member = world.member(group, int(wanted["user"]))
-            operator = world.member(group, int(wanted["operator"]))
-            mute(world, group, member, BAN_SECONDS if wanted.get("on") else 0, operator.user_id)
+        """Somebody is muted for a minute, or may speak again."""
+        operator = wanted.get("operator")
+        self._simulator.mute(
+            int(wanted["user"]),
+            BAN_SECONDS if wanted.get("on") else 0,
+            None if operator is None else int(operator),
+            _group_of(wanted["chat"]) or GROUP,
+        )
 
     def friend_request(self, wanted: Wanted) -> None:
         self._simulator.friend_request(
@@ -118,6 +120,55 @@ class Deeds:
         with self._simulator.world.lock:
             requested = [r.group_id for r in self._simulator.world.requests.values()]
             return max(*self._simulator.world.groups, *requested, GROUP) + 1
+
+    # the world
+
+    def kick(self, wanted: Wanted) -> None:
+        self._simulator.kick(int(wanted["user"]), group=self._group(wanted))
+
+    def set_role(self, wanted: Wanted) -> None:
+        self._simulator.set_role(int(wanted["user"]), str(wanted["role"]), self._group(wanted))
+
+    def set_card(self, wanted: Wanted) -> None:
+        self._simulator.set_card(int(wanted["user"]), str(wanted["card"]), self._group(wanted))
+
+    def set_title(self, wanted: Wanted) -> None:
+        self._simulator.set_title(int(wanted["user"]), str(wanted["title"]), self._group(wanted))
+
+    def let_in(self, wanted: Wanted) -> None:
+        self._simulator.join(int(wanted["user"]), None, self._group(wanted))
+
+    def bring_back(self, wanted: Wanted) -> None:
+        self._simulator.bring_back(int(wanted["user"]), self._group(wanted))
+
+    def add_person(self, wanted: Wanted) -> int:
+        user = self._next_user()
+        self._simulator.add_person(user, _needed_name(wanted))
+        return user
+
+    def set_person(self, wanted: Wanted) -> None:
+        friend = wanted.get("friend")
+        name = _needed_name(wanted) if "name" in wanted else None
+        self._simulator.set_person(
+            int(wanted["user"]), name, friend=None if friend is None else bool(friend)
+        )
+
+    def add_group(self, wanted: Wanted) -> int:
+        group = self._next_group()
+        self._simulator.add_group(group, _needed_name(wanted), [ALICE, BOB, CAROL])
+        return group
+
+    def set_group(self, wanted: Wanted) -> None:
+        self._simulator.set_group(self._group(wanted), _needed_name(wanted))
+
+    def remove_group(self, wanted: Wanted) -> None:
+        self._simulator.remove_group(self._group(wanted))
+
+    def reset(self, wanted: Wanted) -> None:
+        self._simulator.reset()
+
+    def _group(self, wanted: Wanted) -> int:
+        return _group_of(wanted["chat"]) or GROUP
 
     # faults
 
@@ -189,6 +240,13 @@ def _group_of(chat: Any) -> int | None:
 
 def _name(wanted: Wanted) -> str | None:
     return str(wanted.get("name", "")).strip()[:60] or None
+
+
+def _needed_name(wanted: Wanted) -> str:
+    name = _name(wanted)
+    if name is None:
+        raise Failure("要一个名字。 It takes a name.")
+    return name
 
 
 def _part(part: Any) -> dict[str, Any]:

@@ -7,13 +7,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..simulator.messages import find_file
 from ..simulator.simulator import Simulator
+from ..simulator.wire import TO_BOT
 from ..simulator.world import Event, Message, StoredFile
 from .bot_process import BotProcess
-from .shown import chat_of, message_item, people_and_groups, settled_requests, shown_segments
+from .shown import chat_of, event_item, message_item, people_and_groups, settled_requests
 
 FRAME_BYTES = 20_000  # of each frame are shown
 ITEMS = 2_000
@@ -40,18 +42,15 @@ class Feed:
 
     def _listen(self) -> None:
         world = self._simulator.world
-        publish, bot_sent = world.publish, world.bot_sent
-
-        def published(event: Event) -> None:
-            self.add_event(event)  # first, for bots are fast
-            publish(event)
+        bot_sent = world.bot_sent
+        world.listeners.insert(0, self._add_event)  # first, for bots are fast
 
         def sent(message: Message, action: str) -> None:
             item = message_item(world, message)
             self._add({**item, "action": action, "frame": self._simulator.wire.last_id})
             bot_sent(message, action)
 
-        world.publish, world.bot_sent = published, sent
+        world.bot_sent = sent
         self._simulator.wire.heard = self._notify
         self._bot.heard = self._take_news
 
@@ -115,9 +114,16 @@ class Feed:
         }
 
     def saved(self) -> Iterator[str]:
-        """The log as JSON Lines, tokens masked."""
+        """The log as JSON Lines, as simulator/replay.py reads it; tokens are masked."""
         for frame in self._simulator.frames:
-            yield json.dumps(frame, ensure_ascii=False) + "\n"
+            try:
+                content = json.loads(frame["text"])
+            except ValueError:
+                continue  # a handshake, or something that is no JSON
+            direction = "in" if frame["direction"] == TO_BOT else "out"
+            about = {"time": frame["time"], "direction": direction, "transport": frame["transport"]}
+            if isinstance(content, dict):
+                yield json.dumps({**about, "frame": content}) + "\n"
 
     def file(self, file_id: str) -> StoredFile | None:
         """A file of a message or of a group; ids of groups begin with a slash."""
@@ -139,20 +145,11 @@ class Feed:
             self._news += 1
             self._changed.notify_all()
 
-    def add_event(self, event: Event) -> None:
-        """Show an event in its chat, also one that the world does not know."""
-        world, kind = self._simulator.world, event.get("post_type")
-        if kind == "message":
-            message = world.messages.get(event["message_id"])
-            if message:
-                self._add(message_item(world, message))
-            else:
-                segments = shown_segments(world, event)
-                about = {name: event.get(name) for name in ("message_id", "user_id")}
-                chat = chat_of(world, event)
-                self._add({"kind": kind, "chat": chat, **about, "segments": segments})
-        elif kind in ("notice", "request"):
-            self._add({"kind": kind, "chat": chat_of(world, event), "event": event})
+    def _add_event(self, event: Event) -> None:
+        # what was pushed by hand may be too strange for a chat; the wire log shows it
+        with suppress(KeyError, TypeError, ValueError, AttributeError):
+            if item := event_item(self._simulator.world, event):
+                self._add(item)
 
     # the bot's errors
 

@@ -87,9 +87,12 @@ class Teller(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        origin = str(getattr(record, "origin", ""))
         if error is not None:
-            origin = str(getattr(record, "origin", ""))
             tell({"kind": "error", **described(error, self._folder, origin)})
+        elif origin:  # an answer that could not be sent, say
+            about = {"origin": origin, "text": record.getMessage(), "where": "", "traceback": ""}
+            tell({"kind": "error", "type": "", "module": "", **about})
 
 
 def main(file: Path) -> int:

@@ -30,7 +30,26 @@ def message_item(world: World, message: Message) -> dict[str, Any]:
     }
 
 
-def shown_segments(world: World, event: Event) -> list[dict[str, Any]]:
+def event_item(world: World, event: Event) -> dict[str, Any] | None:
+    """An event in its chat; None for one that belongs to no chat."""
+    kind = event["post_type"]
+    if kind in ("notice", "request"):
+        return {"kind": kind, "chat": chat_of(world, event), "event": event}
+    if kind != "message":
+        return None
+    if message := world.messages.get(event["message_id"]):
+        return message_item(world, message)
+    # one that the world does not know: pushed by hand, or replayed
+    return {
+        "kind": kind,
+        "chat": chat_of(world, event),
+        "message_id": event["message_id"],
+        "user_id": event["user_id"],
+        "segments": _shown_segments(world, event),
+    }
+
+
+def _shown_segments(world: World, event: Event) -> list[dict[str, Any]]:
     return [_shown(world, segment) for segment in to_list(event)]
 
 
@@ -53,7 +72,7 @@ def _shown(world: World, segment: dict[str, Any]) -> dict[str, Any]:
 
 def _node(world: World, node: Event) -> dict[str, Any]:
     """A message inside a forward; the simulator keeps it as an event."""
-    return {"name": node["sender"]["nickname"], "segments": shown_segments(world, node)}
+    return {"name": node["sender"]["nickname"], "segments": _shown_segments(world, node)}
 
 
 def shown_type(content: bytes) -> str | None:
@@ -86,7 +105,7 @@ def people_and_groups(world: World) -> dict[str, Any]:
             {
                 "id": group.group_id,
                 "name": group.group_name,
-                "all_muted": group.all_muted,
+                "former": list(group.former),
                 "members": [
                     {
                         "id": m.user_id,

@@ -4,5 +4,6 @@ The simulator: it plays NapCat's side of all four transports over real sockets, 
 """
 
 from .simulator import Simulator
+from .world import Failure
 
-__all__ = ["Simulator"]
+__all__ = ["Failure", "Simulator"]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from typing import Any
 
 from . import events
-from .messages import (
-    check_group_speech,
-    check_private_speech,
-    find_file,
-    inline_content,
-)
+from .messages import find_file, inline_content, known_file, require_source
 from .registry import action
 from .schema import Params
+from .sending import check_group_speech, check_private_speech
 from .world import BOT, Failure, Group, StoredFile, World
 
 
@@ -23,14 +18,9 @@ def content_of(world: World, source: str) -> bytes:
     content = inline_content(source)
     if content is not None:
         return content
-    known = find_file(world, source.rpartition("/")[2])
-    if known is None:
-        raise Failure(
-            "the simulator reads no files and fetches nothing: send base64://,"
-            " or the file_path of upload_file_stream."
-            " 模拟器不读文件也不下载：请用 base64:// 或 upload_file_stream。"
-        )
-    return known.content
+    require_source(world, source)
+    known = known_file(world, source)
+    return known.content if known else b""
 
 
 def _asked(world: World, params: Params) -> StoredFile:
@@ -48,15 +38,18 @@ def get_file(world: World, params: Params) -> Any:
         "url": world.file_url(found.file_id),
         "file_size": str(len(found.content)),
         "file_name": found.name,
-        "base64": base64.b64encode(found.content).decode(),
     }
 
 
-@action("get_record", "file file_id out_format")
+_FORMATS = ("mp3", "amr", "wma", "m4a", "spx", "ogg", "wav", "flac")
+
+
+@action("get_record", "file file_id out_format!")
 def get_record(world: World, params: Params) -> Any:
+    if params["out_format"] not in _FORMATS:
+        raise Failure(f"转换失败 · out_format 只能是 must be one of: {' '.join(_FORMATS)}")
     answer = get_file(world, params)
-    if params["out_format"]:
-        answer["file"] += f".{params['out_format']}"
+    answer["file"] += f".{params['out_format']}"
     return answer
 
 
@@ -137,12 +130,12 @@ def _listing(world: World, group: Group, folder: str) -> dict[str, Any]:
     return {"files": files, "folders": [_folder(world, group, *item) for item in folders]}
 
 
-@action("get_group_root_files", "group_id:id! file_count:number=50")
+@action("get_group_root_files", "group_id:id! file_count:numeric=50")
 def get_group_root_files(world: World, params: Params) -> Any:
     return _listing(world, world.group(params["group_id"]), "/")
 
 
-@action("get_group_files_by_folder", "group_id:id! folder_id folder file_count:number=50")
+@action("get_group_files_by_folder", "group_id:id! folder_id folder file_count:numeric=50")
 def get_group_files_by_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     return _listing(world, group, params["folder_id"] or params["folder"] or "/")

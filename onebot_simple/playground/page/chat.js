@@ -51,6 +51,7 @@ function redraw(item) {
 export function drawPeople() {
 	drawChats();
 	drawHead();
+	tell("people");
 }
 
 export function drawRequests() {

@@ -1,12 +1,10 @@
 // The frames, and which of them belong together: an event, the calls it caused, their answers.
 import { nameOf, state } from "./base.js";
 import { decoded } from "./json.js";
-import { t } from "./words.js";
+import { isEnglish, t } from "./words.js";
 
 export const frames = new Map(); // id -> frame, oldest first
 const eventsOf = new Map(); // message_id -> the events of it, one for each connection
-const numbered = new Map(); // "connection:number" -> event
-const recent = []; // the newest events, to find what a call was probably about
 const callsOf = new Map(); // id of an event -> the calls that it caused
 const answersTo = new Map(); // id of a frame -> the frames that answer it
 
@@ -18,62 +16,14 @@ export function understand(frame) {
 	const json = frame.json && typeof frame.json === "object" ? frame.json : {};
 	frame.isBeat = json.meta_event_type === "heartbeat";
 	if (frame.answers) put(answersTo, frame.answers, frame);
-	if (frame.kind === "event") {
-		numbered.set(`${frame.connection}:${frame.number}`, frame);
-		if (frame.message_id) put(eventsOf, frame.message_id, frame);
-		if (json.post_type !== "meta_event") recent.push(frame);
-		if (recent.length > 300) recent.shift();
-	}
-	if (frame.kind === "call") understandCall(frame, json);
-	// a call that was cut off has lost its echo; its answer has the same
-	const call = frames.get(frame.answers);
-	if (call?.kind === "call" && !call.origin && originOf(json.echo)) link(call, json.echo);
-}
-
-function understandCall(call, json) {
-	const path = /^\S+ \/(\S*)/.exec(call.head)?.[1].split("?")[0].replace(/\/$/, "");
+	if (frame.kind === "event" && frame.message_id) put(eventsOf, frame.message_id, frame);
+	if (frame.kind !== "call") return;
+	const path = /^\S+ \/(\S*)/.exec(frame.head)?.[1].split("?")[0].replace(/\/$/, "");
 	// a long frame is cut off, and then no JSON
-	call.action = call.head ? path : json.action ?? /^\{"action":\s*"([^"]+)"/.exec(call.text)?.[1];
-	call.params = (call.head ? call.json : json.params) ?? {};
-	link(call, json.echo);
-}
-
-// "1234567:order@bot.py:28:17:9f3a01cc": the event, the handler, the number of the call, something random.
-export function originOf(echo) {
-	const [, origin] = /^(.+):\d+:[0-9a-f]+$/.exec(typeof echo === "string" ? echo : "") ?? [];
-	const [, event, handler, where] = /^(-?\d+|e\d+):(.*)@([^@]*)$/.exec(origin ?? "") ?? [];
-	return event ? { event, handler, where } : null;
-}
-
-function link(call, echo) {
-	const before = callsOf.get(call.cause);
-	if (before) before.splice(before.indexOf(call), 1);
-	call.origin = originOf(echo);
-	const event = call.origin ? eventOf(call) : guess(call);
-	call.probably = !call.origin;
-	call.cause = event?.id;
-	if (event) {
-		put(callsOf, event.id, call);
-		call.thinking = (call.time - event.time) * 1000;
-	}
-}
-
-function eventOf({ origin, connection }) {
-	if (origin.event.startsWith("e")) {
-		const number = origin.event.slice(1);
-		return numbered.get(`${connection}:${number}`) ?? recent.findLast((event) => String(event.number) === number);
-	}
-	const copies = eventsOf.get(Number(origin.event)) ?? [];
-	return copies.find((event) => event.connection === connection) ?? copies[0];
-}
-
-// Where the echo says nothing (HTTP, other libraries), the newest event of the same chat is the likely one.
-function guess(call) {
-	const { group_id, user_id, message_id, flag } = call.params;
-	const same = (a, b) => a !== undefined && a !== null && String(a) === String(b);
-	return recent.findLast(({ json }) => json && (flag ? same(flag, json.flag)
-		: same(message_id, json.message_id) || (group_id ? same(group_id, json.group_id)
-			: user_id ? same(user_id, json.user_id) : false)));
+	frame.action = frame.head ? path : json.action ?? /^\{"action":\s*"([^"]+)"/.exec(frame.text)?.[1];
+	frame.params = (frame.head ? frame.json : json.params) ?? {};
+	// the simulator knows: the echo tells the event and the handler, else it is a guess
+	if (frame.cause?.frame) put(callsOf, frame.cause.frame, frame);
 }
 
 // Beyond the limit the oldest go; returns them.
@@ -84,7 +34,6 @@ export function forgetOldest() {
 		frames.delete(id);
 		callsOf.delete(id);
 		answersTo.delete(id);
-		numbered.delete(`${frame.connection}:${frame.number}`);
 		eventsOf.delete(frame.message_id);
 		gone.push(frame);
 	}
@@ -98,7 +47,7 @@ const known = (list) => (list ?? []).filter((frame) => frames.has(frame.id));
 export function threadOf(frame) {
 	const asked = frames.get(frame.answers);
 	const call = frame.kind === "call" ? frame : asked;
-	const root = frame.kind === "event" ? frame : asked?.kind === "event" ? asked : frames.get(call?.cause);
+	const root = frame.kind === "event" ? frame : asked?.kind === "event" ? asked : frames.get(call?.cause?.frame);
 	if (!root) return new Set([call, frame, ...(call ? known(answersTo.get(call.id)) : [])].filter(Boolean).map((one) => one.id));
 	const copies = root.message_id ? known(eventsOf.get(root.message_id)) : [root];
 	const calls = copies.flatMap((copy) => known(callsOf.get(copy.id)));
@@ -111,7 +60,7 @@ export function framesOfMessage(item) {
 	const about = [...frames.values()].findLast((frame) => frame.message_id === item.message_id && frame.answers);
 	const call = frames.get(about?.answers) ?? (item.action ? senderOf(item) : null);
 	if (!call) return new Set();
-	const cause = call.kind === "call" ? call.cause : call.answers;
+	const cause = call.kind === "call" ? call.cause?.frame : call.answers;
 	return new Set([cause, call.id, ...known(answersTo.get(call.id)).map((frame) => frame.id)].filter((id) => frames.has(id)));
 }
 
@@ -130,6 +79,7 @@ export function titleOf(frame) {
 		return [json.post_type, detail, json.sub_type === "normal" || json.sub_type === "friend" ? "" : json.sub_type].filter(Boolean).join(".");
 	}
 	if (frame.kind === "call") return frame.action || "?";
+	if (frame.kind === "note") return frame.note[isEnglish() ? "en" : "zh"];
 	if (frame.kind === "response" || frame.kind === "stream") {
 		if (json.status) return json.retcode ? `${json.status} ${json.retcode}` : json.status;
 		return frame.head.split("\n")[0].replace("HTTP/1.1 ", "") || json.message || "";
@@ -157,9 +107,15 @@ function short(value) {
 	return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 120);
 }
 
+// What the bot needed, from the event to the call.
+export const thinking = (frame) => frame.cause?.ms ?? null;
+
+export const duration = (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+
 // "order() · bot.py:28 · 412 ms", as far as it is known
-export function causeText(frame) {
-	if (frame.kind !== "call" || frame.cause === undefined) return "";
-	const time = `${frame.thinking < 10 ? frame.thinking.toFixed(1) : Math.round(frame.thinking)} ms`;
-	return frame.origin ? t("causedBy", frame.origin.handler, frame.origin.where, time) : t("probably", time);
+export function causeText({ cause }) {
+	if (!cause) return "";
+	const time = cause.ms === null ? "" : duration(cause.ms);
+	if (cause.probably) return t("probably", time);
+	return [cause.handler ? `${cause.handler}() · ${cause.at}` : "", time].filter(Boolean).join(" · ");
 }

@@ -1,7 +1,7 @@
 // The wire log on the right: its rows, what was chosen, the filter, pause and step mode.
 import { arrowKeys, $, button, clock, copy, el, listen, on, post, state, tabStopAtEnd, tell } from "./base.js";
 import { follow } from "./follow.js";
-import { causeText, detailOf, forgetOldest, frames, framesOfMessage, threadOf, titleOf, understand } from "./frames.js";
+import { causeText, detailOf, duration, forgetOldest, frames, framesOfMessage, thinking, threadOf, titleOf, understand } from "./frames.js";
 import { coloured, decoded, pretty } from "./json.js";
 import { t, WORDS } from "./words.js";
 
@@ -49,7 +49,7 @@ function rowOf(frame) {
 		class: `frame ${frame.kind} ${toBot ? "to-bot" : "from-bot"} ${failed ? "failed" : ""}`, id: `frame-${frame.id}`, data: { id: frame.id },
 		ontoggle: () => { if (row.open && !row.querySelector(".inside")) row.append(insideOf(frame)); },
 	}, el("summary", { tabIndex: -1, onclick: () => choose(threadOf(frame)) },
-		el("span.arrow", { "aria-hidden": "true" }, toBot ? "→" : "←"),
+		el("span.arrow", { "aria-hidden": "true" }, frame.kind === "note" ? "ⓘ" : toBot ? "→" : "←"),
 		el("span.kind", t(frame.kind)),
 		el("span.title", titleOf(frame)),
 		el("span.detail", detailOf(frame)),
@@ -62,15 +62,14 @@ function rowOf(frame) {
 	return row;
 }
 
-// What the bot needed. How fast the playground itself answers says nothing, unless it was told to be late.
+// How fast the playground itself answers says nothing, unless it was told to be late.
 function timeOf(frame) {
-	const ms = frame.kind === "call" ? frame.thinking : frame.ms;
-	if (ms === undefined || ms === null || (frame.kind !== "call" && frame.direction === "to_bot" && ms < 100)) return "";
-	return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+	const ms = frame.kind === "call" ? thinking(frame) : frame.ms;
+	return ms === null || (frame.kind !== "call" && frame.direction === "to_bot" && ms < 100) ? "" : duration(ms);
 }
 
-const metaOf = (frame) => [t(frame.direction === "to_bot" ? "toBot" : "fromBot"), t(frame.transport), exactly(frame.time), `#${frame.id}`,
-	frame.origin ? `${frame.origin.handler}() ${frame.origin.where}` : ""].filter(Boolean).join(" · ");
+const handlerOf = ({ cause }) => (cause?.handler ? `${cause.handler}() ${cause.at}` : "");
+const metaOf = (frame) => [t(frame.direction === "to_bot" ? "toBot" : "fromBot"), t(frame.transport), exactly(frame.time), `#${frame.id}`, handlerOf(frame)].filter(Boolean).join(" · ");
 
 function insideOf(frame) {
 	const asked = frames.get(frame.answers);
@@ -78,7 +77,7 @@ function insideOf(frame) {
 	return el("div.inside",
 		cause ? el("p.cause", cause) : null,
 		frame.head ? el("pre.head", frame.head) : null,
-		frame.text ? el("pre", ...(frame.json === null ? [text] : coloured(text))) : null,
+		frame.kind === "note" ? el("p", text) : frame.text ? el("pre", ...(frame.json === null ? [text] : coloured(text))) : null,
 		new Blob([frame.text]).size < frame.size ? el("p.hint", t("truncated", frame.size)) : null,
 		el("div.line",
 			asked ? button(".quiet", t("answersFrame", asked.id), () => reveal(asked)) : null,
@@ -128,7 +127,7 @@ function drawChosen(always) {
 let words = [];
 
 const searched = (frame) => frame.search ??= [titleOf(frame), ...WORDS[frame.transport], ...(WORDS[frame.kind] ?? []), frame.transport, frame.kind,
-	frame.origin?.handler, frame.origin?.where, decoded(frame.head), decoded(frame.text)].join(" ").toLowerCase();
+	handlerOf(frame), decoded(frame.head), decoded(frame.text)].join(" ").toLowerCase();
 
 function isShown(frame) {
 	if (chosen.has(frame.id)) return true; // what was just clicked is never hidden
@@ -159,7 +158,7 @@ export function relabelFrames() {
 		const [, kind, title, , , meta] = frame.row.firstElementChild.children;
 		kind.textContent = t(frame.kind);
 		meta.textContent = metaOf(frame);
-		if (frame.kind === "close") title.textContent = titleOf(frame);
+		if (frame.kind === "close" || frame.kind === "note") title.textContent = titleOf(frame);
 		const inside = frame.row.querySelector(".inside");
 		if (inside) inside.replaceWith(insideOf(frame));
 	}
