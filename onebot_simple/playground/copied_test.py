@@ -102,13 +102,16 @@ class _Script:
     def _said(self, item: Item) -> None:
         quoted = self._variables.get(_quoted(item) or 0)
         parts = [part for part in item["segments"] if not (quoted and part["type"] == "reply")]
+        at_bot = ""
+        if len(parts) > 1 and parts[0] == {"type": "at", "data": {"qq": str(BOT)}}:
+            at_bot, parts = ", at_bot=True", parts[1:]
         words: Any = [_literal(part) for part in parts]
         if all(part["type"] == "text" for part in parts):
             words = "".join(part["data"]["text"] for part in parts)
         reply = f', reply_to={quoted}["message_id"]' if quoted else ""
         where, chat = ("group", item["chat"][1:]) if item["chat"][0] == "g" else ("private", "")
         group = f", group={chat}" if chat and int(chat) != GROUP else ""
-        call = f"qq.send_{where}({words!r}, user={item['user_id']}{group}{reply})"
+        call = f"qq.send_{where}({words!r}, user={item['user_id']}{group}{at_bot}{reply})"
         self.lines.append(self._keep(item["message_id"], call))
 
     def _answered(self, item: Item) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
 from .conftest import options
+from .visits import Visit
 
 EVIL = "<img src=x onerror=document.body.id='hacked'>"
 
@@ -27,32 +28,6 @@ def echo(event):
 bot.run()
 """
 PORT = "port=int(os.environ['ONEBOT_PORT'])"
-
-
-class Visit:
-    """A page, what it complained about, and short ways to do the usual."""
-
-    def __init__(self, page: Page, playground: Playground) -> None:
-        self.page = page
-        self.playground = playground
-        self.complaints: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type != "log" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(playground.page.link)
-
-    def expect_lamp(self, name: str) -> None:
-        expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible(timeout=10_000)
-
-    def say(self, text: str) -> None:
-        self.page.fill("#text", text)
-        self.page.press("#text", "Enter")
-
-    def bubbles(self, text: str) -> int:
-        return self.page.locator(".bubble", has_text=re.compile(f"^{re.escape(text)}$")).count()
-
-    def expect_answer(self, text: str) -> None:
-        last = self.page.locator(".message.from-bot .bubble").last
-        expect(last).to_have_text(text)
 
 
 @pytest.fixture

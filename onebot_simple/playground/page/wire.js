@@ -190,7 +190,7 @@ export function drawHeld() {
 	$("step").disabled = !held.length;
 	// the next one whole, for it is what the class looks at
 	$("held-list").replaceChildren(...held.map((one, index) => el("li", { class: one.direction === "to_bot" ? "to-bot" : "from-bot" },
-		el("span.meta", `${one.direction === "to_bot" ? "→" : "←"} ${t(one.direction === "to_bot" ? "toBot" : "fromBot")} · ${t(one.transport)}`),
+		el("span.meta", `${t(one.direction === "to_bot" ? "toBot" : "fromBot")} · ${t(one.transport)}`),
 		index ? el("code", decoded(one.text).slice(0, 200)) : el("pre", ...coloured(pretty(one.text))))));
 }
 

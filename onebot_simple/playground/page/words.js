@@ -128,7 +128,7 @@ export const WORDS = {
 	paused: ["已暂停，新到 {0} 帧", "paused, {0} new"],
 	upTo: ["只保留最近 {0} 帧", "only the newest {0} are kept"],
 	toBot: ["→ 机器人", "→ bot"],
-	fromBot: ["机器人 →", "bot →"],
+	fromBot: ["← 机器人", "← bot"],
 	event: ["事件", "event"],
 	call: ["调用", "call"],
 	response: ["响应", "response"],
