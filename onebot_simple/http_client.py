@@ -25,7 +25,6 @@ from .addresses import (
     check_seconds,
     check_token,
     check_url,
-    take_token,
     without_secrets,
 )
 from .errors import ApiTimeout, AuthenticationError, NetworkError
@@ -56,14 +55,13 @@ class HttpClient(Actions):
         timeout: float = 30,
         ca_file: str | None = None,
     ) -> None:
-        parts = check_url(api_root, "http")
-        self.api_root = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        address = check_url(api_root, "http")
+        self.api_root = address.base.rstrip("/")
         self.timeout = check_seconds(timeout, "timeout")
-        query, token_in_query = take_token(parts.query)
-        self._query = f"?{query}" if query else ""
-        self._shown = without_secrets(self.api_root)
+        self._query = address.query
+        self._shown = self.api_root
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        token = check_token(access_token or token_in_query)
+        token = check_token(access_token or address.token)
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._verify = check_ca_file(ca_file) or True

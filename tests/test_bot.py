@@ -1027,6 +1027,6 @@ def test_streams_that_are_left_early_leave_nothing(calling_stage: Stage) -> None
 def waiting_calls(bot: EventServer | WsClient | WsServer) -> dict[str, Any]:
     if isinstance(bot, EventServer):
         return {}
-    connection = bot._connection if isinstance(bot, WsClient) else bot._api_of(bot._target())
+    connection = bot._online() if isinstance(bot, WsClient) else bot._api_of(bot._target())
     assert connection is not None
     return connection._waiting

@@ -508,9 +508,7 @@ def test_18_is_safe_when_many_classes_check_in_at_once(
 def test_who_forgot_to_start_onebot_is_told(name: str, scheme: str) -> None:
     address = f"{scheme}://127.0.0.1:{free_port()}"
     with running(name, ONEBOT_URL=address) as example:
-        example.wait_for(
-            f"cannot connect to {address}: connection refused. 连不上：NapCat（或练习场）"
-        )
+        example.wait_for(f"连不上 {address}：对方拒绝连接。NapCat（或练习场）")
 
 
 @pytest.mark.parametrize(

@@ -361,7 +361,7 @@ def test_nobody_listening_is_said_with_what_to_check() -> None:
         port = free.getsockname()[1]
     with (
         HttpClient(f"http://127.0.0.1:{port}") as client,
-        pytest.raises(NetworkError, match="connection refused.*NapCat（或练习场）启动了吗"),
+        pytest.raises(NetworkError, match="NapCat（或练习场）启动了吗.*connection refused"),
     ):
         client.get_status()
 
