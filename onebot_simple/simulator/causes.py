@@ -30,6 +30,7 @@ _ECHO = re.compile(
 class _Sent:
     frame: int
     connection: int
+    posted: bool  # over HTTP
     event: Event
     time: float
 
@@ -38,13 +39,13 @@ class Causes:
     def __init__(self) -> None:
         self._counts: Newest[int, int] = Newest(KEPT)  # connection -> events that went out on it
         self._by_number: Newest[tuple[int, int], _Sent] = Newest(KEPT)  # (connection, n)
-        self._by_message: Newest[int, _Sent] = Newest(KEPT)  # message_id
+        self._by_message: Newest[tuple[int, int], _Sent] = Newest(KEPT)  # (connection, message_id)
         self._recent: deque[_Sent] = deque(maxlen=RECENT)
         self._lock = threading.Lock()  # guards the fields above
 
-    def sent(self, frame: int, connection: int, event: Event) -> None:
+    def sent(self, frame: int, connection: int, event: Event, posted: bool = False) -> None:
         """Remember the frame that takes an event to a bot."""
-        one = _Sent(frame, connection, event, time.time())
+        one = _Sent(frame, connection, posted, event, time.time())
         message_id = event.get("message_id")
         with self._lock:
             self._counts[connection] = number = self._counts.get(connection, 0) + 1
@@ -54,7 +55,7 @@ class Causes:
             self._recent.append(one)
             # a notice about a message has its id, too
             if isinstance(message_id, int) and event.get("post_type") != "notice":
-                self._by_message[message_id] = one
+                self._by_message[connection, message_id] = one
 
     def of_call(self, connection: int, echo: Any, params: Any) -> Cause | None:
         """The cause of a call over a WebSocket. None: the bot called of its own accord."""
@@ -69,11 +70,17 @@ class Causes:
             if re.fullmatch(r"e\d{1,18}", label):
                 found = self._by_number.get((connection, int(label[1:])))
             elif re.fullmatch(r"-?\d{1,18}", label):
-                found = self._by_message.get(int(label))
+                found = self._by_message.get((connection, int(label)))
+                # a bot that has connected anew meanwhile
+                found = found or self._newest_about(int(label))
         handled = {"handler": told["handler"], "at": told["at"]}
         if found is None:
             return {"frame": None, "message_id": None, "ms": None, **handled, "probably": False}
         return {**_described(found), **handled, "probably": False}
+
+    def _newest_about(self, message_id: int) -> _Sent | None:
+        about = (one for one in reversed(self._recent) if one.event.get("message_id") == message_id)
+        return next(about, None)
 
     def of_request(self, target: str, body: bytes) -> Cause | None:
         """The cause of a call over HTTP, where nothing tells it."""
@@ -82,7 +89,7 @@ class Causes:
             action = unquote(urlsplit(target).path).strip("/")
         except (ValueError, RecursionError):
             return None
-        return self._guess(params) if action else None
+        return self._guess(params, None) if action else None
 
     def of_answer(self, frame: int) -> Cause | None:
         """The cause of what a bot answers to an event that was posted to it."""
@@ -92,10 +99,17 @@ class Causes:
             return None
         return {**_described(found), "handler": None, "at": None, "probably": False}
 
-    def _guess(self, params: Any, connection: int | None = None) -> Cause | None:
-        """The newest event of the chat that the call is about, else the newest of all."""
+    def _guess(self, params: Any, connection: int | None) -> Cause | None:
+        """The newest event of the chat that the call is about, else the newest of all.
+
+        connection: on which the call came; None over HTTP, then posted events come first.
+        """
         with self._lock:
-            events = [o for o in reversed(self._recent) if connection in (None, o.connection)]
+            recent = list(reversed(self._recent))
+        if connection is None:
+            events = [one for one in recent if one.posted] or recent
+        else:
+            events = [one for one in recent if one.connection == connection]
         about = [one for one in events if _is_about(params, one.event)]
         if not events:
             return None

@@ -107,7 +107,7 @@ class EventPusher:
         frame.head = head_of(f"POST {target} HTTP/1.1", headers.items())
         frame.message_id = outgoing.message_id
         number = self._core.log.add(frame)
-        self._core.causes.sent(number, self._connection, event)
+        self._core.causes.sent(number, self._connection, event, posted=True)
         try:
             status, head, body = client.post(target, headers, outgoing.data)
         except (OSError, http.client.HTTPException) as error:

@@ -170,7 +170,7 @@ class Expecting:
         """机器人的每次调用，按顺序。
 
         Every call in order, the newest 10,000: {"action", "params", "retcode", "time",
-        "transport", "connection", "frame", "cause"}.
+        "transport", "connection", "frame", "cause", "notes" (what NapCat would do)}.
         """
         return self._core.journal.calls
 

@@ -10,6 +10,8 @@ LENGTH = 200  # letters of a line that are shown
 
 def readable(frame: dict[str, Any]) -> str:
     arrow = "→ bot" if frame["direction"] == "to_bot" else "← bot"
+    if frame["kind"] == "note":  # the simulator's own words
+        arrow = "     "
     words = " ".join(_content(frame).split())
     if len(words) > LENGTH:
         words = f"{words[:LENGTH]}…"

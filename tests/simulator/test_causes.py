@@ -70,6 +70,16 @@ def test_an_event_without_a_message_is_counted_on_its_connection() -> None:
         assert (found["handler"], found["probably"]) == ("poked", False)
 
 
+def test_with_several_bots_each_call_leads_to_the_event_of_its_own_connection() -> None:
+    with Simulator() as qq, greeted(qq) as one, greeted(qq) as other:
+        said = qq.send_private("hi")["message_id"]
+        for socket in (one, other):
+            call(socket, f"{said}:hello@bot.py:1:1:{RANDOM}", user_id=ALICE, message="hi")
+        frames = {frame["id"]: frame for frame in qq.frames}
+        for done in qq.calls:
+            assert frames[done["cause"]["frame"]]["connection"] == done["connection"]
+
+
 def test_a_recall_does_not_take_the_place_of_its_message() -> None:
     with Simulator() as qq, greeted(qq) as socket:
         said = qq.send_group("oops")["message_id"]

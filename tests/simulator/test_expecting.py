@@ -413,7 +413,7 @@ def test_faults_are_counted_and_can_be_taken_back() -> None:
 def test_what_a_long_day_brings_is_kept_only_so_far() -> None:
     log = WireLog(None, 10)
     kept = Journal(log)
-    call = {"action": "get_status", "params": {}, "frame": 0}
+    call = {"action": "get_status", "params": {}, "frame": 0, "notes": []}
     for number in range(KEPT + 5):
         kept.add_call({**call, "params": {"number": number}})
     assert [kept.calls[index]["params"]["number"] for index in (0, -1)] == [5, KEPT + 4]
