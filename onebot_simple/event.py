@@ -103,9 +103,10 @@ def chat_of(event: Event) -> tuple[str, ...]:
 
 def peer_of(event: Event) -> Any:
     """The user at the other end; of what the account itself did, the one to whom it did that."""
-    if event["post_type"] == "message_sent" or _is_own(event, "user_id"):
+    if _is_own(event, "user_id"):
         return event.get("target_id")
-    return actor_of(event)
+    is_sent = event["post_type"] == "message_sent"
+    return (event.get("target_id") if is_sent else None) or actor_of(event)
 
 
 def actor_of(event: Event) -> Any:
@@ -147,17 +148,14 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
     `prefixes` are plain (see `plain_signs`), the longest first.
     """
     parts = segment.to_list(event)
-    while parts and _may_precede_command(parts, event):
-        behind_reply = parts.pop(0)["type"] == "reply"
-        if behind_reply and parts and parts[0]["type"] == "at":
-            parts.pop(0)  # QQ puts the @ of the quoted person there by itself
-    if not parts or parts[0]["type"] != "text":
+    first = _first_that_counts(parts, event)
+    if first == len(parts) or parts[first]["type"] != "text":
         return None
-    start = _without_unseen(segment.plain_text(parts[:1]))
+    start = _without_unseen(segment.plain_text(parts[first]))
     for prefix in prefixes:
         begins = plain_signs(start[: len(prefix)]) == prefix
         if begins and start[len(prefix) :] and not start[len(prefix)].isspace():
-            text = start[len(prefix) :] + segment.plain_text(parts[1:])
+            text = start[len(prefix) :] + segment.plain_text(parts[first + 1 :])
             word, *rest = text.split(None, 1)
             return word, rest[0].rstrip() if rest else ""
     return None
@@ -168,13 +166,18 @@ def plain_signs(text: str) -> str:
     return "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in text)
 
 
-def _may_precede_command(parts: list[dict[str, Any]], event: Event) -> bool:
-    kind = parts[0]["type"]
-    if kind == "at":
-        return "self_id" in event and str(parts[0]["data"].get("qq")) == str(event["self_id"])
-    if kind == "text":
-        return not _without_unseen(segment.plain_text(parts[:1]))
-    return bool(kind == "reply")
+def _first_that_counts(parts: list[dict[str, Any]], event: Event) -> int:
+    """The number of the first segment that may not stand in front of a command."""
+    before = ""
+    for number, part in enumerate(parts):
+        kind = part["type"]
+        # behind a reply, QQ puts an @ of the quoted person by itself
+        is_meant = before == "reply" or str(part["data"].get("qq")) == str(event.get("self_id"))
+        is_blank = kind == "text" and not _without_unseen(segment.plain_text(part))
+        if not (kind == "reply" or is_blank or (kind == "at" and is_meant)):
+            return number
+        before = kind
+    return len(parts)
 
 
 def _without_unseen(text: str) -> str:

@@ -77,13 +77,11 @@ def check_fits(handler: Handler, *counts: int) -> None:
             f"and register its method, bot.on_message(obj.{name})."
         )
     if not any(_accepts(function, count) for count in counts):
-        wanted = {(0,): f"def {name}():", (0, 1): f"def {name}(self_id):"}.get(
-            counts, f"def {name}(event):"
-        )
+        wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
         raise TypeError(
-            f"这个函数的参数不对，要写成 {wanted}{or_args}。 "
-            f"{name} must take other parameters: write {wanted}{or_args}."
+            f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
+            f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
         )
     if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
         log.warning(

@@ -137,8 +137,8 @@ class Handlers(Actions):
         """
         if not names or callable(names[0]):
             raise TypeError(
-                '括号里要写指令名：@bot.on_command("help")。 '
-                'on_command() needs a name: @bot.on_command("help").'
+                '括号里要写指令名：@bot.on_command("hello")。 '
+                'on_command() needs a name: @bot.on_command("hello").'
             )
         for name in names:
             _check_command_name(name, self._prefixes)

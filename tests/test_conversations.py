@@ -1,4 +1,4 @@
-"""Turns and threads: order within a conversation, independence between them."""
+"""One thing at a time in a chat, different chats side by side, and who steps aside for whom."""
 
 from __future__ import annotations
 
@@ -12,429 +12,413 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import conversations as module
-from onebot_simple.conversations import Conversations, Stopped
+from onebot_simple import ApiTimeout, NetworkError, WaitTimeout, WsServer, segment
 
-from .peers import wait_until
+from .peers import connect_event, message, wait_until
+
+Event = dict[str, Any]
+GROUP = 30001
 
 
 @pytest.fixture
-def conversations() -> Iterator[Conversations]:
-    one = Conversations()
-    yield one
-    one.end(2)
+def bot() -> Iterator[WsServer]:
+    """A bot that gets its events from the test itself, as fast as can be."""
+    with WsServer(port=0) as one:
+        yield one
 
 
-def test_jobs_of_one_conversation_run_one_at_a_time_in_order(conversations: Conversations) -> None:
-    seen: list[int] = []
-    running = threading.Lock()
+def said(event: Event) -> str:
+    return segment.plain_text(event)
 
-    def job(number: int) -> None:
-        assert running.acquire(blocking=False), "two at once"
-        seen.append(number)
-        running.release()
+
+def say(
+    bot: WsServer, text: Any, user: int = 20002, group: int | None = GROUP, **more: Any
+) -> None:
+    assert bot.handle(message(str(text), user, group, **more))
+
+
+def idle(bot: WsServer) -> bool:
+    return not bot.stats["queued"]
+
+
+class OneAtATime:
+    """Notes what runs, and complains when two run at once in one chat."""
+
+    def __init__(self) -> None:
+        self.running: dict[Any, threading.Lock] = {}
+        self.broken: list[str] = []
+
+    @contextlib.contextmanager
+    def __call__(self, chat: Any) -> Iterator[None]:
+        lock = self.running.setdefault(chat, threading.Lock())
+        if not lock.acquire(blocking=False):
+            self.broken.append(f"two at once in {chat}")
+            yield
+            return
+        yield
+        lock.release()
+
+
+def test_events_of_a_chat_are_handled_one_at_a_time_in_order(bot: WsServer) -> None:
+    seen: list[str] = []
+    alone = OneAtATime()
+
+    @bot.on_message
+    def note(event: Event) -> None:
+        with alone(GROUP):
+            seen.append(said(event))
 
     for number in range(2000):
-        conversations.put("a", job, number)
+        say(bot, number, user=20000 + number % 7)
     wait_until(lambda: len(seen) == 2000)
-    assert seen == list(range(2000))
+    assert seen == [str(number) for number in range(2000)]
+    assert not alone.broken
 
 
-def test_conversations_run_side_by_side(conversations: Conversations) -> None:
+def test_different_chats_are_handled_side_by_side(bot: WsServer) -> None:
     together = threading.Barrier(50)
-    for number in range(50):
-        conversations.put(number, together.wait, 5)
-    wait_until(lambda: not conversations._lines)
+    bot.on_message(lambda event: together.wait(10) and None)
+    for group in range(1, 51):
+        say(bot, "hi", group=group)
+    wait_until(lambda: idle(bot))
     assert not together.broken
 
 
-def test_jobs_that_many_threads_put_run_once_each_and_in_the_order_of_their_thread(
-    conversations: Conversations,
+def test_the_same_group_of_two_accounts_is_two_chats(bot: WsServer) -> None:
+    together = threading.Barrier(2)
+    bot.on_message(lambda event: together.wait(10) and None)
+    say(bot, "hi", self_id=10001)
+    say(bot, "hi", self_id=10002)
+    wait_until(lambda: idle(bot))
+    assert not together.broken
+
+
+def test_a_notice_and_a_request_of_a_group_wait_for_its_message_and_a_heartbeat_does_not(
+    bot: WsServer,
 ) -> None:
+    release, seen = threading.Event(), list[str]()
+
+    @bot.on_message
+    def slow(event: Event) -> None:
+        release.wait(10)
+        seen.append("message")
+
+    bot.on_notice(lambda event: seen.append("notice"))
+    bot.on_request(lambda event: seen.append("request"))
+    bot.on_meta_event(lambda event: seen.append("meta_event"))
+    say(bot, "hi")
+    for post_type in ("notice", "request"):
+        bot.handle({"post_type": post_type, "self_id": 10001, "group_id": GROUP, "user_id": 1})
+    bot.handle(connect_event())
+    wait_until(lambda: seen)
+    release.set()
+    wait_until(lambda: len(seen) == 4)
+    assert seen == ["meta_event", "message", "notice", "request"]
+
+
+def test_events_from_many_threads_are_handled_once_each_in_the_order_of_their_thread(
+    bot: WsServer,
+) -> None:
+    seen: dict[tuple[str, str], list[int]] = {}
+
+    @bot.on_message
+    def note(event: Event) -> None:
+        thread, number = said(event).split()
+        seen.setdefault((thread, event["group_id"]), []).append(int(number))
+
+    def push(thread: int) -> None:
+        for number in range(500):
+            say(bot, f"{thread} {number}", group=1 + number % 5)
+
+    threads = [threading.Thread(target=push, args=(thread,)) for thread in range(4)]
     interval = sys.getswitchinterval()
-    done: dict[tuple[int, int], list[int]] = {(a, b): [] for a in range(4) for b in range(5)}
-
-    def put(thread: int) -> None:
-        for number in range(2000):
-            key = number % 5
-            conversations.put(key, done[thread, key].append, number)
-
-    threads = [threading.Thread(target=put, args=(thread,)) for thread in range(4)]
     sys.setswitchinterval(1e-6)  # as many chances as possible to be interrupted at a bad moment
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        wait_until(lambda: not conversations._lines, 20)
+        wait_until(lambda: sum(map(len, seen.values())) == 2000, 20)
     finally:
         sys.setswitchinterval(interval)
-    for (_, key), numbers in done.items():
-        assert numbers == list(range(key, 2000, 5))
-    assert conversations.queued == 0
+    assert len(seen) == 20
+    assert all(numbers == sorted(set(numbers)) for numbers in seen.values())
 
 
-def test_who_puts_jobs_does_not_run_far_ahead_of_those_that_do_them(
-    conversations: Conversations,
-) -> None:
-    waiting: list[int] = []
-    for _ in range(100_000):
-        conversations.put("a", lambda: waiting.append(conversations.queued))
-    wait_until(lambda: len(waiting) == 100_000)
-    assert sorted(waiting)[50_000] < 4 * module.STEP  # thousands, if it did
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_handler_that_ends_in_an_error_passes_its_turn_on(bot: WsServer, error: Any) -> None:
+    seen: list[str] = []
+
+    @bot.on_message
+    def broken(event: Event) -> None:
+        if said(event) == "first":
+            raise error("oh no")
+        seen.append(said(event))
+
+    say(bot, "first")
+    say(bot, "second")
+    wait_until(lambda: seen == ["second"])
 
 
-def test_who_puts_gives_way_when_the_queue_has_grown_and_not_because_it_is_long(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rests: list[float] = []
-    monkeypatch.setattr("onebot_simple.conversations.time.sleep", rests.append)
-    stuck = threading.Event()
-    for _ in range(module.STEP):
-        conversations.put("stuck", stuck.wait, 10)
-    rests.clear()
-    for _ in range(200):
-        done = threading.Event()
-        conversations.put("quick", done.set)
-        assert done.wait(5)
-    assert len(rests) <= 2
-    stuck.set()
+def test_ask_steps_aside_for_others_in_the_group_and_goes_on_first(bot: WsServer) -> None:
+    seen: list[str] = []
+    ready = threading.Event()
 
-
-def test_a_job_that_raises_passes_its_turn_on(
-    conversations: Conversations, caplog: pytest.LogCaptureFixture
-) -> None:
-    done = threading.Event()
-
-    def broken() -> None:
-        raise SystemExit("even this")
-
-    conversations.put("a", broken)
-    conversations.put("a", done.set)
-    assert done.wait(5)
-    assert "a job failed" in caplog.text
-
-
-def test_threads_are_used_again_and_end_when_idle(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.3)
-    threads: set[threading.Thread] = set()
-    for number in range(50):
-        conversations.put(number, lambda: threads.add(threading.current_thread()))
-        wait_until(lambda: not conversations._lines)
-    assert len(threads) < 5
-    wait_until(lambda: not any(thread.is_alive() for thread in threads))
-    done = threading.Event()
-    conversations.put("again", done.set)
-    assert done.wait(5)
-
-
-def test_an_idle_thread_that_is_about_to_end_loses_no_job(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0005)
-    chance = random.Random(1)
-    seen: list[int] = []
-    for number in range(3000):
-        conversations.put(number % 3, seen.append, number)
-        if number % 10 == 0:
-            time.sleep(chance.random() * 0.001)
-    wait_until(lambda: len(seen) == 3000)
-
-
-def test_a_waiter_steps_aside_and_gets_its_turn_back_first(conversations: Conversations) -> None:
-    seen: list[Any] = []
-
-    def asks() -> None:
-        with conversations.waiter(lambda event: True, "key") as waiter:
-            seen.append("asked")
-            seen.append(waiter.wait(5))
+    @bot.on_message
+    def note(event: Event) -> None:
+        seen.append(said(event))
+        if said(event) == "ask me":
+            ready.set()
+            seen.append(f"got {bot.ask(event)}")
             seen.append("went on")
 
-    def other(number: int) -> None:
-        seen.append(number)
-        if number == 2:
-            assert conversations.offer("answer", "key")
-
-    conversations.put("a", asks)
-    for number in (1, 2, 3, 4):
-        conversations.put("a", other, number)
+    say(bot, "ask me", user=1)
+    assert ready.wait(5)
+    for text, user in (("a", 2), ("b", 3), ("answer", 1), ("c", 2), ("d", 1)):
+        say(bot, text, user=user)
     wait_until(lambda: len(seen) == 7)
-    assert seen == ["asked", 1, 2, "answer", "went on", 3, 4]
+    assert seen == ["ask me", "a", "b", "got answer", "went on", "c", "d"]
 
 
-def test_a_waiter_whose_time_is_over_waits_for_its_turn_too(conversations: Conversations) -> None:
+def test_who_waited_in_vain_goes_on_when_it_has_its_turn_again(bot: WsServer) -> None:
     seen: list[str] = []
-    release = threading.Event()
+    release, asked = threading.Event(), threading.Event()
 
-    def asks() -> None:
-        with conversations.waiter(lambda event: True, "key") as waiter:
-            with pytest.raises(TimeoutError):
-                waiter.wait(0.02)
+    @bot.on_message
+    def talk(event: Event) -> None:
+        if said(event) == "ask":
+            asked.set()
+            with pytest.raises(WaitTimeout):
+                bot.ask(event, timeout=0.1)
             seen.append("too late")
+        elif said(event) == "slow":
+            release.wait(10)
+            time.sleep(0.2)  # the question is over now, and waits for this one
+            seen.append("slow")
+        else:
+            seen.append(said(event))
 
-    def slow() -> None:
-        release.wait(5)
-        seen.append("slow")
-
-    conversations.put("a", asks)
-    conversations.put("a", slow)
-    conversations.put("a", seen.append, "last")
-    wait_until(lambda: any(isinstance(x, module.Waiter) for x in conversations._lines["a"]))
+    say(bot, "ask", user=1)
+    assert asked.wait(5)
+    say(bot, "slow", user=2)
+    say(bot, "last", user=3)
     release.set()
     wait_until(lambda: len(seen) == 3)
     assert seen == ["slow", "too late", "last"]
 
 
-def test_events_go_to_waiters_of_their_key_in_order_of_registration(
-    conversations: Conversations,
-) -> None:
-    first = conversations.waiter(lambda event: True, "key")
-    second = conversations.waiter(lambda event: True, "key")
-    general = conversations.waiter(lambda event: event == "x")
-    assert not conversations.offer("nobody's", "other key")
-    assert conversations.offer("one", "key")
-    assert conversations.offer("two", "key")
-    assert conversations.offer("x", "other key")
-    assert not conversations.offer("three", "key")
-    assert [waiter.wait(1) for waiter in (first, second, general)] == ["one", "two", "x"]
+def test_ask_comes_before_wait_for_and_both_before_the_handlers(bot: WsServer) -> None:
+    seen: list[str] = []
+    ready = threading.Barrier(3)
+
+    @bot.on_command("ask")
+    def ask(event: Event) -> None:
+        ready.wait(5)
+        seen.append(f"ask {bot.ask(event)}")
+
+    @bot.on_command("wait")
+    def wait(event: Event) -> None:
+        ready.wait(5)
+        seen.append(f"wait {said(bot.wait_for(lambda event: event['post_type'] == 'message'))}")
+
+    @bot.on_message
+    def rest(event: Event) -> None:
+        seen.append(f"handler {said(event)}")
+
+    say(bot, "/wait", user=1, group=1)
+    say(bot, "/ask", user=1, group=2)
+    ready.wait(5)
+    for number, expected in enumerate(["ask 0", "wait 1", "handler 2"]):
+        if not number:
+            time.sleep(0.1)  # both have given up their turn by now
+        say(bot, number, user=1, group=2)
+        wait_until(lambda expected=expected: expected in seen)
 
 
-def test_a_thousand_waiters_delay_nobody(conversations: Conversations) -> None:
-    results: list[Any] = []
+def test_a_thousand_who_are_asked_delay_nobody(bot: WsServer) -> None:
+    results: list[str] = []
+    asking: list[int] = []
+    quick = threading.Event()
 
-    def asks(number: int) -> None:
-        with conversations.waiter(lambda event: True, number) as waiter:
-            results.append(waiter.wait(30))
+    @bot.on_command("ask")
+    def ask(event: Event) -> None:
+        asking.append(event["user_id"])
+        results.append(bot.ask(event, timeout=50))
 
-    for number in range(1000):
-        conversations.put("one group", asks, number)
-    wait_until(lambda: len(conversations._waiters) == 1000, 20)
-    for key in ("one group", "another"):
-        done = threading.Event()
+    @bot.on_command("quick")
+    def answer(event: Event) -> None:
+        quick.set()
+
+    for user in range(1, 1001):
+        say(bot, "/ask", user=user)
+    wait_until(lambda: len(asking) == 1000, 20)
+    for group in (GROUP, 7):
+        quick.clear()
         began = time.monotonic()
-        conversations.put(key, done.set)
-        assert done.wait(5)
-        assert time.monotonic() - began < 0.2
-    for number in range(1000):
-        conversations.put("one group", conversations.offer, f"to {number}", number)
+        say(bot, "/quick", user=2000, group=group)
+        assert quick.wait(5)
+        assert time.monotonic() - began < 0.5
+    for user in range(1, 1001):
+        say(bot, user, user=user)
     wait_until(lambda: len(results) == 1000, 20)
-    assert set(results) == {f"to {number}" for number in range(1000)}
+    assert set(results) == {str(user) for user in range(1, 1001)}
 
 
-def test_waiters_timeouts_and_answers_that_meet_are_never_both_and_never_neither(
-    conversations: Conversations,
-) -> None:
-    """Answers are offered at the very moment at which the time is over."""
+def test_an_answer_at_the_last_moment_is_taken_or_handled_but_not_both(bot: WsServer) -> None:
     outcomes: list[str] = []
-    taken: list[bool] = []
 
-    def asks(number: int) -> None:
-        with conversations.waiter(lambda event: True, number) as waiter:
-            try:
-                waiter.wait(0.01)
-                outcomes.append("answer")
-            except TimeoutError:
-                outcomes.append("too late")
+    @bot.on_command("ask")
+    def ask(event: Event) -> str:
+        try:
+            outcomes.append(bot.ask(event, timeout=0.02))
+        except WaitTimeout:
+            outcomes.append("late")
+        return ""  # nothing to say, but no other handler is to run
 
-    for number in range(300):
-        conversations.put(number % 7, asks, number)
-        time.sleep(0.0005)
-        if number >= 15:
-            conversations.put(
-                number % 5 + 100, lambda n=number - 15: taken.append(conversations.offer("e", n))
-            )
-    wait_until(lambda: len(outcomes) == 300 and len(taken) == 285, 20)
-    assert outcomes.count("answer") == sum(taken)
-    assert not conversations._waiters
-    wait_until(lambda: not conversations._lines)
+    @bot.on_message
+    def rest(event: Event) -> None:
+        outcomes.append("handled")
+
+    for round_ in range(100):
+        outcomes.clear()
+        say(bot, "/ask", group=1 + round_)
+        time.sleep(0.02)
+        say(bot, "answer", group=1 + round_)
+        wait_until(lambda: outcomes == ["answer"] or sorted(outcomes) == ["handled", "late"])
 
 
-def test_a_queue_that_grows_is_warned_of(
-    conversations: Conversations, caplog: pytest.LogCaptureFixture
+def test_a_queue_that_grows_is_warned_of_at_a_thousand_and_when_it_doubles(
+    bot: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     release = threading.Event()
-    conversations.put("a", release.wait, 10)
-    wait_until(lambda: not conversations.queued)
-    for _ in range(4100):
-        conversations.put("a", int)
-    assert [record.args for record in caplog.records] == [(1000,), (2000,), (4000,)]
-    assert conversations.queued == 4100
+    bot.on_message(lambda event: release.wait(20) and None)
+    for number in range(2100):
+        say(bot, number)
+    warnings = [r.getMessage() for r in caplog.records if "wait for their turn" in r.getMessage()]
     release.set()
-    wait_until(lambda: conversations.queued == 0)
+    assert [text.split(" ")[0] for text in warnings] == ["1000", "2000"]
+    wait_until(lambda: idle(bot), 20)
 
 
-def test_the_end_frees_waiters_drops_the_rest_and_leaves_no_thread() -> None:
-    conversations = Conversations()
-    stopped: list[str] = []
-    release = threading.Event()
-
-    def asks() -> None:
-        with conversations.waiter(lambda event: True) as waiter:
-            try:
-                waiter.wait(60)
-            except Stopped:
-                stopped.append("yes")
-
-    conversations.put("waiting", asks)
-    conversations.put("blocked", release.wait, 0.5)
-    for _ in range(10):
-        conversations.put("blocked", pytest.fail, "it was to be dropped")
-    wait_until(lambda: conversations._waiters)
-    began = time.monotonic()
-    dropped = conversations.end(0.4)
-    assert time.monotonic() - began < 1
-    assert stopped == ["yes"]
-    assert dropped == 10
-    assert not conversations.put("a", int)
-    release.set()
-    wait_until(lambda: not conversations._workers)
-    conversations.open()
-    done = threading.Event()
-    assert conversations.put("a", done.set)
-    assert done.wait(5)
-    conversations.end(1)
+def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(bot: WsServer) -> None:
+    threads: set[threading.Thread] = set()
+    bot.on_message(lambda event: threads.add(threading.current_thread()))
+    for number in range(50):
+        say(bot, number, group=number + 1)
+        wait_until(lambda number=number: idle(bot) and threads)
+        time.sleep(0.002)
+    assert len(threads) < 10
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), 8)
+    threads.clear()
+    say(bot, "again")
+    wait_until(lambda: threads)
 
 
-def test_the_end_waits_no_longer_than_the_jobs_take() -> None:
-    conversations = Conversations()
-    ending, done = threading.Event(), threading.Event()
-    conversations.put("a", ending.wait, 10)
-    conversations.put("a", done.set)
-    wait_until(lambda: conversations.queued == 1)
-    stop = threading.Thread(target=conversations.end, args=(20,))
-    stop.start()
-    wait_until(lambda: conversations._draining)
-    ending.set()
-    stop.join(5)
-    assert not stop.is_alive()
-    assert done.is_set()
-
-
-def test_a_thread_that_sees_the_end_too_late_takes_nothing_after_it() -> None:
-    conversations = Conversations()
-    release = threading.Event()
-
-    class Late:
-        """Wakes a thread, but only a while after it was called."""
-
-        def acquire(self, timeout: float) -> bool:
-            return release.wait(timeout)
-
-        def release(self) -> None:
-            pass
-
-    conversations.put("a", lambda: setattr(threading.current_thread(), "called", Late()))
-    wait_until(lambda: conversations._idle)
-    late = conversations.threads[0]
-    conversations.end(0.01)
-    conversations.open()
-    release.set()
-    late.join(5)
-    assert not late.is_alive()
-    done = threading.Event()
-    conversations.put("b", done.set)
-    assert done.wait(5)
-    conversations.end(1)
-
-
-def test_a_system_without_threads_to_give_makes_jobs_wait(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_system_without_threads_to_give_makes_events_wait(
+    bot: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    release = threading.Event()
-    seen: list[int] = []
-    conversations.put("first", release.wait, 10)
-    wait_until(lambda: not conversations.queued)
+    release, seen = threading.Event(), list[str]()
+
+    @bot.on_message
+    def note(event: Event) -> None:
+        if said(event) == "first":
+            release.wait(10)
+        seen.append(said(event))
 
     def no_more(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    say(bot, "first", group=1)
+    wait_until(lambda: idle(bot))
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         for number in range(5):
-            conversations.put(number, seen.append, number)
-            conversations.put(number, seen.append, number + 10)
-    assert "can't start new thread" in caplog.text
+            say(bot, number, group=2 + number)
+    assert caplog.text.count("no more threads") == 1
     release.set()
-    wait_until(lambda: len(seen) == 10)
-    assert seen == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
+    wait_until(lambda: sorted(seen) == ["0", "1", "2", "3", "4", "first"])
 
 
-def test_a_job_that_comes_alone_while_there_is_no_thread_is_done_a_little_later(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+def test_a_handler_that_keeps_others_waiting_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start = threading.Thread.start
-    failures = [1, 2]
+    monkeypatch.setattr("onebot_simple.running.SLOW_SECONDS", 0.2)  # 30 s otherwise
+    monkeypatch.setattr("onebot_simple.running.LOOK_SECONDS", 0.05)
+    release = threading.Event()
+    with WsServer(port=0) as bot:
 
-    def not_yet(self: threading.Thread) -> None:
-        if failures:
-            raise RuntimeError(f"can't start new thread {failures.pop()}")
-        start(self)
+        @bot.on_message
+        def stuck(event: Event) -> None:
+            release.wait(10)
 
-    monkeypatch.setattr(module, "SLICE_SECONDS", 0.01)
-    monkeypatch.setattr(threading.Thread, "start", not_yet)
-    done = threading.Event()
-    conversations.put("a", done.set)
-    assert done.wait(2)
-
-
-def test_jobs_that_no_thread_could_take_before_the_end_block_nothing_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def no_more(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    conversations = Conversations()
-    monkeypatch.setattr(module, "INSIST_SECONDS", 0.05)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_more)
-        conversations.put("a", pytest.fail, "it was to be dropped")
-        assert conversations.end(0.05) == 1
-    conversations.open()
-    done = threading.Event()
-    conversations.put("a", done.set)
-    assert done.wait(2)
-    conversations.end(1)
+        say(bot, "first")
+        say(bot, "second")
+        wait_until(lambda: "stuck() test_conversations.py" in caplog.text)
+        time.sleep(0.3)
+        assert caplog.text.count("has been running for long, and 1 events") == 1
+        release.set()
 
 
-def test_random_conversations_of_askers_and_speakers_keep_their_promises(
-    conversations: Conversations,
-) -> None:
+def test_a_slow_handler_keeps_its_turn_when_the_bot_is_stopped_and_started_again() -> None:
+    bot = WsServer(port=0)
+    alone, release, slow, asked = OneAtATime(), threading.Event(), *[threading.Event()] * 2
+    seen: list[str] = []
+
+    @bot.on_message
+    def talk(event: Event) -> None:
+        with alone(GROUP) if said(event) != "ask" else contextlib.nullcontext():
+            seen.append(said(event))
+            if said(event) == "ask":
+                asked.set()
+                with contextlib.suppress(NetworkError, ApiTimeout):
+                    bot.ask(event)
+            if said(event) == "slow":
+                slow.set()
+                release.wait(20)
+
+    bot.start()
+    say(bot, "ask", user=1)
+    assert asked.wait(5)
+    slow.clear()
+    say(bot, "slow", user=2)
+    assert slow.wait(5)
+    began = time.monotonic()
+    bot.stop()
+    assert time.monotonic() - began < 2
+    with bot:
+        for number in range(5):
+            say(bot, number, user=3 + number)
+        time.sleep(0.2)  # they could run now, if they did not wait
+        assert seen == ["ask", "slow"]
+        release.set()
+        wait_until(lambda: seen == ["ask", "slow", "0", "1", "2", "3", "4"])
+    assert not alone.broken
+
+
+def test_random_conversations_of_askers_and_speakers_keep_their_promises(bot: WsServer) -> None:
     chance = random.Random(7)
-    busy: dict[int, int] = {}
-    broken: list[str] = []
-    done: list[int] = []
+    alone = OneAtATime()
+    done: list[str] = []
 
-    def enter(key: int) -> None:
-        busy[key] = busy.get(key, 0) + 1
-        if busy[key] != 1:
-            broken.append(f"{busy[key]} at once in {key}")
+    @bot.on_command("ask")
+    def ask(event: Event) -> None:
+        group = event["group_id"]
+        with alone(group):
+            pass
+        with contextlib.suppress(WaitTimeout):
+            done.append(bot.ask(event, timeout=0.05))
+        with alone(group):
+            done.append("asked")
 
-    def leave(key: int) -> None:
-        busy[key] -= 1
+    @bot.on_message
+    def speak(event: Event) -> None:
+        with alone(event["group_id"]):
+            done.append("spoke")
 
-    def asker(key: int, number: int) -> None:
-        enter(key)
-        with conversations.waiter(lambda event: True, number) as waiter:
-            leave(key)
-            with contextlib.suppress(TimeoutError):
-                waiter.wait(0.05)
-            enter(key)
-        leave(key)
-        done.append(number)
-
-    def speaker(key: int, number: int, to: int) -> None:
-        enter(key)
-        leave(key)
-        conversations.offer("said", to)
-        done.append(number)
-
-    for number in range(3000):
-        key = chance.randrange(20)
-        if chance.random() < 0.3:
-            conversations.put(key, asker, key, number)
-        else:
-            conversations.put(key, speaker, key, number, max(0, number - chance.randrange(30)))
-    wait_until(lambda: len(done) == 3000, 30)
-    assert not broken
+    number = 3000
+    for _ in range(number):
+        text = "/ask" if chance.random() < 0.3 else "hm"
+        say(bot, text, user=chance.randrange(1, 4), group=chance.randrange(1, 20))
+    wait_until(lambda: len(done) >= number, 30)
+    wait_until(lambda: idle(bot))
+    assert not alone.broken

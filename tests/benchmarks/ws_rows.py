@@ -11,6 +11,7 @@ Contenders = dict[str, Measure | None]
 NAPCAT, NONEBOT, AIOCQHTTP = "napcat-sdk", "NoneBot2", "aiocqhttp"
 STOCK = "websocket-client"
 THREADS, SELECTORS = "limit (a thread each)", "limit (selectors)"
+SERVER_PROTOCOL = "bare ServerProtocol"
 
 
 def rows(quick: bool) -> list[Row]:
@@ -129,9 +130,10 @@ def reverse_row(bots: int, quick: bool) -> Row:
             if installed("aiocqhttp")
             else None,
             THREADS: lambda: reverse("ws_limit", "threads", bots, count),
+            SERVER_PROTOCOL: lambda: reverse("ws_limit", "stock", bots, count),
             SELECTORS: lambda: reverse("ws_limit", "selectors", bots, count),
         },
-        {AIOCQHTTP: 3, THREADS: 0.6, SELECTORS: 0.6},
+        {AIOCQHTTP: {1: 2.5, 50: 3.5, 500: 6}[bots], THREADS: 0.6, SERVER_PROTOCOL: 0.85},
         rounds=5,
     )
 

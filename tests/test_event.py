@@ -1,0 +1,238 @@
+"""What an event is called, whose it is, where it belongs, and which command it holds."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from onebot_simple import segment
+from onebot_simple.event import (
+    chat_of,
+    command_of,
+    conversation_of,
+    event_line,
+    is_own_deed,
+    name_of,
+    peer_of,
+    person_of,
+)
+
+from .peers import connect_event, message
+
+GUILD = {
+    "post_type": "message",
+    "message_type": "guild",
+    "sub_type": "channel",
+    "self_id": 10001,
+    "guild_id": "50001",
+    "channel_id": "60001",
+    "user_id": "144115218000020001",
+}
+
+
+def poke(**more: Any) -> dict[str, Any]:
+    return {
+        "post_type": "notice",
+        "notice_type": "notify",
+        "sub_type": "poke",
+        "self_id": 10001,
+        **more,
+    }
+
+
+def key(user_id: Any) -> Any:
+    event = {"post_type": "message", "message_type": "private", "self_id": 99, "user_id": user_id}
+    return conversation_of(event), person_of(event)
+
+
+@pytest.mark.parametrize("same", [(7, "7"), (10**17, str(10**17)), ("a", "a")])
+def test_a_number_and_its_digits_are_the_same_id(same: tuple[Any, Any]) -> None:
+    assert key(same[0]) == key(same[1])
+
+
+@pytest.mark.parametrize("other", [True, "+7", " 7 ", "7_0", "７", "7.0", -7, None, [], {}])
+def test_nothing_else_is(other: Any) -> None:
+    assert key(other) not in (key(7), key(70), key(1))
+
+
+def test_no_ids_make_the_search_for_a_conversation_slow() -> None:
+    modulus = 2**61 - 1  # numbers that differ by it have the same hash
+    began = time.process_time()
+    keys = {key(number * modulus) for number in range(1, 20_000)}
+    keys |= {key(str(number * modulus)) for number in range(1, 20_000)}
+    assert len(keys) == 19_999
+    assert time.process_time() - began < 2  # minutes, if they did
+
+
+# -- whose it is, and where it belongs --
+
+
+@pytest.mark.parametrize(
+    ("event", "chat"),
+    [
+        (message(group_id=30001), ("group", "30001")),
+        (message(), ("user", "20002")),
+        (message(sub_type="group", group_id=0), ("user", "20002")),
+        ({**message(), "sub_type": "group", "group_id": 284840486}, ("user", "20002")),
+        (GUILD, ("guild", "50001", "60001")),
+        (poke(user_id=20002, target_id=10001), ("user", "20002")),
+        (poke(user_id=20002, target_id=10001, group_id=30001), ("group", "30001")),
+        (poke(sub_type="profile_like", operator_id=20003), ("user", "20003")),
+        (
+            poke(notice_type="online_file_send", sub_type="receive", peer_id=20004),
+            ("user", "20004"),
+        ),
+        # of what the account did itself, the other side
+        (poke(user_id=10001, target_id=20002), ("user", "20002")),
+        (poke(user_id=20002, sender_id=10001, target_id=20002), ("user", "20002")),
+        (
+            {**message(user_id=10001, target_id=20002), "post_type": "message_sent"},
+            ("user", "20002"),
+        ),
+        (message(user_id=10001, target_id=20002), ("user", "20002")),
+    ],
+)
+def test_an_event_belongs_to_its_group_else_to_the_user_at_the_other_end(
+    event: Any, chat: tuple[str, ...]
+) -> None:
+    assert chat_of(event) == chat
+
+
+def test_nobody_is_at_the_other_end_of_a_deed_of_the_account_that_names_nobody() -> None:
+    assert peer_of(message(user_id=10001)) is None
+    assert peer_of(connect_event()) is None
+
+
+def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
+    said = conversation_of(message(group_id=30001))
+    assert said == conversation_of(message(user_id=7, group_id="30001"))
+    assert said == conversation_of({"post_type": "notice", "self_id": 10001, "group_id": 30001})
+    assert said == conversation_of({"post_type": "request", "self_id": "10001", "group_id": 30001})
+    assert said != conversation_of(connect_event())
+    assert said != conversation_of(message(group_id=30001, self_id=10002))
+    assert said != conversation_of(message(group_id=30002))
+
+
+def test_two_channels_of_a_guild_are_two_chats() -> None:
+    other = {**GUILD, "channel_id": "60002"}
+    assert person_of(GUILD) != person_of(other)
+    assert conversation_of(GUILD) != conversation_of(other)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(user_id=10001),
+        message(user_id="10001", group_id=30001),
+        {**message(), "post_type": "message_sent"},
+        poke(user_id=10001, target_id=20002, group_id=30001),
+        poke(user_id=20002, sender_id=10001, target_id=20002),
+    ],
+)
+def test_what_the_account_says_and_pokes_is_its_own_deed(event: Any) -> None:
+    assert is_own_deed(event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(),
+        poke(user_id=20002, target_id=10001),
+        poke(user_id=10001, sender_id=20002, target_id=10001),
+        {"post_type": "notice", "notice_type": "group_ban", "user_id": 10001, "self_id": 10001},
+    ],
+)
+def test_what_others_do_to_the_account_is_theirs(event: Any) -> None:
+    assert not is_own_deed(event)
+
+
+def test_what_the_account_said_is_called_message_sent_however_it_is_reported() -> None:
+    assert name_of(message(user_id=10001)) == "message_sent.private.friend"
+    assert name_of(message()) == "message.private.friend"
+
+
+# -- commands --
+
+
+def at(qq: object) -> Any:
+    return segment.at(str(qq))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        ["  \n\u3000"],
+        ["\u200b\ufeff\u2060"],
+        [at(10001), " "],
+        [at(10001), "\u200b", at(10001), " "],
+        [segment.reply(5)],
+        [segment.reply(5), at(20002), " "],
+        [segment.reply(5), at(20002), " ", at(10001), " \u200d"],
+        [at(10001), segment.reply(5), " "],
+    ],
+)
+def test_what_nobody_sees_a_quotation_and_an_at_may_stand_before_a_command(before: Any) -> None:
+    said = segment.to_list([*before, "/essence  a b "])
+    assert command_of(message(said), ("/",)) == ("essence", "a b")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["hi /essence"],
+        [at(20002), " /essence"],
+        [at("all"), " /essence"],
+        [segment.reply(5), at(20002), at(20003), "/essence"],
+        [segment.image("a.png"), "/essence"],
+        ["/ essence"],
+        ["/"],
+        ["/\u3000essence"],
+        [],
+    ],
+)
+def test_anything_else_before_the_word_makes_it_no_command(said: Any) -> None:
+    assert command_of(message(segment.to_list(said)), ("/",)) is None
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\u3000", "\t", "\u00a0"])
+def test_any_white_space_ends_the_word_and_arguments_stay_as_typed(space: str) -> None:
+    said = segment.to_list([f"/天气{space}北京　ＡＢ，／!"])
+    assert command_of(message(said), ("/",)) == ("天气", "北京　ＡＢ，／!")
+
+
+def test_a_full_width_sign_is_the_same_as_its_ascii_one() -> None:
+    assert command_of(message("／hello"), ("/",)) == ("hello", "")
+    assert command_of(message("！hello x"), ("!", "/")) == ("hello", "x")
+
+
+def test_of_several_prefixes_the_longest_counts() -> None:
+    assert command_of(message("//hello"), ("//", "/")) == ("hello", "")
+    assert command_of(message("/hello"), ("//", "/", "")) == ("hello", "")
+    assert command_of(message("hello"), ("/", "")) == ("hello", "")
+
+
+def test_a_command_in_cq_text_is_found_too() -> None:
+    said = message("x", message="[CQ:at,qq=10001] /add 1 &amp; 2")
+    assert command_of(said, ("/",)) == ("add", "1 & 2")
+
+
+# -- its line --
+
+
+def test_a_line_names_the_chat_and_the_words_and_is_printable() -> None:
+    event = message("hi", group_id=30001, raw_message="hi\\n\\x1b[31m")
+    assert event_line(event) == (
+        "message.group.normal group_id=30001 user_id=20002 Ann: hi\\n\\x1b[31m"
+    )
+
+
+@pytest.mark.parametrize("broken", [[], {}, None, 5, "x" * 10_000])
+def test_a_line_bears_whatever_a_peer_sends(broken: Any) -> None:
+    event = dict.fromkeys(("sender", "raw_message", "user_id", "group_id", "message"), broken)
+    for post_type in ("message", "notice", "request", "meta_event", "other"):
+        assert len(event_line({**event, "post_type": post_type})) < 1000
+        conversation_of({**event, "post_type": post_type})
+        person_of({**event, "post_type": post_type})
