@@ -114,7 +114,7 @@ def _forgotten(names: dict[str, Any], file: Path) -> str:
     """The name of a bot that the file has made and never runs."""
     source = file.read_text(encoding="utf-8", errors="replace")
     for name, value in names.items():
-        if callable(getattr(value, "run", None)) and hasattr(value, "on_message"):
+        if not isinstance(value, type) and hasattr(value, "on_message") and hasattr(value, "run"):
             used = rf"\b{re.escape(name)}\s*\.\s*(?:run|start)\b|\bwith\s+{re.escape(name)}\b"
             code = re.sub(r"#.*", "", source)
             return "" if re.search(used, code) else name

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from onebot_simple.playground.playground import Playground
 
+from ..peers import wait_until
 from .conftest import options
 
 IDLE = "import time\ntime.sleep(600)\n"  # a bot that does nothing, and does not connect
@@ -51,10 +52,7 @@ class Visit:
         )
 
     def expect_at_end(self, log: str) -> None:
-        box = f"document.querySelector('{log}')"
-        self.page.wait_for_function(
-            f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 3"
-        )
+        wait_until(lambda: self.is_at_end(log))
 
 
 @contextmanager

@@ -141,7 +141,7 @@ export const WORDS = {
 	answersFrame: ["↑ 它回应的帧 #{0}", "↑ the frame it answers, #{0}"],
 	tabs: ["页面", "Sections"],
 	outputTab: ["输出", "Output"],
-	present: ["大字（投影用）", "Large type, for a projector"],
+	present: ["A⁺ 大字（投影用）", "A⁺ Large type, for a projector"],
 	owner: ["群主", "owner"],
 	admin: ["管理员", "admin"],
 	member: ["成员", "member"],
