@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -35,7 +37,8 @@ class Hand:
                 f"事件要是一个 JSON 对象，它的 post_type 是 {'、'.join(KINDS)} 之一。"
                 f" An event is a JSON object whose post_type is one of {', '.join(KINDS)}."
             )
-        self._simulator.emit({"time": int(time.time()), "self_id": BOT, **event})
+        with _as_failure():
+            self._simulator.emit({"time": int(time.time()), "self_id": BOT, **event})
 
     def call(self, action: Any, params: Any) -> Any:
         """Call an action over the HTTP API, as any program could; returns the whole answer."""
@@ -89,4 +92,14 @@ class Hand:
     def replay(self, text: str) -> int:
         """Push the events of a log; how many there were."""
         lines = text.removeprefix("\ufeff").split("\n")
-        return len(self._simulator.replay_lines(lines, "日志 log"))
+        with _as_failure():
+            return len(self._simulator.replay_lines(lines, "日志 log"))
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    """What the simulator refuses was asked for properly, and is answered with its sentence."""
+    try:
+        yield
+    except ValueError as error:
+        raise Failure(str(error)) from None

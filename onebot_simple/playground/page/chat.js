@@ -3,7 +3,7 @@ import { BOT, arrowKeys, $, button, el, listen, nameOf, on, post, copy, showDial
 import { avatar, drawRequest, viewOf } from "./bubbles.js";
 import { follow } from "./follow.js";
 import { wasDelivered } from "./frames.js";
-import { addItem, groupOf, isGroup, itemsOf, membersOf, messages, newestOf, openChatNamed, openedChat, preview, privateChats, privateName, speakAs, speaker, unreadInAll, unreadOf } from "./items.js";
+import { addItem, groupChats, groupOf, isGroup, itemsOf, membersOf, messages, newestOf, openChatNamed, openedChat, preview, privateChats, privateName, speakAs, speaker, unreadInAll, unreadOf } from "./items.js";
 import { t } from "./words.js";
 
 const MAX_SHOWN = 1000; // rows of a conversation
@@ -70,14 +70,17 @@ export function openChat(name) {
 	if (name === openedChat()) return;
 	tell("chat-left");
 	openChatNamed(name);
+	tell("other-chat");
 	drawAll();
 }
 
 // the list of chats
 
 function drawChats() {
-	const groups = state.groups.filter((group) => group.members.some((one) => one.id === BOT));
-	fill($("group-list"), groups.map((group) => [`g${group.id}`, group.name]));
+	const groups = new Map(state.groups.filter((group) => group.members.some((one) => one.id === BOT)).map((group) => [`g${group.id}`, group.name]));
+	// a group that the bot is only invited to, or has left
+	for (const name of groupChats()) if (!groups.has(name)) groups.set(name, groupOf(name)?.name ?? t("someGroup", name.slice(1)));
+	fill($("group-list"), [...groups]);
 	fill($("private-list"), [...privateChats()].map((name) => [name, privateName(name)]));
 	const count = unreadInAll();
 	document.title = (count ? `(${count}) ` : "") + t("title");
@@ -101,9 +104,9 @@ function drawHead() {
 	const id = Number(chat.slice(1));
 	const group = groupOf(chat);
 	const friend = state.people.find((person) => person.id === id)?.friend;
-	$("chat-name").textContent = group ? group.name : nameOf(id);
-	$("chat-about").textContent = group ? t("aboutGroup", nameOf(speaker()), group.id, group.members.length)
-		: t(friend ? "aboutFriend" : "aboutStranger", nameOf(id), id);
+	$("chat-name").textContent = group ? group.name : isGroup(chat) ? t("someGroup", id) : nameOf(id);
+	$("chat-about").textContent = group && speaker() ? t("aboutGroup", nameOf(speaker()), group.id, group.members.length)
+		: isGroup(chat) ? t("aboutNobody") : t(friend ? "aboutFriend" : "aboutStranger", nameOf(id), id);
 	drawSpeakers();
 }
 

@@ -30,6 +30,7 @@ async function send() {
 	const message = text.trim() ? segmentsOf(text) : [];
 	for (const { type, name, url } of files) message.push({ type, data: { file: url, name } });
 	if (!message.length) return;
+	if (!speaker()) { toast(t("aboutNobody")); return; }
 	const [chat, before, along] = [openedChat(), quoted, files];
 	box.value = "";
 	[quoted, files] = [null, []];
@@ -118,7 +119,7 @@ const faces = () => Object.values(FACES).map((shown) => trayButton(shown, () => 
 
 function moreDeeds() {
 	const chat = openedChat();
-	const deeds = [trayButton(t("pokeBot"), () => post("poke", { chat, user: speaker() }))];
+	const deeds = speaker() ? [trayButton(t("pokeBot"), () => post("poke", { chat, user: speaker() }))] : [];
 	const ask = (words, deed, more = {}, comment = true) => deeds.push(trayButton(t(words), () => askName(t(words), deed, more, comment)));
 	if (isGroup(chat)) {
 		ask("join", "join", {}, false);

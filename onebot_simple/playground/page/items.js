@@ -21,6 +21,7 @@ export const newestOf = (name) => newest.get(name);
 export const unreadOf = (name) => unread.get(name) ?? 0;
 export const unreadInAll = () => [...unread.values()].reduce((sum, count) => sum + count, 0);
 export const privateChats = () => new Set(["p20001", "p20002", "p20003", ...[...newest.keys()].filter((name) => name && !isGroup(name))]);
+export const groupChats = () => [...newest.keys()].filter((name) => name && isGroup(name));
 export const privateName = (name) => nameOf(name.slice(1));
 
 export function speaker() {

@@ -18,7 +18,7 @@ function memberRow(member) {
 		field(`${t("card")} ${name}`, member.card, (card) => change("set_card", { user: member.id, card })),
 		field(`${t("specialTitle")} ${name}`, member.title, (title) => change("set_title", { user: member.id, title })),
 		button("", t(muted ? "unmute" : "mute"), () => change("ban", { user: member.id, on: !muted })),
-		member.id === BOT ? null : button("", t("remove"), () => change("kick", { user: member.id })));
+		member.id === BOT ? null : button("", t("kick"), () => change("kick", { user: member.id })));
 }
 
 function personRow(person) {

@@ -233,6 +233,9 @@ export const WORDS = {
 	add: ["添加", "Add"],
 	dismiss: ["解散这个群", "Dismiss this group"],
 	resetWorld: ["全部恢复原样", "Reset the world"],
+	kick: ["移出群", "Remove"],
+	someGroup: ["群 {0}", "Group {0}"],
+	aboutNobody: ["群里没有人了：在“成员”里让谁回来", "Nobody is left in this group: let somebody back under People"],
 	lost: ["断开了，正在重连…", "Disconnected, reconnecting…"],
 	ended: ["练习场已结束。重新运行命令，打开新链接；这一页会自己接上。", "The playground has ended. Run it again and open the new link; this page will find it."],
 };
