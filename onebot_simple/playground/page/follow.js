@@ -1,6 +1,8 @@
 // The one rule for every log: it follows its end until the reader scrolls up.
 import { t } from "./words.js";
 
+const TOUCH = 400; // ms within which a scroll belongs to what the reader did
+
 // box: what scrolls; its only child holds the rows, its neighbour is the button for what is new.
 export function follow(box) {
 	const rows = box.firstElementChild;
@@ -11,6 +13,7 @@ export function follow(box) {
 	let top = 0;
 	let height = 0;
 	let room = 0;
+	let touched = -1e9; // when the reader last used wheel, finger, key or scroll bar here
 
 	const isAtEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < 3;
 	const remember = () => { top = box.scrollTop; height = box.scrollHeight; room = box.clientHeight; };
@@ -32,7 +35,8 @@ export function follow(box) {
 
 	box.addEventListener("scroll", () => {
 		// going up is the reader's doing, unless there is less to see, or more room to see it in
-		const byReader = box.scrollTop < top && box.scrollHeight >= height && box.clientHeight <= room;
+		const sameSize = box.scrollHeight >= height && box.clientHeight <= room;
+		const byReader = box.scrollTop < top && (sameSize || performance.now() - touched < TOUCH);
 		if (isAtEnd()) {
 			following = true;
 			visiting = false;
@@ -40,6 +44,9 @@ export function follow(box) {
 		} else if (byReader) following = false;
 		pin();
 	});
+	for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+		box.addEventListener(name, () => { touched = performance.now(); }, { passive: true });
+	}
 	const sizes = new ResizeObserver(pin);
 	sizes.observe(box);
 	sizes.observe(rows);
