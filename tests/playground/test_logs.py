@@ -7,15 +7,47 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 from websocket import WebSocket, create_connection
 
 from ..peers import wait_until
+from .conftest import free_port, options
 from .visits import IDLE, Visit, visited
 
 AXE = os.environ.get("AXE_CORE")  # axe.min.js, as `npm pack axe-core` brings it
+
+
+FOUR = """import os
+import time
+from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
+
+api = HttpClient("http://127.0.0.1:{2}")
+bots = WsClient(os.environ["ONEBOT_URL"]), WsServer(port={1}), EventServer(port={0}, api=api)
+
+
+@bots[0].on_message
+def forward(event):
+    return "forward " + segment.plain_text(event)
+
+
+@bots[1].on_message
+def reverse(event):
+    return "reverse " + segment.plain_text(event)
+
+
+@bots[2].on_message
+def http(event):
+    return "http " + segment.plain_text(event)
+
+
+for bot in bots:
+    bot.start()
+print("ready")
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -126,6 +158,29 @@ class TestCauses:
         expect(visit.page.locator("#chosen .cause")).to_contain_text("order() · bot.py:28")
         expect(visit.page.locator(".frame.call .meta")).to_contain_text("order() bot.py:28")
         expect(visit.page.locator(".frame.call .ms")).to_contain_text("ms")
+
+    def test_with_four_transports_at_once_each_answer_leads_to_its_own_event(
+        self, browser: Browser, tmp_path: Path
+    ) -> None:
+        given = options(tmp_path / "bot.py")
+        given.http_port = free_port()
+        ports = [urlsplit(url).port for url in (given.post_url, given.reverse_url)]
+        ports.append(given.http_port)
+        with visited(browser, FOUR.format(*ports), tmp_path, given=given) as visit:
+            wait_until(lambda: "ready" in visit.playground.bot_status["output"], 10)
+            visit.expect_lamp("ws")
+            visit.expect_lamp("ws_reverse")
+            visit.open_group()
+            answers = visit.page.locator(".message.from-bot .bubble")
+            for count, word in enumerate(("one", "two"), 1):
+                visit.say(word)
+                expect(answers).to_have_count(3 * count, timeout=10_000)
+            for index, text in enumerate(answers.all_inner_texts()):
+                name, word = text.split()
+                answers.nth(index).click()
+                chosen = visit.page.locator("#chosen .cause")
+                expect(chosen).to_contain_text("大概" if name == "http" else f"{name}() · bot.py:")
+                assert linked(visit)[0] == word
 
     def test_without_an_echo_that_tells_it_the_page_says_probably(self, visit: Visit) -> None:
         with Bot(visit) as bot:

@@ -55,12 +55,14 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
         error.locator("summary").click()
         expect(error.locator("pre")).to_contain_text("return str(1 / 0)")
         expect(page.locator("#bot .dot.on")).to_be_visible()  # the bot lives on
+        expect(page.locator("#bot")).to_contain_text("❌ 1")
 
         starts = visit.playground.bot_status["starts"]
         (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 2"), encoding="utf-8")
         wait_until(lambda: visit.playground.bot_status["starts"] > starts, 10)
         wait_until(lambda: "connected" in visit.playground.bot_status["output"], 10)
         visit.expect_lamp("ws")
+        expect(page.locator("#bot")).not_to_contain_text("❌")
         page.locator("#text").press("ArrowUp")
         visit.expect_answer("0.5")
         visit.say("/quiet")
@@ -154,3 +156,17 @@ def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_vir
         helper.write_text("WORD = 'two'", encoding="utf-8")
         expect(lines).to_contain_text("says two")
         assert visit.playground.bot_status["starts"] == 2
+
+
+def test_the_last_message_can_be_sent_again_after_each_restart(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with visited(browser, BOOM, tmp_path) as visit:
+        visit.expect_lamp("ws")
+        visit.say("/boom")
+        expect(visit.page.locator(".error")).to_have_count(1)
+        visit.page.locator("#bot").click()
+        visit.page.get_by_label("重启后把上一句再发一次").check()
+        (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 4"), encoding="utf-8")
+        visit.expect_answer("0.25")
+        assert visit.bubbles("/boom") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,12 +58,18 @@ class Visit:
 
 @contextmanager
 def visited(
-    browser: Browser, source: str, folder: Path, *, width: int = 1440, height: int = 900
+    browser: Browser,
+    source: str,
+    folder: Path,
+    *,
+    width: int = 1440,
+    height: int = 900,
+    given: Namespace | None = None,
 ) -> Iterator[Visit]:
     """A page in front of a bot with this source, in a file bot.py of the folder."""
     file = folder / "bot.py"
     file.write_text(source, encoding="utf-8")
-    playground = Playground(options(file))
+    playground = Playground(given or options(file))
     playground.start()
     context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
     context.set_default_timeout(10_000)

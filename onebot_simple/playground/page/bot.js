@@ -1,5 +1,5 @@
 // The bot: its chip, what is wrong with it, and the pane with its output.
-import { $, button, el, on, post, state, tell } from "./base.js";
+import { $, button, el, listen, on, post, state, tell } from "./base.js";
 import { pipName } from "./bubbles.js";
 import { follow } from "./follow.js";
 import { t } from "./words.js";
@@ -8,11 +8,13 @@ const MAX_LINES = 1000;
 const LAST = 12; // lines of output that a crash shows
 const lines = []; // {run, text}, the newest
 let log;
+let errors = []; // when handlers failed, in this run
 
 export function drawBot() {
-	const { name, state: how } = state.bot;
-	$("bot").replaceChildren(el("span", { class: `dot ${how === "running" ? "on" : how === "crashed" ? "bad" : ""}` }),
-		el("span", name || t("echoBot")), el("small", t(how)));
+	const { name, state: how, started } = state.bot;
+	errors = errors.filter((time) => time >= started);
+	$("bot").replaceChildren(...[el("span", { class: `dot ${how === "running" ? "on" : how === "crashed" ? "bad" : ""}` }),
+		el("span", name || t("echoBot")), el("small", t(how)), errors.length ? el("b.errors", `❌ ${errors.length}`) : ""].filter(Boolean));
 	$("bot").title = t("botOutput");
 	const words = problem();
 	const alert = $("alert");
@@ -68,6 +70,7 @@ export function showOutput(open) {
 export function startBot() {
 	log = follow($("lines"));
 	log.rows.append(el("p.empty", t("noOutput")));
+	listen("errors", (news) => { if (news.length) { errors.push(...news.map((item) => item.time)); drawBot(); } });
 	on("bot", "click", () => { const open = $("output").hidden; showOutput(open); if (!open) tell("show", "talk"); });
 	on("output-close", "click", () => { showOutput(false); tell("show", "talk"); $("bot").focus(); });
 	on("restart", "click", () => post("restart_bot"));

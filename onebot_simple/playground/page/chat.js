@@ -19,6 +19,7 @@ export function addItems(news, live) {
 	append(news.filter((item) => item.chat === openedChat() || !item.chat));
 	for (const item of changed) redraw(item);
 	setTimeout(() => news.forEach(checkDelivery), DELIVERY);
+	tell("errors", news.filter((item) => item.kind === "error"));
 	drawChats();
 }
 
