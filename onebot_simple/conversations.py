@@ -78,7 +78,8 @@ class Conversations:
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self._queued = 0
         self._warn_at = QUEUE_WARNING
-        self._closed = False
+        self._ending = False  # no wait any more
+        self._closed = False  # no job any more
         self._here = local()  # .chat: the chat whose turn this thread has
 
     @property
@@ -120,8 +121,8 @@ class Conversations:
         """Register a wait for an event that `wants` accepts, among those offered under `key`."""
         waiter = Waiter(wants, key, getattr(self._here, "chat", None))
         with self._lock:
-            waiter.stopped = self._closed
-            if not self._closed:
+            waiter.stopped = self._ending
+            if not self._ending:
                 self._waiters.setdefault(key, []).append(waiter)
         try:
             yield waiter
@@ -256,18 +257,18 @@ class Conversations:
             self._wait_until_quiet(seconds)
 
     def end(self, seconds: float) -> int:
-        """Drop the queue, end every wait with Stopped, end the threads; how much was dropped."""
+        """End every wait with Stopped, then the jobs and the threads; how much was dropped."""
         deadline = time.monotonic() + seconds
         with self._lock:
+            self._ending = True
+            for waiter in [one for waiters in self._waiters.values() for one in waiters]:
+                self._end_wait(waiter, stopped=True)
+            self._wait_until_quiet(seconds / 2)
             self._closed = True
             dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING
             for line in self._lines.values():
                 line.jobs.clear()
-            for waiter in [one for waiters in self._waiters.values() for one in waiters]:
-                self._end_wait(waiter, stopped=True)
-            self._wait_until_quiet(seconds / 2)
-            for line in self._lines.values():  # somebody keeps the turn: go on without it
-                while line.returning:
+                while line.returning:  # somebody keeps the turn: they go on without it
                     line.returning[0].has_turn = False
                     line.returning.popleft().go_on.set()
         self._threads.end(deadline)
@@ -277,7 +278,7 @@ class Conversations:
     def open(self) -> None:
         """Take jobs again after the end."""
         with self._lock:
-            self._closed = False
+            self._ending = self._closed = False
         self._threads.open()
 
     def _wait_until_quiet(self, seconds: float) -> None:
@@ -287,12 +288,13 @@ class Conversations:
     def _report_running(self) -> None:
         with self._lock:
             own = getattr(self._here, "chat", None)
-            names = [line.doing for chat, line in self._lines.items() if chat != own]
+            names = sorted({line.doing for chat, line in self._lines.items() if chat != own})
         if names:
+            shown = ", ".join(names[:5])
             log.warning(
                 "处理函数还没有结束：%s。它在等什么？ Still running: %s. What is it waiting for?",
-                ", ".join(names),
-                ", ".join(names),
+                shown,
+                shown,
             )
 
 

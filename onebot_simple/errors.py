@@ -33,9 +33,9 @@ class ApiTimeout(NetworkError, TimeoutError):
 
 
 class AuthenticationError(OneBotError):
-    """access_token 或 secret 不对。
+    """access_token 或 secret 不对，或者没有给。
 
-    The access_token or the secret is wrong.
+    The access_token or the secret is wrong, or none was given.
     """
 
 
@@ -54,9 +54,9 @@ class WaitTimeout(OneBotError, TimeoutError):
 
 
 class ActionFailed(OneBotError):
-    """OneBot 回答了 ``"status": "failed"``。
+    """OneBot 没有做成这个动作：回答里的 status 不是 ok，或者 retcode 不是 0。
 
-    OneBot answered ``"status": "failed"``.
+    OneBot did not carry out the action: the answer's status is not ok, or its retcode not 0.
 
     Attributes: ``action`` (str), ``retcode`` (int), ``message`` (str, OneBot's own words),
     ``response`` (dict, the whole answer).
@@ -72,17 +72,42 @@ class ActionFailed(OneBotError):
         )
 
     def __str__(self) -> str:
-        said = f": {printable(self.message)}" if self.message else ""
-        return f"{self.action} failed with retcode {self.retcode}{said}. {self._advice()}"
+        words = printable(self.message).rstrip("。. ")
+        chinese, english = self._advice()
+        return (
+            f"{self.action} 失败了，retcode {self.retcode}{words and '：' + words}。{chinese} "
+            f"{self.action} failed with retcode {self.retcode}{words and ': ' + words}. {english}"
+        )
 
-    def _advice(self) -> str:
-        if self.retcode in (1200, 200) and "timeout" in self.message.lower():
-            return "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。"
-        if "sha256" in self.message.lower():
-            return "传过去的内容和文件不一样：上传的时候文件被改动了吗？再传一次。"
+    def _advice(self) -> tuple[str, str]:
+        """What to check, in Chinese and in English."""
+        words = self.message.lower()
+        if "timeout" in words and "sendmsg" in words:
+            return (
+                "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。",
+                "The message may have been sent, or QQ's risk control holds it back: "
+                "look into the chat first, do not send it again at once.",
+            )
+        if "timeout" in words:
+            return (
+                "QQ 没有及时回答，动作可能已经执行了：先看看结果，不要马上重发。",
+                "QQ did not answer in time, and the action may have been carried out: "
+                "look first, do not call it again at once.",
+            )
+        if "sha256" in words:
+            return (
+                "传过去的内容和文件不一样：上传的时候文件被改动了吗？再传一次。",
+                "What arrived differs from the file: was it changed meanwhile? Upload it again.",
+            )
         if self.retcode in (100, 400, 1400):
-            return "参数不对：检查每个参数的名字和类型。"
-        return "OneBot 没有完成这个动作：检查参数、机器人的权限，以及 OneBot 自己的日志。"
+            return (
+                "参数不对：检查每个参数的名字和类型。",
+                "The params are wrong: check the name and the type of each.",
+            )
+        return (
+            "检查参数、机器人的权限，以及 OneBot 自己的日志。",
+            "Check the params, the bot's rights, and OneBot's own log.",
+        )
 
 
 class ActionNotFound(ActionFailed):
@@ -91,15 +116,31 @@ class ActionNotFound(ActionFailed):
     The OneBot implementation does not know this action.
     """
 
-    def _advice(self) -> str:
+    def _advice(self) -> tuple[str, str]:
         if self.action in ("upload_file_stream", "download_file_stream"):
             return (
-                "Only NapCat has streams; elsewhere send a pathlib.Path or bytes of up to 30 MiB "
-                "in a segment, or call upload_group_file with a path on OneBot's machine. "
                 "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件直接放进消息段，"
-                "更大的用 upload_group_file，写 OneBot 所在机器上的路径。"
+                "更大的用 upload_group_file，写 OneBot 所在机器上的路径。",
+                "Only NapCat has streams: elsewhere send a pathlib.Path or bytes of up to 30 MiB "
+                "in a segment, or call upload_group_file with a path on OneBot's machine.",
             )
-        return "对方不认识这个动作：检查名字有没有拼错，或者换一个支持它的 OneBot 实现。"
+        return (
+            "对方不认识这个动作：检查名字有没有拼错，或者换一个支持它的 OneBot 实现。",
+            "OneBot does not know this action: check the spelling, "
+            "or use an implementation that has it.",
+        )
+
+
+def is_failed(response: dict[str, Any]) -> bool:
+    """Whether a response says that the action was not carried out.
+
+    A success has the status "ok" or "async" (or none) and the retcode 0 or 1 (or none). A response
+    with neither says nothing, so it is no success.
+    """
+    status, retcode = response.get("status"), response.get("retcode")
+    if status is None and retcode is None:
+        return True
+    return status not in ("ok", "async", None) or retcode not in (0, 1, None)
 
 
 def failure(action: str, response: dict[str, Any]) -> ActionFailed:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], object]  # called with the bytes that are done, and all of them
 
-# OneBot parses each frame at one go and does nothing else meanwhile, and each chunk must arrive
-# within the timeout of one call: small enough for both, large enough for few round trips
+# OneBot does nothing else while it parses a frame, and a chunk must arrive within the timeout of
+# one call. This is small enough for both, and large enough for few round trips.
 CHUNK_BYTES = 256 * 1024
 MAX_NAME_BYTES = 200  # file systems allow 255
 _MAX_ENDING_BYTES = 20
@@ -44,12 +44,15 @@ def upload(
     name: str | None,
     progress: Progress | None,
 ) -> typed.UploadedFile:
-    """Send a local file to OneBot; what OneBot says of it, checked."""
+    """Send a local file to OneBot. Returns what OneBot says of it, once that is checked."""
     path, told = Path(path), _Told(progress)
     with _explained(path, told), path.open("rb") as source:
         digest, size = _measured(source)
         if not size:
-            raise ValueError(f"{path} is empty, nothing can be uploaded. 文件是空的，不能上传。")
+            raise ValueError(
+                f"文件是空的，不能上传：{path}。写完、关闭了吗？ "
+                f"{path} is empty, nothing can be uploaded. Was it written and closed?"
+            )
         file = {
             "filename": name or path.name,
             "file_size": size,
@@ -59,8 +62,9 @@ def upload(
         done: Any = _send(call_action, source, file, told)
     if done.get("file_size") != size or done.get("sha256") != digest:
         raise NetworkError(
-            f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, OneBot "
-            f"has {done.get('file_size')} with {done.get('sha256')}. 文件没有传完整：请再传一次。"
+            f"{path} 没有传完整：请再传一次。 "
+            f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, "
+            f"OneBot has {done.get('file_size')} with {done.get('sha256')}. Upload it again."
         )
     uploaded: typed.UploadedFile = done
     return uploaded
@@ -79,7 +83,7 @@ def _send(
     file: dict[str, Any],
     told: _Told,
 ) -> dict[str, Any]:
-    """The chunks in their order, from where an earlier attempt broke off."""
+    """Send the chunks in their order, beginning where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
     with _lock:
         known = _broken_off.pop(key, None)
@@ -97,7 +101,7 @@ def _send(
             )
             told(min(source.tell(), file["file_size"]), file["file_size"])
         return _fields(call_action("upload_file_stream", stream_id=stream_id, is_complete=True))
-    except (NetworkError, ApiNotAvailable):  # the latter while nobody is connected
+    except (NetworkError, ApiNotAvailable):  # the connection was lost, or nobody is connected
         with _lock:
             _broken_off[key] = stream_id
             if len(_broken_off) > _KEPT_STREAMS:
@@ -108,7 +112,7 @@ def _send(
 def _received_chunks(call_action: Callable[..., Any], stream_id: str) -> int:
     try:
         stream = call_action("upload_file_stream", stream_id=stream_id, verify_only=True)
-    except ActionFailed:  # complete, or idle for too long: OneBot has forgotten it
+    except ActionFailed:  # OneBot has forgotten it: it is complete, or was idle for too long
         return 0
     received = _fields(stream).get("received_chunks")
     return max(received, 0) if isinstance(received, int) else 0
@@ -117,7 +121,7 @@ def _received_chunks(call_action: Callable[..., Any], stream_id: str) -> int:
 def download(
     frames: Iterator[dict[str, Any]], to: str | PathLike[str], progress: Progress | None
 ) -> Path:
-    """Write a file that comes in frames; where it is now."""
+    """Write a file that comes in frames. Returns where it is now."""
     target, told = Path(to), _Told(progress)
     is_folder = target.is_dir() or fspath(to).endswith(("/", "\\"))
     folder = target if is_folder else target.parent
@@ -139,7 +143,7 @@ def download(
 
 
 def _receive(frames: Iterator[dict[str, Any]], output: BinaryIO, told: _Told) -> object:
-    """Write the chunks, and check that none is missing; the file's name."""
+    """Write the chunks and check that none is missing. Returns the name of the file."""
     info = next(frames, {})
     size, done = info.get("file_size"), 0
     if info.get("data_type") != "file_info" or type(size) is not int or size < 0:
@@ -153,7 +157,7 @@ def _receive(frames: Iterator[dict[str, Any]], output: BinaryIO, told: _Told) ->
             raise _damaged(f"chunk {index} was expected, {frame.get('index')!r} came")
         data = _decoded(frame.get("data"))
         done += len(data)
-        if done > size:  # a peer must not fill the disk
+        if done > size:  # or a peer could fill the disk
             raise _damaged(f"more came than the {size} bytes that were announced")
         output.write(data)
         told(done, size)
@@ -164,7 +168,7 @@ def _decoded(data: object) -> bytes:
     try:
         return b64decode(data) if isinstance(data, str) else b""
     except ValueError as error:
-        raise _damaged(f"a chunk is not base64, {error}") from error
+        raise _damaged(f"a chunk is not base64, {error}") from None
 
 
 def _fields(data: object) -> dict[str, Any]:
@@ -173,12 +177,13 @@ def _fields(data: object) -> dict[str, Any]:
 
 def _damaged(what: str) -> NetworkError:
     return NetworkError(
-        f"the file did not arrive whole: {what}. 文件没有下载完整，什么也没有保存：请再下载一次。"
+        "文件没有下载完整，什么也没有保存：请再下载一次。 "
+        f"The file did not arrive whole: {what}. Nothing was saved, download it again."
     )
 
 
 def safe_name(name: object) -> str:
-    """A name that stays within its folder on every system, whatever a stranger called the file."""
+    """A name for the file that is safe on every system, whatever a stranger called it."""
     last = re.split(r"[/\\]", name if isinstance(name, str) else "")[-1]
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
     if _RESERVED.match(kept):
@@ -191,7 +196,7 @@ def safe_name(name: object) -> str:
 
 
 def _reserved(folder: Path, name: str) -> Path:
-    """A place in the folder that was free: a file that somebody sent replaces no other."""
+    """Create an empty file under a name that is free: what somebody sent replaces nothing."""
     wanted = folder / name
     for number in count(2):
         try:
@@ -203,7 +208,7 @@ def _reserved(folder: Path, name: str) -> Path:
 
 
 class _Told:
-    """Calls a progress callback, whose errors are none of the disk."""
+    """Calls a progress callback and remembers its OSError, which does not come from the disk."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
@@ -224,8 +229,11 @@ def _explained(path: Path, told: _Told) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # a timeout of the network is one, too
+        # A timeout of the network is an OSError, too.
         if isinstance(error, OneBotError) or error is told.error:
             raise
-        said = f"{error.strerror}. 这个文件读不了或写不了：路径对吗？有权限吗？磁盘满了吗？"
-        raise OSError(error.errno, said, str(path.absolute())) from error
+        said = (
+            "这个文件读不了或写不了：路径对吗？有权限吗？磁盘满了吗？ "
+            f"{error.strerror}: is the path right, is it permitted, is the disk full?"
+        )
+        raise OSError(error.errno, said, str(path.absolute())) from None

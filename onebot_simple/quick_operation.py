@@ -65,8 +65,9 @@ def _message(value: object, returned_by: str) -> list[dict[str, Any]]:
         return plain(value)
     except TypeError as error:
         raise TypeError(
-            f"{returned_by} 返回的不能当回答（数字要写成 str(42)）。 "
-            f"{returned_by} returned what is no answer (write a number as str(42)). {error}"
+            f"{returned_by} 返回了 {_brief(value)}（{type(value).__name__}），不能当回答。 "
+            f"{returned_by} returned {_brief(value)} ({type(value).__name__}), which is no answer. "
+            f"{error}"
         ) from None
 
 
@@ -82,22 +83,10 @@ def plain(message: object) -> list[dict[str, Any]]:
     """
     if message is None or message == "":
         return []
-    parts = message if isinstance(message, list) else [message]
-    for part in parts:
-        if isinstance(part, str):
-            continue
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise TypeError(
-                f"{_brief(part)}（{type(part).__name__}）不是消息：用字符串、消息段或列表。 "
-                f"{_brief(part)} ({type(part).__name__}) is not a message: use a str, a segment, "
-                "or a list of them."
-            )
-        if not isinstance(part.get("data"), dict):
-            raise TypeError(
-                f"消息段 {_brief(part)} 缺少 data：用 segment.{part['type']}(...) 来做。 "
-                f"the segment {_brief(part)} has no data: make it with segment.{part['type']}(...)."
-            )
-    return segment.to_list(parts)
+    if isinstance(message, str):
+        return [segment.text(message)]
+    segment.check(message)
+    return segment.to_list(message)  # type: ignore[arg-type]
 
 
 def check_event(event: object, call: str) -> None:

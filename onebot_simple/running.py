@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from . import traps
 from .addresses import check_seconds
 from .conversations import Conversations
-from .errors import NetworkError, OneBotError, WaitTimeout, printable
+from .errors import NetworkError, OneBotError, WaitTimeout, is_failed, printable
 from .handler import Handler
 from .handlers import Handlers
 from .logs import log_to_console
@@ -314,7 +314,7 @@ class Running(Handlers):
         except OneBotError:
             self._count("failures")
             raise
-        if response.get("status") == "failed":
+        if is_failed(response):
             self._count("failures")
         return response
 
@@ -324,7 +324,7 @@ class Running(Handlers):
         self._count("calls")
         try:
             for frame in frames():
-                if frame.get("status") == "failed":
+                if is_failed(frame):
                     self._count("failures")
                 yield frame
         except OneBotError:

@@ -3,7 +3,8 @@
 Message segments: text, @, pictures and so on as plain dicts, and help with reading messages.
 
 Every function named after a segment returns ``{"type": ..., "data": {...}}``. A message is a str,
-one segment, or a list of segments and strs. Ids may be int or str; what is None is left out.
+one segment, or a list of segments and strs. Ids may be int or str. An optional value that is None
+is left out, a required one is a TypeError.
 "The standard" is OneBot 11, the chapters on messages.
 """
 
@@ -24,18 +25,22 @@ Media: TypeAlias = str | bytes | PathLike[str]
 
 MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSocket frames of 50
 
-# without the closing bracket: what turns out invalid at its end is not searched a second time,
-# which would let 1 MB of hostile text stop the bot for half an hour
+# The closing bracket is looked at afterwards. In the pattern, it would make the search go over the
+# same text again and again: 1 MB of hostile text would stop the bot for half an hour.
 _CQ_START = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)", re.ASCII)
+_IDS = {"qq", "id", "user_id", "emoji_id", "emoji_package_id"}
 _CQ_NAME = re.compile(r"\w+", re.ASCII)
 
 
 def text(text: object) -> Segment:
-    """纯文本，里面的 CQ 码不会生效。
+    """纯文本，里面的 CQ 码不会生效；数字等等会先变成字符串。
 
-    Plain text: a CQ code in it stays text. Source: the standard, "纯文本".
+    Plain text: a CQ code in it stays text. Other values than a str become one first; None is a
+    TypeError. Source: the standard, "纯文本".
     """
-    return _segment("text", text=str(text))
+    if text is None:
+        raise _refused("text", "text", text)
+    return _segment("text", {"text": str(text)})
 
 
 def at(qq: int | str) -> Segment:
@@ -43,7 +48,7 @@ def at(qq: int | str) -> Segment:
 
     @ somebody in a group: a QQ number, or "all". Source: the standard, "@某人".
     """
-    return _segment("at", qq=qq)
+    return _segment("at", {"qq": qq})
 
 
 def at_all() -> Segment:
@@ -54,12 +59,13 @@ def at_all() -> Segment:
     return at("all")
 
 
-def reply(id: int | str) -> Segment:
+def reply(id: int | str, *, seq: int | str | None = None) -> Segment:
     """回复（引用）一条消息。
 
-    Quote a message: id is its message_id. Source: the standard, "回复".
+    Quote a message: id is its message_id. seq is its number in the chat, which NapCat prefers.
+    Source: the standard, "回复"; seq: NapCat.
     """
-    return _segment("reply", id=id)
+    return _segment("reply", {"id": id}, seq=seq)
 
 
 def face(id: int | str) -> Segment:
@@ -67,7 +73,7 @@ def face(id: int | str) -> Segment:
 
     A QQ face: id is its number. Source: the standard, "QQ 表情".
     """
-    return _segment("face", id=id)
+    return _segment("face", {"id": id})
 
 
 def image(
@@ -89,7 +95,7 @@ def image(
     Source: the standard, "图片"; name, summary and sub_type (1 is a sticker): NapCat.
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
-    picture = _segment("image", file=media(file), name=name, summary=summary, type=type, **url)
+    picture = _segment("image", {"file": media(file)}, name=name, summary=summary, type=type, **url)
     if sub_type is not None:
         picture["data"]["sub_type"] = sub_type  # NapCat wants a number here
     return picture
@@ -110,7 +116,7 @@ def record(
     For a URL: cache, proxy, timeout (seconds). Source: the standard, "语音".
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
-    return _segment("record", file=media(file), magic=magic, **url)
+    return _segment("record", {"file": media(file)}, magic=magic, **url)
 
 
 def video(
@@ -130,7 +136,7 @@ def video(
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
     cover = None if thumb is None else media(thumb)
-    return _segment("video", file=media(file), thumb=cover, name=name, **url)
+    return _segment("video", {"file": media(file)}, thumb=cover, name=name, **url)
 
 
 def file(file: Media, *, name: str | None = None) -> Segment:
@@ -140,7 +146,7 @@ def file(file: Media, *, name: str | None = None) -> Segment:
     """
     if name is None and isinstance(file, PathLike):
         name = Path(file).name
-    return _segment("file", file=media(file), name=name)
+    return _segment("file", {"file": media(file)}, name=name)
 
 
 def share(url: str, title: str, *, content: str | None = None, image: str | None = None) -> Segment:
@@ -149,7 +155,7 @@ def share(url: str, title: str, *, content: str | None = None, image: str | None
     A link as a card: content is its description, image the URL of its picture.
     Source: the standard, "链接分享".
     """
-    return _segment("share", url=url, title=title, content=content, image=image)
+    return _segment("share", {"url": url, "title": title}, content=content, image=image)
 
 
 def contact(type: str, id: int | str) -> Segment:
@@ -158,7 +164,7 @@ def contact(type: str, id: int | str) -> Segment:
     Recommend a person (type "qq") or a group (type "group"); id is the QQ or group number.
     Source: the standard, "推荐好友", "推荐群".
     """
-    return _segment("contact", type=type, id=id)
+    return _segment("contact", {"type": type, "id": id})
 
 
 def location(
@@ -168,7 +174,7 @@ def location(
 
     A place: latitude and longitude in degrees. Source: the standard, "位置".
     """
-    return _segment("location", lat=lat, lon=lon, title=title, content=content)
+    return _segment("location", {"lat": lat, "lon": lon}, title=title, content=content)
 
 
 def music(type: str, id: int | str) -> Segment:
@@ -177,7 +183,7 @@ def music(type: str, id: int | str) -> Segment:
     A song: type is "qq", "163" or "xm", id the song's number there.
     Source: the standard, "音乐分享"; "kugou", "migu" and "kuwo": NapCat.
     """
-    return _segment("music", type=type, id=id)
+    return _segment("music", {"type": type, "id": id})
 
 
 def music_custom(
@@ -188,8 +194,8 @@ def music_custom(
     A song from elsewhere: url opens on a click, audio is played; NapCat insists on an image.
     Source: the standard, "音乐自定义分享".
     """
-    card = {"url": url, "audio": audio, "title": title, "image": image, "content": content}
-    return _segment("music", type="custom", **card)
+    song = {"type": "custom", "url": url, "audio": audio, "title": title}
+    return _segment("music", song, image=image, content=content)
 
 
 def forward(id: int | str) -> Segment:
@@ -197,26 +203,55 @@ def forward(id: int | str) -> Segment:
 
     Forwarded messages that exist already: id as it was received. Source: the standard, "合并转发".
     """
-    return _segment("forward", id=id)
+    return _segment("forward", {"id": id})
 
 
-def node(id: int | str) -> Segment:
+def node(
+    id: int | str,
+    *,
+    source: str | None = None,
+    news: list[dict[str, str]] | None = None,
+    summary: str | None = None,
+    prompt: str | None = None,
+    time: int | str | None = None,
+) -> Segment:
     """合并转发节点：一条已有的消息。
 
-    One of the messages to forward: id is its message_id. Source: the standard, "合并转发节点".
+    One of the messages to forward: id is its message_id.
+
+    The rest as for `node_custom()`. Source: the standard, "合并转发节点".
     """
-    return _segment("node", id=id)
+    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
+    return _segment("node", {"id": id}, **card)
 
 
-def node_custom(user_id: int | str, nickname: str, content: Message) -> Segment:
+def node_custom(
+    user_id: int | str,
+    nickname: str,
+    content: Message,
+    *,
+    source: str | None = None,
+    news: list[dict[str, str]] | None = None,
+    summary: str | None = None,
+    prompt: str | None = None,
+    time: int | str | None = None,
+) -> Segment:
     """合并转发自定义节点：谁说了什么，可以自己写。
 
     One of the messages to forward, made up: who says what. A str as content is plain text.
-    Source: the standard, "合并转发自定义节点".
+
+    Of a content that is forwarded messages itself: source is the title of their card,
+    news ([{"text": str}, ...]) its lines, summary the line below, prompt what the list of chats
+    shows. time: of the message, in seconds since 1970.
+    Source: the standard, "合并转发自定义节点"; all that is optional: NapCat.
     """
+    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
     # OneBot would carry out a CQ code in a str, whoever typed it; in a list it stays text
-    said = to_list([content] if isinstance(content, str) else content)
-    return _segment("node", user_id=user_id, nickname=nickname, content=said)
+    message = [content] if isinstance(content, str) else content
+    if not _is_event(message):
+        check(message, "node_custom: content")
+    said = to_list(message)
+    return _segment("node", {"user_id": user_id, "nickname": nickname, "content": said}, **card)
 
 
 def json(data: object) -> Segment:
@@ -224,7 +259,9 @@ def json(data: object) -> Segment:
 
     A card in JSON: a str as it is, other data turned into JSON. Source: the standard, "JSON 消息".
     """
-    return _segment("json", data=_json_unless_str(data))
+    if data is None:
+        raise _refused("json", "data", data)
+    return _segment("json", {"data": _json_unless_str(data)})
 
 
 def xml(data: str) -> Segment:
@@ -232,7 +269,15 @@ def xml(data: str) -> Segment:
 
     A card in XML; NapCat does not send it. Source: the standard, "XML 消息".
     """
-    return _segment("xml", data=data)
+    return _segment("xml", {"data": data})
+
+
+def markdown(content: str) -> Segment:
+    """Markdown 消息；QQ 不一定接受。
+
+    A message in Markdown; NapCat passes it on, but QQ may refuse it. Source: NapCat.
+    """
+    return _segment("markdown", {"content": content})
 
 
 def mface(
@@ -243,7 +288,8 @@ def mface(
     A face from the shop; the image segment in which it was received holds the parameters.
     Source: NapCat.
     """
-    sticker = _segment("mface", emoji_id=emoji_id, key=key, summary=summary)
+    face = {"emoji_package_id": emoji_package_id, "emoji_id": emoji_id, "key": key}
+    sticker = _segment("mface", face, summary=summary)
     sticker["data"]["emoji_package_id"] = int(emoji_package_id)  # NapCat wants a number here
     return sticker
 
@@ -278,7 +324,7 @@ def poke(type: int | str, id: int | str) -> Segment:
     A poke: type and id as in the standard's table; NapCat has actions for it instead.
     Source: the standard, "戳一戳".
     """
-    return _segment("poke", type=type, id=id)
+    return _segment("poke", {"type": type, "id": id})
 
 
 def anonymous(ignore: bool | None = None) -> Segment:
@@ -305,10 +351,12 @@ def media(file: Media) -> str:
         file = _read(Path(file))
     if not isinstance(file, bytes):
         raise TypeError(
-            f"a str, a pathlib.Path or bytes is needed, not {brief(file)}. "
-            "打开的文件请先 .read()，得到 bytes。"
+            f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；"
+            "打开的文件请先 .read()。 "
+            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; "
+            "call .read() on an open file first."
         )
-    _check_size(len(file), "this file")
+    _check_size(len(file), "bytes")
     return "base64://" + b64encode(file).decode("ascii")
 
 
@@ -327,22 +375,59 @@ def to_list(message: Message) -> list[Segment]:
 
     The segments of a message or of an event, in whichever format it came; [] when it has none.
 
-    A str is read as CQ code, but a str inside a list is text. The list is new; malformed entries
-    are left out. Errors: TypeError for what is no message. Source: the standard, "消息格式".
+    A str is read as CQ code, but a str inside a list is text. The list is new. Malformed entries
+    are left out, for a bot must live with what others send; what it sends itself, `check()` checks.
+    Errors: TypeError for what is no message. Source: the standard, "消息格式".
     """
     if isinstance(message, str):
         return from_cq(message)
     if isinstance(message, list):
         return [part for part in map(_part, message) if part]
     if isinstance(message, dict):
-        if "post_type" in message or ("message" in message and "type" not in message):
+        if _is_event(message):
             return to_list(_content(message))
         if isinstance(message.get("type"), str):
             return to_list([message])
     raise TypeError(
-        f"a message or an event is needed, not {brief(message)}. "
-        "消息是字符串、消息段，或者由它们组成的列表。"
+        f"要一条消息或一个事件，不能是 {brief(message)}：消息是字符串、消息段，"
+        f"或者由它们组成的列表。 A message or an event is needed, not {brief(message)}: "
+        "a message is a str, a segment, or a list of them."
     )
+
+
+def check(message: object, name: str = "message") -> None:
+    """检查一条要发送的消息，写错了就说出错在哪里。
+
+    Check a message that is to be sent; a TypeError names what is wrong, such as ``message[1]``.
+
+    name: what the message is called in the error. Source: the standard, "消息格式".
+    """
+    if isinstance(message, (list, tuple)):
+        for index, part in enumerate(message):
+            _check_part(part, f"{name}[{index}]")
+    else:
+        _check_part(message, name)
+
+
+def _check_part(part: object, name: str) -> None:
+    if isinstance(part, str):
+        return
+    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+        raise TypeError(
+            f"{name} 不是消息，而是 {brief(part)}：消息是字符串（数字写成 str(42)）、消息段，"
+            f"或者由它们组成的列表。 {name} is no message but {brief(part)}: "
+            "a message is a str (a number as str(42)), a segment, or a list of them."
+        )
+    kind, data = part["type"], part.get("data")
+    if not isinstance(data, Mapping):
+        right = f'{{"type": "{kind}", "data": {{...}}}}'
+        raise TypeError(
+            f'{name} 是 {kind} 消息段，但是没有 "data"：要写成 {right}，或者用 segment 里的函数。 '
+            f'{name}, a segment of type {kind}, has no "data": write {right}, '
+            "or use the functions of segment."
+        )
+    if kind == "node" and data.get("content") is not None:
+        check(data["content"], f'{name}["data"]["content"]')
 
 
 def from_cq(text: str) -> list[Segment]:
@@ -393,12 +478,34 @@ def unescape(text: str) -> str:
     return text.replace("&amp;", "&")  # last, or "&amp;#91;" would become a bracket
 
 
-def _segment(kind: str, /, **data: Any) -> Segment:
-    return {"type": kind, "data": {key: _wire(data[key]) for key in data if data[key] is not None}}
+def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
+    """A segment; what is needed must be there, what more there is may be None."""
+    data = {}
+    for name, value in (needed or {}).items():
+        if value is None or (name in _IDS and not _is_id(value)):
+            raise _refused(kind, name, value)
+        data[name] = _wire(value)
+    data |= {name: _wire(value) for name, value in more.items() if value is not None}
+    return {"type": kind, "data": data}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
+
+
+def _refused(kind: str, name: str, value: object) -> TypeError:
+    if name in _IDS:
+        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
+    else:
+        chinese, english = "一个值", "a value"
+    return TypeError(
+        f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
+        f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
+    )
 
 
 def _wire(value: object) -> object:
-    """Segments hold strings, in both directions; only the content of a node is a list."""
+    """The value as segments hold it: all are strings, only lists stay lists (content and news)."""
     if isinstance(value, bool):
         return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
     return value if isinstance(value, list) else str(value)
@@ -408,18 +515,26 @@ def _read(path: Path) -> bytes:
     try:
         _check_size(path.stat().st_size, str(path))
     except FileNotFoundError:
-        said = "no such file 没有这个文件：检查路径，或者写成绝对路径"
+        said = "没有这个文件，请检查路径 no such file, check the path or give an absolute one"
         raise FileNotFoundError(ENOENT, said, str(path.absolute())) from None
     return path.read_bytes()
 
 
 def _check_size(size: int, name: str) -> None:
     if size > MAX_MEDIA_BYTES:
+        mib = f"{size / 1024 / 1024:.1f} MiB"
         raise ValueError(
-            f"{name} is {size / 1024 / 1024:.1f} MiB, more than the 30 MiB a message can carry: "
-            "give a URL, or a str with its path on OneBot's machine. "
-            "文件太大：请改用网址，或者 OneBot 所在机器上的路径（str）。"
+            f"文件太大：{name} 有 {mib}，一条消息最多 30 MiB。先用 upload_file() 传过去，"
+            "或者用网址、OneBot 所在机器上的路径（str）。 "
+            f"{name}: {mib} is more than the 30 MiB a message can carry. Use upload_file() first, "
+            "or give a URL, or a str with its path on OneBot's machine."
         )
+
+
+def _is_event(message: object) -> bool:
+    return isinstance(message, dict) and (
+        "post_type" in message or ("message" in message and "type" not in message)
+    )
 
 
 def _part(part: object) -> Segment | None:
@@ -461,14 +576,15 @@ def _cq_code(segment: Segment) -> str:
 def _cq_name(name: str) -> str:
     if not _CQ_NAME.fullmatch(name):
         raise ValueError(
-            f"a CQ code cannot hold the name {name!r}: only a-z, A-Z, 0-9 and _ are allowed. "
-            "CQ 码里写不出这个名字，请直接发送消息段。"
+            f"CQ 码里写不出 {name!r} 这个名字（只能用 a-z、A-Z、0-9 和 _）：请直接发送消息段。 "
+            f"A CQ code cannot hold the name {name!r}, only a-z, A-Z, 0-9 and _: "
+            "send the segment itself."
         )
     return name
 
 
 def _json_unless_str(value: object) -> str:
-    # not ASCII-escaped: so NapCat writes cards; and numbers, true and false come out right, too
+    # not ASCII-escaped, as NapCat writes cards; numbers, true and false come out right, too
     if isinstance(value, str):
         return value
     return dumps(value, ensure_ascii=False, separators=(",", ":"))

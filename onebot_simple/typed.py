@@ -72,7 +72,7 @@ class _Message(_Event):
     message_seq: NotRequired[int]
     real_id: NotRequired[int]
     real_seq: NotRequired[str]  # NapCat
-    target_id: NotRequired[int]  # 对方 / the other one in a private chat
+    target_id: NotRequired[int]  # 对方 / the other one in a private chat; NapCat: the group, too
     raw: NotRequired[Any]  # NapCat, debug
 
 
@@ -82,7 +82,7 @@ class PrivateMessage(_Message):
     post_type: Literal["message"]
     message_type: Literal["private"]
     sub_type: Literal["friend", "group", "group_self", "other"]  # group: 临时会话 / temporary chat
-    group_id: NotRequired[int]  # 临时会话 / of a temporary chat
+    group_id: NotRequired[int | None]  # 临时会话 / of a temporary chat; None when QQ did not say
     temp_source: NotRequired[int]
 
 
@@ -160,7 +160,7 @@ class GroupUpload(_Notice):
 
     notice_type: Literal["group_upload"]
     group_id: int
-    user_id: int
+    user_id: int | None  # NapCat: None when QQ did not say
     file: NoticedFile
 
 
@@ -247,10 +247,10 @@ class Essence(_Notice):
     notice_type: Literal["essence"]
     sub_type: Literal["add", "delete"]
     group_id: int
-    message_id: int
-    sender_id: int
+    message_id: NotRequired[int]  # NapCat: not of a message of long ago
+    sender_id: int | None  # NapCat: None when QQ did not say
     operator_id: int
-    user_id: NotRequired[int]  # NapCat
+    user_id: NotRequired[int | None]  # NapCat: as sender_id
 
 
 class EmojiCount(TypedDict):
@@ -336,7 +336,7 @@ class Title(_Notify):
 
     sub_type: Literal["title"]
     group_id: int
-    user_id: int
+    user_id: int | None  # NapCat: None when QQ did not say
     title: str
 
 

@@ -92,6 +92,14 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     one.close()
 
 
+@pytest.fixture(params=["ws_client", "ws_server"])
+def ws_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Both ways over a WebSocket."""
+    one = Stage(request.param)
+    yield one
+    one.close()
+
+
 @pytest.fixture(params=CALLING)
 def calling_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """Each of the three ways in which a bot can also call actions."""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import json
-from collections.abc import Iterator
+import pydoc
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onebot_simple import ActionFailed, ActionNotFound
+from onebot_simple import ActionFailed, ActionNotFound, WsClient
 from onebot_simple.actions import Actions, from_json, to_json
 
-from .peers import failed, ok
+from .conftest import Stage
+from .peers import Json, failed, ok
 
 HERE = Path(__file__).parent
 REQUIRED = inspect.Parameter.empty
-FLAGS_OF_THE_STANDARD = "# -- NapCat"
-NOT_SENT = {"download_file": {"file", "to", "progress"}}  # of its other meaning
+DOWNLOAD_HERE = {"file", "to", "progress"}  # of download_file(), in its other meaning
 
 
 class Recorder(Actions):
@@ -41,24 +43,85 @@ class Recorder(Actions):
         self.sent.append((action, params))
         yield from self.answers
 
+    def call(self, action: str, *values: Any, **named: Any) -> None:
+        """Call the method of an action; a stream to its end."""
+        result = getattr(self, action.lstrip("._"))(*values, **named)
+        if inspect.isgenerator(result):
+            assert list(result) == []
+
+
+class Row(NamedTuple):
+    action: str
+    positional: dict[str, Any]  # parameter: REQUIRED or None
+    named: dict[str, Any]  # parameter: REQUIRED, None or the standard's default
+
+    def required(self) -> dict[str, Any]:
+        """A value for each parameter without which the method refuses."""
+        params = self.positional | self.named
+        return {n: f"<{n}>" for n in params if params[n] is REQUIRED} | NEEDS_TOO.get(
+            self.action, {}
+        )
+
+
+NEEDS_TOO: dict[str, dict[str, Any]] = {
+    action: {name: f"<{name}>" for name in names.split()}
+    for action, names in {
+        "send_msg": "group_id",
+        "send_forward_msg": "group_id",
+        "get_forward_msg": "id",
+        "get_image": "file",
+        "get_record": "file out_format",
+        "get_file": "file_id",
+        "download_file_stream": "file",
+        "download_file_record_stream": "file_id",
+        "download_file_image_stream": "file",
+        "delete_essence_msg": "message_id",
+        "mark_msg_as_read": "message_id",
+        "mark_group_msg_as_read": "group_id",
+        "mark_private_msg_as_read": "user_id",
+        "set_group_anonymous_ban": "anonymous_flag",
+        "send_flash_msg": "user_id",
+        "send_ark_share": "user_id",
+        "ArkSharePeer": "group_id",
+        "forward_friend_single_msg": "user_id",
+        "forward_group_single_msg": "group_id",
+        "set_group_todo": "message_id",
+        "complete_group_todo": "message_seq",
+        "cancel_group_todo": "message_id",
+        "download_file": "url",
+        "get_mini_app_ark": "type",
+    }.items()
+}
+
 
 def table(part: int) -> list[Any]:
-    """(action, {parameter: default or REQUIRED or None}) of the standard (0) or beyond it (1)."""
-    text = (HERE / "actions.txt").read_text(encoding="utf-8").split(FLAGS_OF_THE_STANDARD)[part]
-    rows = []
-    for line in text.splitlines():
-        if not line or line.startswith(("#", ",")):
-            continue
-        action, *fields = line.split(" ")
-        params: dict[str, Any] = {}
-        for field in fields:
-            name, equals, default = field.partition("=")
-            if name.endswith("*"):
-                params[name[:-1]] = REQUIRED
-            else:
-                params[name] = json.loads(default) if equals else None
-        rows.append(pytest.param(action, params, id=action))
-    return rows
+    """The rows of actions.txt: of the standard (0), or beyond it (1)."""
+    text = (HERE / "actions.txt").read_text(encoding="utf-8").split("# -- ")[part + 1]
+    lines = [line for line in text.splitlines()[1:] if line]
+    return [pytest.param(row_of(line), id=line.split(" ")[0]) for line in lines]
+
+
+def row_of(line: str) -> Row:
+    front, _, behind = line.partition(" | ")
+    action, *positional = front.split(" ")
+    named: dict[str, Any] = {}
+    for field in behind.split():
+        name, equals, default = field.partition("=")
+        named[name.rstrip("*")] = json.loads(default) if equals else None
+        if name.endswith("*"):
+            named[name.rstrip("*")] = REQUIRED
+    return Row(
+        action,
+        {name.rstrip("?"): None if name.endswith("?") else REQUIRED for name in positional},
+        named,
+    )
+
+
+STANDARD, EXTENDED = table(0), table(1)
+every_action = pytest.mark.parametrize("row", STANDARD + EXTENDED)
+every_action_that_needs_something = pytest.mark.parametrize(
+    "row", [row for row in STANDARD + EXTENDED if row.values[0].required()]
+)
 
 
 def method_of(action: str) -> Any:
@@ -66,70 +129,230 @@ def method_of(action: str) -> Any:
 
 
 def test_the_standard_has_38_public_actions_and_a_hidden_one() -> None:
-    assert len(table(0)) == 39
-    assert len(table(1)) > 150
+    assert len(STANDARD) == 39
+    assert len(EXTENDED) > 150
 
 
-@pytest.mark.parametrize(("action", "params"), table(0) + table(1))
-def test_each_action_is_a_method_with_its_parameters_and_defaults(
-    action: str, params: dict[str, Any]
-) -> None:
-    signature = inspect.signature(method_of(action)).parameters
-    names = [name for name in signature if name not in {"self", *NOT_SENT.get(action, ())}]
-    assert set(names) == set(params)
-    for name in names:
-        if action == "send_msg" and name == "message":
-            continue  # required by the standard, but behind optional ones
-        assert signature[name].default == params[name], name
-        assert type(signature[name].default) is type(params[name]), name
+@every_action
+def test_each_method_has_the_parameters_of_its_action(row: Row) -> None:
+    signature = inspect.signature(method_of(row.action)).parameters
+    mine = DOWNLOAD_HERE if row.action == "download_file" else set()
+    shown = [p for p in signature.values() if p.name not in {"self", *mine}]
+    positional = {p.name: p.default for p in shown if p.kind is p.POSITIONAL_OR_KEYWORD}
+    named = {p.name: p.default for p in shown if p.kind is p.KEYWORD_ONLY}
+    assert list(positional.items()) == list(row.positional.items())
+    assert named == row.named
+    assert {n: type(d) for n, d in named.items()} == {n: type(d) for n, d in row.named.items()}
 
 
-@pytest.mark.parametrize(("action", "params"), table(0) + table(1))
-def test_each_method_sends_what_it_was_given_under_the_right_names(
-    action: str, params: dict[str, Any]
+@every_action
+def test_ids_come_first_and_the_group_before_the_user(row: Row) -> None:
+    names = [name for name, default in row.positional.items() if default is REQUIRED]
+    for before, after in itertools.pairwise(names):
+        assert not (after == "group_id" and before != "guild_id")
+        assert not (after == "user_id" and before != "group_id" and before != "guild_id")
+
+
+@every_action
+def test_each_method_sends_what_it_was_given_under_the_right_names(row: Row) -> None:
+    recorder = Recorder()
+    given = {name: f"<{name}>" for name in row.positional | row.named}
+    recorder.call(row.action, **given)
+    recorder.call(
+        row.action,
+        *(given[name] for name in row.positional),
+        **{name: given[name] for name in row.named},
+    )
+    assert recorder.sent == [(row.action, given), (row.action, given)]
+
+
+@every_action
+def test_the_defaults_of_the_standard_are_sent_and_nothing_else_that_was_not_given(
+    row: Row,
 ) -> None:
     recorder = Recorder()
-    given = {name: f"<{name}>" for name in params}
-    result = getattr(recorder, action.lstrip("._"))(**given)
-    if inspect.isgenerator(result):
-        assert list(result) == []
-    wire = ".ocr_image" if action == ".ocr_image" else action
-    assert recorder.sent == [(wire.replace(".ocr_image", "ocr_image"), given)]
+    recorder.call(row.action, **row.required())
+    defaults = {n: d for n, d in row.named.items() if d is not None and d is not REQUIRED}
+    [(action, params)] = recorder.sent
+    assert (action, params) == (row.action, defaults | row.required())
+    assert {n: type(params[n]) for n in defaults} == {n: type(d) for n, d in defaults.items()}
 
 
-@pytest.mark.parametrize(("action", "params"), table(0))
-def test_the_defaults_of_the_standard_are_sent_explicitly(
-    action: str, params: dict[str, Any]
+# -- wrong arguments ------------------------------------------------------------------------------
+
+
+@every_action_that_needs_something
+def test_what_is_needed_is_asked_for_by_its_name_and_nothing_is_sent(row: Row) -> None:
+    recorder = Recorder()
+    for name in row.required():
+        for wrong in ({}, {name: None}):
+            others = {n: value for n, value in row.required().items() if n != name}
+            with pytest.raises(TypeError, match=rf"{method_name(row)}\(\) .*{name}"):
+                recorder.call(row.action, **others, **wrong)
+    assert recorder.sent == []
+
+
+@every_action
+def test_one_value_without_a_name_too_many_shows_the_right_call(row: Row) -> None:
+    recorder = Recorder()
+    names = [*row.positional] if row.action != "download_file" else ["file"]
+    with pytest.raises(TypeError) as caught:
+        recorder.call(row.action, *names, "too many")
+    said = str(caught.value)
+    right = f"{method_name(row)}({', '.join(names)}"
+    assert f"应当写成 {right}" in said
+    assert f"Write {right}" in said
+    assert f"takes at most {len(names)} without a name, {len(names) + 1} were given" in said
+    assert all(f"{name}=..." in said for name in row.named)
+    assert recorder.sent == []
+
+
+def method_name(row: Row) -> str:
+    return row.action.lstrip("._")
+
+
+def test_the_call_that_is_shown_is_the_one_to_write() -> None:
+    wrong: Any = Recorder()
+    with pytest.raises(TypeError) as caught:
+        wrong.set_group_ban(30001, 20003, 600)
+    assert str(caught.value) == (
+        "set_group_ban() 不带名字的值最多 2 个，写了 3 个。"
+        "应当写成 set_group_ban(group_id, user_id, duration=...)。 "
+        "set_group_ban() takes at most 2 without a name, 3 were given. "
+        "Write set_group_ban(group_id, user_id, duration=...)."
+    )
+    wrong.set_group_ban(30001, 20003, duration=600)
+    assert wrong.sent == [("set_group_ban", {"group_id": 30001, "user_id": 20003, "duration": 600})]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda it: it.set_group_ban(1, 2, seconds=3), "has no parameter seconds.*duration="),
+        (lambda it: it.send_msg("hi"), "Write send_msg.message=..., group_id=..., user_id=..."),
+        (lambda it: it.send_msg(message="hi"), "send_msg.. needs user_id or group_id"),
+        (lambda it: it.send_group_msg(1, None), "send_group_msg.. needs message, which is missing"),
+        (
+            lambda it: it.call_action("get_msg", {"message_id": 1}),
+            r"call_action\(action, name=value",
+        ),
+        (lambda it: it.call_action(None), "call_action.. needs action"),
+        (lambda it: it.upload_file(None), "upload_file.. needs path"),
+        (lambda it: it.download_file("x", "folder"), r"download_file\(file, to=..., progress=..."),
+        (
+            lambda it: it.get_mini_app_ark("t", "d", "p", "j", appId="1"),
+            "also needs iconUrl, scene",
+        ),
+    ],
+)
+def test_wrong_calls_are_refused_in_both_languages(
+    call: Callable[[Any], object], said: str
 ) -> None:
     recorder = Recorder()
-    required = {name: "x" for name, default in params.items() if default is REQUIRED}
-    getattr(recorder, action.lstrip("._"))(**required)
-    defaults = {n: d for n, d in params.items() if d is not None and d is not REQUIRED}
-    assert recorder.sent == [(action, required | defaults)]
+    with pytest.raises(TypeError, match=said) as caught:
+        call(recorder)
+    assert not str(caught.value).isascii()
+    assert recorder.sent == []
 
 
-@pytest.mark.parametrize(("action", "params"), table(0) + table(1))
-def test_each_method_is_explained_in_chinese_then_english(
-    action: str, params: dict[str, Any]
+IMAGE = {"type": "image", "data": {"file": "a.png"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"type": "image", "file": "a.png"}, r'HERE, a segment of type image, has no "data"'),
+        (["hi", {"type": "at", "qq": 1}], r'HERE\[1\], a segment of type at, has no "data"'),
+        ([IMAGE, {"type": "dice", "data": None}], r"HERE\[1\], a segment of type dice, has no"),
+        (["hi", None], r"HERE\[1\] is no message but None"),
+        ([["hi"]], r"HERE\[0\] is no message but \['hi'\]"),
+        (42, r"HERE is no message but 42.*str\(42\)"),
+        ({"message": "hi"}, "HERE is no message but"),
+        (
+            [{"type": "node", "data": {"content": ["hi", {"type": "face"}]}}],
+            r'HERE\[0\]\["data"\]\["content"\]\[1\], a segment of type face',
+        ),
+    ],
+)
+def test_a_message_that_is_none_is_refused_with_its_place(message: Any, said: str) -> None:
+    recorder = Recorder()
+    for action, params in (
+        ("send_group_msg", {"group_id": 1, "message": message}),
+        ("send_private_msg", {"user_id": 1, "message": message}),
+        ("send_msg", {"user_id": 1, "message": message}),
+        ("send_guild_channel_msg", {"guild_id": 1, "channel_id": 2, "message": message}),
+        ("send_group_forward_msg", {"group_id": 1, "messages": message}),
+    ):
+        wanted = said.replace("HERE", list(params)[-1])
+        with pytest.raises(TypeError, match=wanted) as caught:
+            recorder.call(action, **params)
+        assert str(caught.value).startswith(f"{action}: ")
+        with pytest.raises(TypeError, match=wanted):
+            recorder.call_action(action, **params)
+    assert recorder.sent == []
+
+
+@pytest.mark.parametrize("message", ["", "[CQ:face,id=1]", IMAGE, [], [IMAGE, "hi"]])
+def test_messages_are_passed_on_as_they_are(message: Any) -> None:
+    recorder = Recorder()
+    recorder.send_group_msg(1, message)
+    assert recorder.sent[0][1]["message"] is message
+
+
+# -- over the wire --------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_sent_is_refused_at_once_and_never_reaches_onebot(
+    calling_stage: Stage,
 ) -> None:
-    lines = (method_of(action).__doc__ or "").splitlines()
+    calling_stage.go()
+    bot: Any = calling_stage.bot
+    for wrong in (None, 42, {"type": "image", "file": "a.png"}):
+        with pytest.raises(TypeError, match="send_group_msg.*message"):
+            bot.send_group_msg(30001, wrong)
+    with pytest.raises(TypeError, match=r"Write set_group_ban\(group_id, user_id, duration="):
+        bot.set_group_ban(30001, 20003, 600)
+    assert bot.group_poke(30001, 20001) == {"message_id": 1234}
+    assert calling_stage.api.calls == [("group_poke", {"group_id": 30001, "user_id": 20001})]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": "ok", "retcode": 100}, {"retcode": 1400}, {"status": "failed"}]
+)
+def test_an_answer_that_is_no_success_raises_on_every_transport(
+    calling_stage: Stage, answer: Json
+) -> None:
+    calling_stage.api.answers["get_msg"] = lambda params: dict(answer)
+    calling_stage.go()
+    with pytest.raises(ActionFailed) as caught:
+        calling_stage.bot.get_msg(5)
+    assert caught.value.retcode == answer.get("retcode")
+
+
+# -- explained ------------------------------------------------------------------------------------
+
+
+@every_action
+def test_each_method_is_explained_in_chinese_then_english(row: Row) -> None:
+    lines = (method_of(row.action).__doc__ or "").splitlines()
     assert not lines[0].isascii()
     assert lines[1] == ""
     assert lines[2].strip().isascii()
-    assert "来源 Source" in method_of(action).__doc__
+    assert "来源 Source" in method_of(row.action).__doc__
 
 
-def test_positional_arguments_come_in_the_order_of_the_standard() -> None:
-    recorder = Recorder()
-    recorder.set_group_ban(1, 2, 60)
-    recorder.send_msg("group", None, 5, "hi")
-    assert recorder.sent == [
-        ("set_group_ban", {"group_id": 1, "user_id": 2, "duration": 60}),
-        (
-            "send_msg",
-            {"message_type": "group", "group_id": 5, "message": "hi", "auto_escape": False},
-        ),
+def test_the_manual_begins_with_what_everybody_needs() -> None:
+    shown = pydoc.plain(pydoc.render_doc(WsClient))
+    wanted = [
+        "send(self",
+        "call_action(self",
+        "upload_file(self",
+        "send_group_msg(self",
+        "group_poke(self",
     ]
+    places = [shown.index(f" {name}") for name in wanted]
+    assert places == sorted(places)
+    assert "set_group_ban(self, group_id: 'Id', user_id: 'Id', *, duration: 'int' = 1800)" in shown
 
 
 # -- calling --------------------------------------------------------------------------------------
@@ -164,6 +387,14 @@ def test_paths_and_bytes_are_read_here(tmp_path: Path) -> None:
         (failed(200, "消息不存在"), ActionFailed),
         ({"status": "failed", "retcode": 100, "msg": "BAD"}, ActionFailed),
         ({"status": "failed"}, ActionFailed),
+        ({"status": "failed", "retcode": 0}, ActionFailed),
+        ({"status": "ok", "retcode": 100}, ActionFailed),
+        ({"status": "ok", "retcode": 1404}, ActionNotFound),
+        ({"status": "okay", "retcode": 0}, ActionFailed),
+        ({"retcode": 1400}, ActionFailed),
+        ({"retcode": -1, "data": {"a": 1}}, ActionFailed),
+        ({"data": {"a": 1}}, ActionFailed),
+        ({}, ActionFailed),
     ],
 )
 def test_failed_answers_raise(response: dict[str, Any], kind: type[ActionFailed]) -> None:
@@ -173,7 +404,47 @@ def test_failed_answers_raise(response: dict[str, Any], kind: type[ActionFailed]
     assert caught.value.action == "nope"
     assert caught.value.response is response
     assert caught.value.retcode == response.get("retcode")
-    assert str(caught.value).startswith("nope failed with retcode ")
+    said = str(caught.value)
+    assert said.startswith(f"nope 失败了，retcode {response.get('retcode')}")
+    assert f" nope failed with retcode {response.get('retcode')}" in said
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"status": "ok", "retcode": 0},
+        {"status": "async", "retcode": 1},
+        {"status": "ok"},
+        {"retcode": 0},
+        {"retcode": 1},
+    ],
+)
+def test_what_is_a_success_returns_data(response: dict[str, Any]) -> None:
+    assert Recorder({**response, "data": [1]}).call_action("x") == [1]
+    assert [*Recorder({**response, "data": {"n": 1}}).stream_action("x")] == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("response", "chinese", "english"),
+    [
+        (failed(1200, "Timeout: NTEvent x/sendMsg y"), "风控", "risk control"),
+        (failed(1200, "Timeout: NTEvent x/getUser y"), "没有及时回答", "did not answer in time"),
+        (failed(1200, "SHA256 mismatch"), "再传一次", "Upload it again"),
+        (failed(1400, "x"), "参数不对", "The params are wrong"),
+        (failed(1200, "x"), "机器人的权限", "the bot's rights"),
+        (failed(1404, "x"), "拼错", "check the spelling"),
+    ],
+)
+def test_a_failure_is_explained_in_both_languages(
+    response: dict[str, Any], chinese: str, english: str
+) -> None:
+    with pytest.raises(ActionFailed) as caught:
+        Recorder(response).call_action("do_it")
+    front, _, behind = str(caught.value).partition(" do_it failed with retcode ")
+    assert front.startswith("do_it 失败了，retcode")
+    assert chinese in front
+    assert english in behind
+    assert behind.isascii()
 
 
 def test_a_stream_yields_data_and_raises_at_a_failed_frame() -> None:
@@ -181,6 +452,9 @@ def test_a_stream_yields_data_and_raises_at_a_failed_frame() -> None:
     frames = recorder.download_file_stream(file="x")
     assert next(frames) == {"n": 1}
     with pytest.raises(ActionFailed, match="gone"):
+        next(frames)
+    frames = Recorder({"status": "ok", "retcode": 1200, "data": {"n": 1}}).stream_action("x")
+    with pytest.raises(ActionFailed):
         next(frames)
 
 
@@ -215,7 +489,9 @@ CIRCLE["self"] = CIRCLE
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_its_name(value: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=r"send_msg: wrong cannot be sent as JSON.*参数 wrong"):
+    with pytest.raises(
+        kind, match=r"参数 wrong 不能变成 JSON.*send_msg: wrong cannot be sent as JSON"
+    ):
         to_json("send_msg", {"right": 1, "wrong": value})
 
 

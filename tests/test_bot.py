@@ -167,7 +167,7 @@ def test_an_answer_that_is_none_is_a_type_error_that_names_the_function(
     assert stage.api.said() == "next"
     assert "TypeError: confused 返回" in caplog.text
     assert "confused returned " in caplog.text
-    assert isinstance(wrong, dict) or "数字要写成 str(42)" in caplog.text
+    assert isinstance(wrong, (dict, tuple)) or "str(42)" in caplog.text
     if isinstance(wrong, dict):
         assert 'did you mean "reply"?' in caplog.text
 
@@ -777,7 +777,8 @@ def test_wait_for_takes_an_event_from_the_handlers(calling_stage: Stage) -> None
     stage.go()
     stage.push(message("/poke", user_id=1))
     assert stage.api.said() == "poke me"
-    notice = {"post_type": "notice", "notice_type": "notify", "sub_type": "poke", "user_id": 1}
+    poke_me = {"notice_type": "notify", "sub_type": "poke", "user_id": 1}
+    notice = {"post_type": "notice", "self_id": 10001, **poke_me}
     stage.push({"post_type": "meta_event", "meta_event_type": "heartbeat"})  # has no sub_type
     stage.push(notice)
     assert stage.api.said(2) == "poked by 1"

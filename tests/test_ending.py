@@ -98,7 +98,7 @@ def test_with_a_hundred_handlers_waiting(tmp_path: Path, number: int) -> None:
         peer.push(message("/ask", user_id=user))
     running.wait_for("user_id=100")
     end(running, number)
-    assert running.output.count("ask ended: the bot was stopped") == 100
+    assert running.output.count("ask ended: 机器人停止了") == 100
     peer.close()
 
 
@@ -121,9 +121,9 @@ def test_a_server_whose_peers_are_busy(tmp_path: Path, number: int) -> None:
     running = start(tmp_path, f"WsServer(port={port})")
     running.wait_for("listening on")
     peers = [ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id) for self_id in range(1, 6)]
-    for peer in peers:
-        peer.push(message("/ask"))
-        peer.push(message("hi", user_id=5))
+    for self_id, peer in enumerate(peers, 1):
+        peer.push(message("/ask", self_id=self_id))
+        peer.push(message("hi", user_id=50, self_id=self_id))
         peer.api.said(seconds=10)
     end(running, number)
     for peer in peers:

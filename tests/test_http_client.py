@@ -550,4 +550,4 @@ def test_wrong_arguments_are_refused_at_once(client: HttpClient) -> None:
     with pytest.raises((TypeError, ValueError), match="message"):
         client.send_private_msg(1, {1, 2})  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError), match="duration"):
-        client.set_group_ban(1, 2, float("nan"))  # type: ignore[arg-type]
+        client.set_group_ban(1, 2, duration=float("nan"))  # type: ignore[arg-type]

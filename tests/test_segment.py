@@ -22,6 +22,14 @@ Data = dict[str, Any]
 
 # -- what each function returns -------------------------------------------------------------------
 
+CARD: dict[str, Any] = {
+    "source": "群聊",
+    "news": [{"text": "A: hi"}],
+    "summary": "查看",
+    "prompt": "[聊天记录]",
+    "time": 1700000000,
+}
+CARD_DATA = CARD | {"time": "1700000000"}
 SEGMENTS: list[tuple[Segment, str, Data]] = [
     (segment.text("hi"), "text", {"text": "hi"}),
     (segment.text(5), "text", {"text": "5"}),
@@ -66,6 +74,9 @@ SEGMENTS: list[tuple[Segment, str, Data]] = [
     ),
     (segment.forward(123), "forward", {"id": "123"}),
     (segment.node(123), "node", {"id": "123"}),
+    (segment.node(123, **CARD), "node", {"id": "123", **CARD_DATA}),
+    (segment.markdown("# 标题"), "markdown", {"content": "# 标题"}),
+    (segment.reply(5, seq=88), "reply", {"id": "5", "seq": "88"}),
     (segment.json('{"a":1}'), "json", {"data": '{"a":1}'}),
     (segment.json({"app": "天气", "ok": True}), "json", {"data": '{"app":"天气","ok":true}'}),
     (segment.xml("<a/>"), "xml", {"data": "<a/>"}),
@@ -98,6 +109,80 @@ def test_the_content_of_a_node_is_a_list_in_which_a_str_is_text() -> None:
     }
     assert segment.node_custom(1, "A", [code])["data"]["content"] == plain
     assert segment.node_custom(1, "A", segment.face(1))["data"]["content"] == [segment.face(1)]
+    event = {"post_type": "message", "message": [segment.face(1), {"type": "dice"}]}
+    assert segment.node_custom(1, "A", event)["data"]["content"][1]["type"] == "dice"
+    assert segment.node_custom(1, "A", "", **CARD)["data"] == {
+        "user_id": "1",
+        "nickname": "A",
+        "content": [segment.text("")],
+        **CARD_DATA,
+    }
+
+
+ARGUMENTS_AND_WHAT_IS_WRONG: list[tuple[Callable[[Any], Any], str]] = [
+    (segment.text, "text needs a value, as text"),
+    (segment.at, "at needs an id, an int or a str, as qq"),
+    (segment.reply, "reply needs an id, an int or a str, as id"),
+    (segment.face, "face needs an id.* as id"),
+    (segment.image, "a pathlib.Path or bytes is needed"),
+    (segment.record, "a pathlib.Path or bytes is needed"),
+    (segment.video, "a pathlib.Path or bytes is needed"),
+    (segment.file, "a pathlib.Path or bytes is needed"),
+    (lambda none: segment.share(none, "t"), "share needs a value, as url"),
+    (lambda none: segment.share("u", none), "share needs a value, as title"),
+    (lambda none: segment.contact("qq", none), "contact needs an id.* as id"),
+    (lambda none: segment.contact(none, 1), "contact needs a value, as type"),
+    (lambda none: segment.location(1, none), "location needs a value, as lon"),
+    (lambda none: segment.music("163", none), "music needs an id.* as id"),
+    (lambda none: segment.music_custom("u", none, "t"), "music needs a value, as audio"),
+    (segment.forward, "forward needs an id.* as id"),
+    (segment.node, "node needs an id.* as id"),
+    (lambda none: segment.node_custom(none, "A", "hi"), "node needs an id.* as user_id"),
+    (lambda none: segment.node_custom(1, none, "hi"), "node needs a value, as nickname"),
+    (lambda none: segment.node_custom(1, "A", none), "node_custom: content is no message but"),
+    (segment.json, "json needs a value, as data"),
+    (segment.xml, "xml needs a value, as data"),
+    (segment.markdown, "markdown needs a value, as content"),
+    (lambda none: segment.mface(none, "a", "k"), "mface needs an id.* as emoji_package_id"),
+    (lambda none: segment.mface(1, "a", none), "mface needs a value, as key"),
+    (lambda none: segment.poke(1, none), "poke needs an id.* as id"),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), ARGUMENTS_AND_WHAT_IS_WRONG)
+def test_none_where_a_value_is_needed_is_refused_by_its_name(
+    make: Callable[[Any], Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=f"{said}.*None") as caught:
+        make(None)
+    assert not str(caught.value).isascii()
+
+
+@pytest.mark.parametrize("wrong", ["", True, 1.5, [1], {"user_id": 1}, b"1"])
+def test_what_is_no_id_is_refused(wrong: Any) -> None:
+    for make in (segment.at, segment.reply, segment.forward):
+        with pytest.raises(TypeError, match="要写一个号码.*needs an id, an int or a str"):
+            make(wrong)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"type": "image", "file": "a.png"}, 'content, a segment of type image, has no "data"'),
+        (["hi", {"type": "at"}], r'content\[1\], a segment of type at, has no "data"'),
+        ([5], r"content\[0\] is no message but 5"),
+    ],
+)
+def test_the_content_of_a_node_must_be_a_message(content: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        segment.node_custom(1, "A", content)
+
+
+@pytest.mark.parametrize(
+    "message", ["", "hi", [], ["a", segment.face(1)], segment.rps(), [segment.node(1)]]
+)
+def test_what_can_be_sent_passes_the_check(message: Any) -> None:
+    segment.check(message)
 
 
 # -- pictures and other files ---------------------------------------------------------------------
@@ -153,7 +238,7 @@ def test_a_file_that_is_too_big_is_not_even_read(
     with film.open("wb") as file:
         file.truncate(segment.MAX_MEDIA_BYTES + 1)  # sparse: takes no space
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read"))
-    with pytest.raises(ValueError, match=r"film.mp4 is 30\.0 MiB.*give a URL"):
+    with pytest.raises(ValueError, match=r"文件太大.*film.mp4: 30\.0 MiB is more.*give a URL"):
         segment.video(film)
 
 
@@ -254,7 +339,7 @@ CQ_CODES: list[tuple[str, Message]] = [
     ("hello", [segment.text("hello")]),
     ("[CQ:shake]", [segment.shake()]),
     ("[CQ:face, id=1]", [segment.text("[CQ:face, id=1]")]),
-    ("[CQ:face,id=]", [segment.face("")]),
+    ("[CQ:face,id=]", [{"type": "face", "data": {"id": ""}}]),
     ("[CQ:face,id]", [segment.text("[CQ:face,id]")]),
     ("[CQ:at,qq=1", [segment.text("[CQ:at,qq=1")]),
     ("[CQ:x,y=1,]", [segment.text("[CQ:x,y=1,]")]),
@@ -291,7 +376,7 @@ TO_CQ: list[tuple[Message, str]] = [
     ("&#91;x[CQ:dice]", "&#91;x[CQ:dice]"),
     (AS_ARRAY, "[CQ:at,qq=10001] hi"),
     (segment.share("x?a&b", "[a],b"), "[CQ:share,url=x?a&amp;b,title=&#91;a&#93;&#44;b]"),
-    (segment.face(""), "[CQ:face,id=]"),
+    ({"type": "face", "data": {"id": ""}}, "[CQ:face,id=]"),
     (segment.dice(), "[CQ:dice]"),
     (
         {"type": "x", "data": {"a": True, "b": False, "c": None, "d": 5, "e": 1.5}},

@@ -112,7 +112,7 @@ def test_a_ban_mutes_and_is_noticed(calling: Scene) -> None:
 
     @calling.bot.on_command("ban")
     def ban(event: dict[str, Any], args: str) -> str:
-        calling.bot.set_group_ban(event["group_id"], int(args), 60)
+        calling.bot.set_group_ban(event["group_id"], int(args), duration=60)
         return "done"
 
     calling.bot.on("notice.group_ban")(noticed.append)
