@@ -27,7 +27,7 @@ def boom(event):
 
 @bot.on_command("quiet")
 def quiet(event):
-    bot.set_group_card(event["group_id"], event["user_id"], "静静")
+    bot.set_group_card(event["group_id"], event["user_id"], card="静静")
     return [segment.reply(event["message_id"]), "好的"]
 
 
