@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 MARK = "\x1eonebot_simple "
+PACKAGE = Path(__file__).resolve().parent.parent
 MARKED_BYTES = 4_000  # a pipe takes so much in one piece, whoever else is writing
 
 
@@ -45,7 +46,8 @@ def tell(news: dict[str, Any]) -> None:
 
 def described(error: BaseException, folder: Path, origin: str = "") -> dict[str, Any]:
     """What the page shows: the type, the text, the line of the bot's own file, the traceback."""
-    shown = traceback.format_exception(type(error), error, _from_bot(error.__traceback__))
+    stack = _from_bot(error.__traceback__, folder)
+    shown = traceback.format_exception(type(error), error, stack)
     return {
         "origin": origin,
         "type": type(error).__name__,
@@ -67,15 +69,17 @@ def where(error: BaseException, folder: Path) -> str:
     return ""
 
 
-def _from_bot(stack: TracebackType | None) -> TracebackType | None:
-    """Leave out the beginning, which is this file and runpy: not the reader's code."""
-    while stack and stack.tb_next and _is_ours(stack.tb_frame.f_code.co_filename):
+def _from_bot(stack: TracebackType | None, folder: Path) -> TracebackType | None:
+    """Leave out the beginning, which is this package and runpy: not the reader's code."""
+    while stack and stack.tb_next and _is_ours(stack.tb_frame.f_code.co_filename, folder):
         stack = stack.tb_next
     return stack
 
 
-def _is_ours(file: str) -> bool:
-    return file == __file__ or "runpy" in file
+def _is_ours(file: str, folder: Path) -> bool:
+    if file == __file__ or "runpy" in file:
+        return True
+    return PACKAGE in Path(file).parents and folder not in Path(file).parents
 
 
 class Teller(logging.Handler):

@@ -54,6 +54,7 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
         )
         error.locator("summary").click()
         expect(error.locator("pre")).to_contain_text("return str(1 / 0)")
+        expect(error.locator("pre")).not_to_contain_text("onebot_simple")  # the reader's code only
         expect(page.locator("#bot .dot.on")).to_be_visible()  # the bot lives on
         expect(page.locator("#bot")).to_contain_text("❌ 1")
 
