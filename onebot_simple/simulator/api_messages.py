@@ -9,7 +9,7 @@ from . import events
 from .arrival import as_received
 from .forwards import shown
 from .registry import action
-from .schema import Params, as_id
+from .schema import Params, as_id, as_text
 from .sending import Chat, send
 from .world import BOT, Failure, Group, Message, World
 
@@ -84,7 +84,7 @@ def get_forward_msg(world: World, params: Params) -> Any:
     nodes = world.forwards.get(wanted)
     if nodes is None:
         segments = world.message(as_id(wanted)).segments
-        ids = [s["data"].get("id") for s in segments if s["type"] == "forward"]
+        ids = [as_text(s["data"].get("id")) for s in segments if s["type"] == "forward"]
         nodes = world.forwards.get(ids[0]) if ids else None
     if nodes is None:
         raise Failure("找不到相关的聊天记录 · there is no such forward")
@@ -226,5 +226,7 @@ def forward_single_msg(world: World, params: Params) -> Any:
     group_id, user_id = params["group_id"], params["user_id"]
     if group_id is None and user_id is None:
         raise Failure("请指定 group_id 或 user_id neither group_id nor user_id was given")
-    name = "forward_friend_single_msg" if group_id is None else "forward_group_single_msg"
-    send(world, message.segments, name, Chat(group_id, user_id or 0))
+    if group_id is None:
+        send(world, message.segments, "forward_friend_single_msg", Chat(None, user_id))
+    else:
+        send(world, message.segments, "forward_group_single_msg", Chat(group_id))

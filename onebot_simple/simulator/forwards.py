@@ -8,7 +8,7 @@ from . import events
 from .messages import parse_message
 from .registry import note
 from .schema import as_id, as_text, truthy
-from .sending import Chat, delivered, send
+from .sending import Chat, check_speech, delivered, send
 from .world import BOT, Failure, Message, Segments, World
 
 DEPTH = 3  # NapCat cuts what is nested more deeply
@@ -18,6 +18,7 @@ Node = dict[str, Any]
 
 def send_nodes(world: World, nodes: Segments, name: str, chat: Chat) -> dict[str, Any]:
     """Store the nodes under a resource id, and send a forward segment that names it."""
+    check_speech(world, chat)
     forward = _forward(world, nodes, chat, 0)
     if forward is None:
         raise Failure("发送合并转发消息失败 · 没有一个 node 可以发 no node is left")

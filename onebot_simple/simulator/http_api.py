@@ -162,8 +162,13 @@ class _Handler(BaseHTTPRequestHandler):
         query = _joined(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         try:
             given = {} if self.command in ("GET", "HEAD") else self._parsed(body)
-        except InvalidJson:
+        except InvalidJson as error:
             # NapCat looks at the body before the token
+            note = {
+                "zh": f"请求体不是 JSON，NapCat 只回答 Invalid JSON：{error}",
+                "en": f"The body is no JSON; NapCat only answers Invalid JSON: {error}",
+            }
+            self.core.journal.add_note(HTTP_API, self.number, self.asked, note)
             self._respond(400, "text/html; charset=utf-8", b"Invalid JSON")
             return
         if not self.core.admits(self.path, self.headers.get("Authorization")):

@@ -90,7 +90,7 @@ class Journal:
 
     def add_note(self, transport: str, connection: int, frame: int, note: dict[str, str]) -> None:
         """Put a note about the frame with this id into the frame log."""
-        text = f"{note['zh']} {note['en']}".encode()
+        text = f"{note['zh']} {note['en']}".encode("utf-8", "replace")
         written = Frame(transport, TO_BOT, connection, "note", text, answers=frame, note=note)
         self.log.add(written)
 

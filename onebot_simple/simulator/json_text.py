@@ -23,6 +23,8 @@ _LINE_ENDS = ("\r\n", "\n", "\r", "\u2028", "\u2029")
 _VALUES = {"true": "true", "false": "false", "null": "null"}
 _VALUES |= {sign + name: "null" for sign in ("", "+", "-") for name in ("NaN", "Infinity")}
 
+TOO_DEEP = "嵌套太深 nested too deeply"
+
 
 class InvalidJson(ValueError):
     """The text is not JSON, or nothing that JSON can carry."""
@@ -34,7 +36,7 @@ def encode(value: Any) -> bytes:
     except UnicodeEncodeError:  # a lone surrogate, which JavaScript also sends escaped
         return json.dumps(value, allow_nan=False).encode()
     except RecursionError as error:
-        raise InvalidJson("nested too deeply") from error
+        raise InvalidJson(TOO_DEEP) from error
     except ValueError:
         return encode(_without_infinities(value))
 
@@ -44,7 +46,7 @@ def decode(data: bytes) -> Any:
     try:
         return json.loads(data, parse_constant=lambda _name: None)
     except RecursionError as error:
-        raise InvalidJson("nested too deeply") from error
+        raise InvalidJson(TOO_DEEP) from error
     except ValueError:
         return _decode_json5(data.decode("utf-8", "replace"))
 
@@ -61,8 +63,11 @@ def _decode_json5(text: str) -> Any:
         pieces.append(_as_json(kind, token, is_key=after == ":"))
     try:
         return json.loads(" ".join(pieces))
-    except (ValueError, RecursionError) as error:
-        raise InvalidJson(str(error)) from error
+    except RecursionError as error:
+        raise InvalidJson(TOO_DEEP) from error
+    except ValueError as error:
+        reason = getattr(error, "msg", error)  # its position is one in the text written anew
+        raise InvalidJson(f"JSON 的结构不对 the structure is wrong: {reason}") from error
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -70,7 +75,10 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
-            raise InvalidJson(f"unexpected {text[position]!r} at character {position}")
+            raise InvalidJson(
+                f"第 {position + 1} 个字符 {text[position]!r} 不对。"
+                f" Character {position + 1}, {text[position]!r}, does not belong there."
+            )
         if found.lastgroup != "space":
             tokens.append((str(found.lastgroup), found.group()))
         position = found.end()
@@ -85,7 +93,10 @@ def _as_json(kind: str, token: str, is_key: bool) -> str:
     if kind == "name" and is_key:
         return json.dumps(token)
     if kind == "name" and token not in _VALUES:
-        raise InvalidJson(f"{token!r} is no value: text needs quotation marks")
+        raise InvalidJson(
+            f"{token} 要加引号，JSON 里只有 true、false、null。"
+            f" {token} needs quotation marks; JSON knows only true, false and null."
+        )
     return _VALUES.get(token, token)
 
 

@@ -29,21 +29,24 @@ class _Dropped(Exception):
 
 def send(world: World, message: Segments, action: str, chat: Chat) -> Message:
     """Let the bot say something: check, store, and report it as NapCat would."""
+    check_speech(world, chat)
     segments = delivered(world, message, chat)
     if not segments:
         raise Failure(
             "消息体无法解析, 请检查是否发送了不支持的消息类型 · 什么也没剩下 nothing is left"
         )
-    if chat.group_id is not None:
-        check_group_speech(world, chat.group_id)
-        stored = world.store(BOT, segments, group_id=chat.group_id)
-    else:
-        check_private_speech(world, chat.user_id)
-        stored = world.store(BOT, segments, peer_id=chat.user_id)
+    stored = world.store(BOT, segments, group_id=chat.group_id, peer_id=chat.user_id)
     world.bot_sent(stored, action)
     if world.report_self_message:
         world.publish(events.message_event(world, stored))
     return stored
+
+
+def check_speech(world: World, chat: Chat) -> None:
+    if chat.group_id is not None:
+        check_group_speech(world, chat.group_id)
+    else:
+        check_private_speech(world, chat.user_id)
 
 
 def check_group_speech(world: World, group_id: Any) -> None:

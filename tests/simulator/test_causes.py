@@ -137,6 +137,16 @@ def test_over_http_it_is_probable() -> None:
         assert (cause(qq)["message_id"], cause(qq)["probably"]) == (said, True)
 
 
+def test_a_call_over_http_is_guessed_to_come_from_a_posted_event() -> None:
+    bot = EventServer(api=HttpClient("http://127.0.0.1:3000"))
+    bot.on_private_message(lambda event: "hi")
+    with Simulator(bot) as qq, greeted(qq):
+        qq.send_private("hello")
+        qq.wait_call("send_msg")
+        [event] = [frame for frame in qq.frames if frame["id"] == cause(qq)["frame"]]
+        assert event["transport"] == "http_post"
+
+
 def test_an_answer_to_a_post_is_exact() -> None:
     bot = EventServer()
     bot.on_message(lambda event: "hi")

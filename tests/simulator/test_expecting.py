@@ -48,7 +48,7 @@ def qq(bot: WsClient) -> Iterator[Simulator]:
 
     @bot.on_command("ban")
     def ban(event: dict[str, Any], args: str) -> None:
-        bot.set_group_ban(event["group_id"], int(args), 60)
+        bot.set_group_ban(event["group_id"], int(args), duration=60)
 
     @bot.on_command("boom")
     def boom(event: dict[str, Any]) -> None:

@@ -61,6 +61,11 @@ def test_what_is_not_json5_is_refused(ws: WsCaller, http: HttpCaller, text: str)
     assert http.post("get_status", text) == (400, "Invalid JSON")
 
 
+def test_a_python_dict_with_true_is_no_json5_and_the_note_says_why(http: HttpCaller) -> None:
+    assert http.post("get_status", str({"no_cache": True})) == (400, "Invalid JSON")
+    assert "True needs quotation marks" in http.notes[0]
+
+
 def test_numbers_that_json_has_not_become_null(ws: WsCaller) -> None:
     assert ws.say("{action: 'get_status', echo: [NaN, Infinity, -Infinity]}")["echo"] == [None] * 3
 

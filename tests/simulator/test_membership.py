@@ -150,6 +150,28 @@ def test_who_left_can_do_nothing_and_can_be_brought_back_as_before(
         qq.bring_back(29999)
 
 
+def test_who_comes_back_is_not_muted_and_takes_the_group_from_nobody(qq: Simulator) -> None:
+    qq.mute(CAROL, 600)
+    qq.leave(CAROL)
+    qq.bring_back(CAROL)
+    qq.send_group("I can speak", user=CAROL)
+    qq.set_role(ALICE, "owner")
+    qq.remove_person(ALICE)
+    qq.add_person(ALICE, "Alice")
+    with pytest.raises(Failure, match="never left"):
+        qq.bring_back(ALICE)
+    qq.set_role(BOB, "owner")
+    qq.world.groups[GROUP].let_go(BOB)
+    qq.set_role(CAROL, "owner")
+    qq.bring_back(BOB)
+    assert (role(qq, BOB), role(qq, CAROL)) == ("member", "owner")
+
+
+def test_where_no_operator_is_named_a_person_does_it_if_one_may(qq: Simulator) -> None:
+    assert qq.mute(CAROL)["operator_id"] == BOB
+    assert qq.mute(BOB)["operator_id"] == BOT
+
+
 def test_when_all_have_left_there_is_a_sentence(qq: Simulator) -> None:
     for user in (ALICE, BOB, CAROL):
         qq.leave(user)

@@ -52,6 +52,11 @@ def test_an_empty_target_counts_as_missing(napcat: Caller, action: str, empty: A
             {"group_id": GROUP, "user_id": ALICE, "message_type": "private"},
             False,
         ),
+        (
+            "send_private_forward_msg",
+            {"group_id": GROUP, "user_id": ALICE, "message_type": "room"},
+            False,
+        ),
     ],
 )
 def test_where_a_message_goes(napcat: Caller, action: str, params: Any, group: bool) -> None:
@@ -118,6 +123,13 @@ def test_an_at_is_dropped_for_a_friend_and_stays_in_a_temporary_chat(napcat: Cal
     assert napcat.kinds(to_friend) == ["text"]
     to_stranger = napcat.data("send_private_msg", user_id=BOB, message=message)
     assert napcat.kinds(to_stranger) == ["at", "text"]
+
+
+def test_a_quote_of_a_recalled_message_is_dropped(napcat: Caller) -> None:
+    said = napcat.simulator.send_group("first")["message_id"]
+    napcat.data("delete_msg", message_id=said)
+    message = [segment("reply", id=said), HI]
+    assert napcat.kinds(napcat.data("send_group_msg", group_id=GROUP, message=message)) == ["text"]
 
 
 def test_the_note_is_a_frame_between_the_call_and_its_answer(ws: WsCaller) -> None:
@@ -213,6 +225,8 @@ def test_a_file_that_is_there_is_sent(napcat: Caller, tmp_path: Path) -> None:
     for source in (str(picture), picture.as_uri(), PICTURE, "https://example.org/cat.png"):
         sent = napcat.data("send_private_msg", user_id=ALICE, message=segment("image", file=source))
         assert napcat.kinds(sent) == ["image"]
+    elsewhere = segment("image", file=picture.as_uri().replace("file://", "file://host"))
+    assert napcat.call("send_msg", user_id=ALICE, message=elsewhere)["retcode"] == napcat.FAILED
     upload = {"group_id": GROUP, "name": "cat.png"}
     assert napcat.call("upload_group_file", **upload, file=str(picture))["status"] == "ok"
     assert napcat.call("upload_group_file", **upload, file="dog.png")["retcode"] == napcat.FAILED
@@ -276,6 +290,8 @@ def test_messages_wins_over_message_and_text_alone_is_an_ordinary_message(napcat
     sent = napcat.data("send_group_forward_msg", group_id=GROUP, messages="hi", message="lost")
     assert set(sent) == {"message_id"}
     assert napcat.simulator.wait_reply()["text"] == "hi"
+    cq = {"messages": "[CQ:face,id=14]", "auto_escape": True}
+    assert napcat.kinds(napcat.data("send_group_forward_msg", group_id=GROUP, **cq)) == ["face"]
     content = [node(user_id=BOB, nickname="Bob", content="x")]
     assert "res_id" in napcat.data("send_group_forward_msg", group_id=GROUP, message=content)
 
@@ -296,6 +312,20 @@ def test_messages_wins_over_message_and_text_alone_is_an_ordinary_message(napcat
 def test_forwards_that_fail(napcat: Caller, nodes: Any) -> None:
     answer = napcat.call("send_group_forward_msg", group_id=GROUP, messages=nodes)
     assert answer["retcode"] == napcat.FAILED
+
+
+def test_a_forward_to_nowhere_is_a_failure_too(napcat: Caller) -> None:
+    nodes = [node(user_id=BOB, content="x")]
+    for chat in ({"group_id": 999}, {"user_id": 999}, {"group_id": "²"}):
+        answer = napcat.call("send_msg", message=nodes, **chat)
+        assert answer["retcode"] == napcat.FAILED
+        assert "simulator error" not in answer["message"]
+
+
+def test_a_note_about_any_text_is_told(napcat: Caller) -> None:
+    message = [HI, segment("face", id="\ud800")]
+    assert napcat.call("send_group_msg", group_id=GROUP, message=message)["status"] == "ok"
+    assert "drops this face" in napcat.notes[0]
 
 
 def test_a_node_says_who_and_what(napcat: Caller) -> None:
