@@ -242,10 +242,9 @@ class Acting:
     def set_group(self, group: int, name: str) -> None:
         """改群名。
 
-        Change the name of a group; NapCat reports nothing of that.
+        Change the name of a group.
         """
-        with self.world.lock:
-            membership.any_group(self.world, group).group_name = checked_text(name, "name")
+        self._change(membership.set_group, group, checked_text(name, "name"))
 
     def remove_group(self, group: int) -> None:
         """解散一个群。

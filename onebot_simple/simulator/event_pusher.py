@@ -12,6 +12,7 @@ import selectors
 import socket
 import threading
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 from .api_quick import carry_out
@@ -130,23 +131,8 @@ class EventPusher:
         return headers
 
     def _obey(self, event: Event, status: int, body: bytes, frame: int) -> None:
-        if not 200 <= status < 300:
-            logger.warning(
-                "%s 回答了 HTTP %s，NapCat 会报错。 It answered HTTP %s, an error for NapCat.",
-                self.url,
-                status,
-                status,
-            )
-            return
-        try:
-            operation = decode(body) if body else {}
-        except InvalidJson:
-            logger.warning(
-                "%s 的回答不是 JSON，NapCat 会报错。 Its answer is not JSON, an error for NapCat.",
-                self.url,
-            )
-            return
-        if not isinstance(operation, dict) or not operation:
+        operation = self._operation_in(status, body)
+        if not operation:
             return
         world = self._core.world
         notes: list[dict[str, str]] = []
@@ -154,12 +140,11 @@ class EventPusher:
             world.notes = notes
             problem = carry_out(world, event, operation)
         if problem:
-            logger.warning("a quick operation of %s failed: %s", self.url, problem)
-        params = {"context": event, "operation": operation}
+            logger.warning("快捷操作没有成功 a quick operation of %s failed: %s", self.url, problem)
         self._core.journal.add_call(
             {
                 "action": ".handle_quick_operation",
-                "params": params,
+                "params": {"context": event, "operation": operation},
                 "retcode": 200 if problem else 0,
                 "time": time.time(),
                 "transport": HTTP_POST,
@@ -168,6 +153,26 @@ class EventPusher:
                 "notes": notes,
             }
         )
+
+    def _operation_in(self, status: int, body: bytes) -> dict[str, Any]:
+        """The quick operation of an answer; empty when there is none."""
+        if not 200 <= status < 300:
+            logger.warning(
+                "%s 回答了 HTTP %s，NapCat 会报错。 It answered HTTP %s, an error for NapCat.",
+                self.url,
+                status,
+                status,
+            )
+            return {}
+        try:
+            operation = decode(body) if body else {}
+        except InvalidJson:
+            logger.warning(
+                "%s 的回答不是 JSON，NapCat 会报错。 Its answer is not JSON, an error for NapCat.",
+                self.url,
+            )
+            return {}
+        return operation if isinstance(operation, dict) else {}
 
 
 class _Client(http.client.HTTPConnection):

@@ -27,6 +27,7 @@ class HostedBot:
                 f" Simulator(bot) takes a bot, not {type(bot).__name__}; a token is access_token=."
             )
         self._bot = bot
+        self._is_ours = False  # started here; another one is not ours to stop
         self._before: list[tuple[Any, str, Any]] = []  # object, attribute, value to restore
 
     @property
@@ -71,6 +72,7 @@ class HostedBot:
         if hasattr(caller, "api_root"):
             self._set(caller, "api_root", http_url)
         if self.receives:
+            self._is_ours = True
             bot.start()
 
     def wait_connected(self, timeout: float) -> None:
@@ -79,7 +81,8 @@ class HostedBot:
             self._bot.wait_connected(timeout)
 
     def stop(self) -> None:
-        if self.receives:
+        if self._is_ours:
+            self._is_ours = False
             self._bot.stop()
         while self._before:
             owner, name, value = self._before.pop()

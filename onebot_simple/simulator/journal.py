@@ -18,6 +18,7 @@ from typing import Any
 from ..segment import plain_text
 from .readable import plain
 from .wire import TO_BOT, Frame, WireLog
+from .world import Newest
 
 KEPT = 10_000  # of each kind; on a page that runs for days nobody takes them
 
@@ -58,8 +59,9 @@ class Journal:
     def __init__(self, log: WireLog) -> None:
         self.log = log
         self._calls: deque[Deed] = deque(maxlen=KEPT)
-        self._unread_calls: deque[Deed] = deque(maxlen=KEPT)
-        self._unread_replies: deque[Deed] = deque(maxlen=KEPT)
+        self._unread_calls: Newest[Deed, None] = Newest(KEPT)
+        self._unread_replies: Newest[Deed, None] = Newest(KEPT)
+        self._seen: list[Deed] = []  # in this step, from their other side
         self._step = 0  # how many times people did something
         self._mistakes: deque[Mistake] = deque(maxlen=100)  # those that nobody expected
         self._during = (
@@ -77,15 +79,16 @@ class Journal:
         """
         with self._changed:
             self._step += 1
-            for unread in (self._unread_calls, self._unread_replies):
-                for deed in [deed for deed in unread if deed.known]:
-                    unread.remove(deed)
+            for deed in self._seen:
+                self._unread_calls.pop(deed, None)
+                self._unread_replies.pop(deed, None)
+            self._seen.clear()
 
     def add_reply(self, reply: dict[str, Any]) -> None:
         deed = Deed(reply)
         self._said().append(deed)
         with self._changed:
-            self._unread_replies.append(deed)
+            self._unread_replies[deed] = None
             self._changed.notify_all()
 
     def add_note(self, transport: str, connection: int, frame: int, note: dict[str, str]) -> None:
@@ -103,9 +106,12 @@ class Journal:
             for reply in deed.others:
                 reply.others.append(deed)
             self._calls.append(deed)
+            self._unread_calls[deed] = None
             # a fast test may have read the message, and gone on, before the call was noted
-            if not any(reply.taken and reply.step < self._step for reply in deed.others):
-                self._unread_calls.append(deed)
+            if any(reply.taken and reply.step < self._step for reply in deed.others):
+                del self._unread_calls[deed]
+            elif deed.known:
+                self._seen.append(deed)
             self._changed.notify_all()
 
     def _said(self) -> list[Deed]:
@@ -145,7 +151,7 @@ class Journal:
         )
 
     def _take(
-        self, unread: deque[Deed], wanted: Callable[[dict[str, Any]], bool], timeout: float
+        self, unread: Newest[Deed, None], wanted: Callable[[dict[str, Any]], bool], timeout: float
     ) -> dict[str, Any] | None:
         def found() -> Deed | None:
             return next((deed for deed in unread if wanted(deed.content)), None)
@@ -156,7 +162,8 @@ class Journal:
             if deed is None:
                 return None
             deed.taken, deed.step = True, self._step
-            unread.remove(deed)
+            del unread[deed]
+            self._seen += deed.others
             return dict(deed.content)
 
     def unread_reply(self, timeout: float = 0) -> dict[str, Any] | None:
@@ -173,7 +180,7 @@ class Journal:
         )
 
     def _unknown(
-        self, unread: deque[Deed], wanted: Callable[[dict[str, Any]], bool], timeout: float
+        self, unread: Newest[Deed, None], wanted: Callable[[dict[str, Any]], bool], timeout: float
     ) -> dict[str, Any] | None:
         def found() -> Deed | None:
             return next((d for d in unread if not d.known and wanted(d.content)), None)

@@ -148,19 +148,29 @@ def add_group(
             f"群 {group_id} 已经有了；用 set_group 修改。"
             f" Group {group_id} is there already: change it with set_group."
         )
-    roles = dict(members) if isinstance(members, Mapping) else dict.fromkeys(members, "member")
+    if isinstance(members, Mapping):
+        roles = dict(members)
+    else:
+        roles = {user: "member" for user in members if user != BOT}
     for role in roles.values():
         checked_role(role)
-    owners = [user for user, role in roles.items() if role == "owner"]
-    if len(owners) > 1:
-        raise ValueError("一个群只有一个群主。 A group has one owner.")
+    others = [user for user, role in roles.items() if role == "owner" and user != BOT]
+    roles.setdefault(BOT, "member" if others else "owner")
+    if len(others) + (roles[BOT] == "owner") != 1:
+        raise ValueError("一个群正好有一个群主。 A group has exactly one owner.")
     group = Group(group_id, name)
-    for user, role in {BOT: "member" if owners else "owner", **roles}.items():
+    for user, role in roles.items():
         world.known_person(user)
         group.members[user] = Member(user, role)
-    if not owners:
-        group.members[BOT].role = "owner"
     world.groups[group_id] = group
+
+
+def set_group(world: World, group_id: int, name: str) -> None:
+    group = any_group(world, group_id)
+    changed, group.group_name = group.group_name != name, name
+    if BOT in group.members and changed:
+        who = {"group_id": group_id, "user_id": operator_for(world, group, None, None)}
+        world.publish(events.notice("notify", sub_type="group_name", name_new=name, **who))
 
 
 def remove_group(world: World, group_id: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ class Failure(ValueError):
     """
 
 
-class Newest(dict[Key, Value]):
+class Newest(OrderedDict[Key, Value]):
     """A dict that forgets its oldest entries, so that a long day does not fill the memory."""
 
     def __init__(self, limit: int) -> None:
@@ -38,7 +39,7 @@ class Newest(dict[Key, Value]):
     def __setitem__(self, key: Key, value: Value) -> None:
         super().__setitem__(key, value)
         if len(self) > self._limit:
-            del self[next(iter(self))]
+            self.popitem(last=False)
 
 
 def newest() -> Newest[Any, Any]:

@@ -7,6 +7,7 @@ import queue
 import socket
 import threading
 import time
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.connection import Connection
@@ -136,29 +137,25 @@ class WsPeer:
             request = decode(data)
             if request is None:
                 raise InvalidJson("null is no call null 不是调用")
-            if not isinstance(request, (dict, list)):
-                number = self._core.log.add(frame)
-                self._core.journal.add_note(self.transport, self.connection, number, NO_OBJECT)
-                return
             fields = request if isinstance(request, dict) else {}
-            echo = fields.get("echo")
-            encode([[[echo]]])  # more deeply nested than it will be in the answer
+            encode([[[fields.get("echo")]]])  # more deeply nested than it will be in the answer
         except InvalidJson as error:
             answer = failed(1400, f"json解析失败,请检查数据格式 · {error}", None)
             self.put(Outgoing(encode(answer), "response", self._core.log.add(frame)))
             return
-        frame.cause = self._core.causes.of_call(self.connection, echo, fields.get("params"))
+        if isinstance(request, (dict, list)):
+            self._perform(fields, frame)
+        else:
+            number = self._core.log.add(frame)
+            self._core.journal.add_note(self.transport, self.connection, number, NO_OBJECT)
+
+    def _perform(self, fields: dict[str, Any], frame: Frame) -> None:
+        action, params = fields.get("action", "undefined"), fields.get("params")
+        echo = fields.get("echo")
+        frame.cause = self._core.causes.of_call(self.connection, echo, params)
         number = self._core.log.add(frame)
-        action = fields.get("action", "undefined")
-        call = Call(
-            action if isinstance(action, str) else as_text(action),
-            fields.get("params"),
-            echo,
-            False,
-            self.transport,
-            self.connection,
-            number,
-        )
+        name = action if isinstance(action, str) else as_text(action)
+        call = Call(name, params, echo, False, self.transport, self.connection, number)
         outcome = self._core.api.perform(call)
         if outcome.delay:
             self._core.spawn(self._answer_later, call, outcome)

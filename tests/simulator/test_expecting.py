@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -150,6 +151,7 @@ def test_a_bot_that_is_started_already_is_refused() -> None:
         with pytest.raises(RuntimeError, match="started already"), Simulator(bot):
             pass
         assert bot.port == port
+        socket.create_connection(("127.0.0.1", port)).close()  # it still runs
 
 
 def test_what_is_no_bot_is_refused_without_showing_it() -> None:

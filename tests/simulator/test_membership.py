@@ -55,6 +55,7 @@ def test_people_and_groups_can_be_added_changed_and_removed(
     qq.add_group(30002, "Class", [20010, 20011])
     assert (role(qq, BOT, 30002), role(qq, 20010, 30002)) == ("owner", "member")
     qq.set_group(30002, "Course")
+    assert (events[-1]["sub_type"], events[-1]["name_new"]) == ("group_name", "Course")
     assert qq.send_group("hi", user=20011, group=30002)["group_name"] == "Course"
     qq.add_group(30003, "Theirs", {ALICE: "owner", BOT: "admin"})
     assert (role(qq, BOT, 30003), role(qq, ALICE, 30003)) == ("admin", "owner")
@@ -246,6 +247,7 @@ def test_reset_is_the_start_again_but_no_id_comes_twice(qq: Simulator) -> None:
         (lambda qq: qq.remove_person(BOT), "cannot be removed"),
         (lambda qq: qq.add_group(GROUP, "Again"), "set_group"),
         (lambda qq: qq.add_group(30002, "Two", {ALICE: "owner", BOB: "owner"}), "one owner"),
+        (lambda qq: qq.add_group(30002, "None", {BOT: "admin"}), "one owner"),
         (lambda qq: qq.remove_group(30009), "no group 30009"),
         (lambda qq: qq.join(BOB), "already"),
         (lambda qq: qq.group_request(BOB), "already"),
