@@ -227,6 +227,18 @@ class TestShown:
         act.send_private([{"type": "contact", "data": {"type": "qq", "id": "10001"}}])
         expect(page.locator(".card").last).to_contain_text("10001")
 
+    def test_what_napcat_would_do_is_said_beside_the_call(self, visit: Visit) -> None:
+        page = visit.page
+        face = {"type": "face", "data": {"id": "99999"}}
+        text = {"type": "text", "data": {"text": "hi"}}
+        call(visit, "send_private_msg", user_id=20001, message=[face, text])
+        note = page.locator(".frame.note .title")
+        expect(note).to_contain_text("99999")
+        chinese = note.inner_text()
+        page.locator("#language").click()
+        expect(note).to_contain_text("99999")
+        assert note.inner_text() != chinese
+
     def test_at_completes_names_and_a_dropped_file_goes_along(
         self, visit: Visit, tmp_path: Path
     ) -> None:
