@@ -19,7 +19,9 @@ from .shown import chat_of, event_item, message_item, people_and_groups, settled
 
 FRAME_BYTES = 20_000  # of each frame are shown
 ITEMS = 2_000
+PLACED_FRAMES = 500  # among which the event of an error is looked for
 LOOK_SECONDS = 0.1  # how often the lamps and switches are looked at
+OUTPUT_SECONDS = 0.05  # a bot that prints without end is not shown line by line
 ALIVE_SECONDS = 5.0  # how often a quiet stream says that it is there
 Seen = tuple[int, int, int]  # the last frame, item and line of output that a page has
 
@@ -94,6 +96,8 @@ class Feed:
                     "state": different,
                 }
                 state, quiet_since = now, time.monotonic()
+                if lines and not (frames or items):
+                    time.sleep(OUTPUT_SECONDS)
             elif time.monotonic() - quiet_since > ALIVE_SECONDS:
                 quiet_since = time.monotonic()
                 yield None
@@ -113,7 +117,7 @@ class Feed:
             "limit": self._simulator.wire.limit,
         }
 
-    def saved(self) -> Iterator[str]:
+    def saved(self) -> Iterator[bytes]:
         """The log as JSON Lines, as simulator/replay.py reads it; tokens are masked."""
         for frame in self._simulator.frames:
             try:
@@ -123,7 +127,9 @@ class Feed:
             direction = "in" if frame["direction"] == TO_BOT else "out"
             about = {"time": frame["time"], "direction": direction, "transport": frame["transport"]}
             if isinstance(content, dict):
-                yield json.dumps({**about, "frame": content}) + "\n"
+                line = json.dumps({**about, "frame": content}, ensure_ascii=False) + "\n"
+                # half a surrogate pair has no UTF-8, but an escape in JSON
+                yield line.encode("utf-8", "backslashreplace")
 
     def file(self, file_id: str) -> StoredFile | None:
         """A file of a message or of a group; ids of groups begin with a slash."""
@@ -168,8 +174,7 @@ class Feed:
         event = origin.partition(":")[0]
         world = self._simulator.world
         if event.startswith("e"):
-            frames = self._simulator.wire.newest(self._simulator.wire.limit)
-            for frame in reversed(frames):
+            for frame in reversed(self._simulator.wire.newest(PLACED_FRAMES)):
                 if frame["number"] and f"e{frame['number']}" == event:
                     return {"chat": chat_of(world, json.loads(frame["text"])), "frame": frame["id"]}
         for item in reversed(self.items):

@@ -198,7 +198,11 @@ def _add_headers(response: Response) -> Response:
 
 
 def _explain(error: HTTPException) -> Response:
-    return Response(f"{error.description}\n", error.code, mimetype="text/plain")
+    words = error.description
+    if error.code == 413:
+        size = MAX_BODY // 1024 // 1024
+        words = f"太大了，最多 {size} MB。 Too large, at most {size} MB."
+    return Response(f"{words}\n", error.code, mimetype="text/plain")
 
 
 class _Requests(WSGIRequestHandler):

@@ -74,12 +74,16 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
         assert page.evaluate("navigator.clipboard.readText()").strip() == copied.strip()
     assert "1 / 0" not in copied and "expect_error" not in copied  # only since the restart
     assert "qq.wait_call('set_group_card'" in copied
-    (tmp_path / "test_bot.py").write_text(copied, encoding="utf-8")
+    run_as_test(copied, tmp_path)
+
+
+def run_as_test(copied: str, folder: Path) -> None:
+    (folder / "test_bot.py").write_text(copied, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True,
-        cwd=tmp_path,
+        cwd=folder,
         env={**clean, "PYTHONUTF8": "1"},
         encoding="utf-8",
         check=False,
@@ -99,6 +103,10 @@ def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
         expect(summary).to_have_text(re.compile("^❌ poked · ValueError · bot.py:20: 疼$"))
         summary.click()
         expect(visit.page.locator(".frame.linked .title")).to_have_text("notice.notify.poke")
+        visit.page.get_by_role("button", name="复制成测试").click()
+        copied = visit.page.locator("dialog pre").inner_text()
+    assert "qq.poke(20001, 10001)" in copied and "qq.expect_error(ValueError)" in copied
+    run_as_test(copied, tmp_path)
 
 
 def test_a_message_that_no_bot_received_says_so(browser: Browser, tmp_path: Path) -> None:

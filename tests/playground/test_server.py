@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websocket import create_connection
 
 from onebot_simple.playground.bot_process import BotProcess
 from onebot_simple.playground.deeds import Deeds
 from onebot_simple.playground.feed import Feed
 from onebot_simple.playground.page_server import PageServer
 from onebot_simple.simulator import Simulator
+
+from ..peers import wait_until
 
 PAGE = Path(__file__).parents[2] / "onebot_simple" / "playground" / "page"
 HELLO = {
@@ -61,6 +64,9 @@ class Visitor:
             "POST", f"/do/{name}", body=json.dumps(wanted), **{**usual, **headers}
         ) as answer:
             return answer.status, answer.read().decode()
+
+    def get_log(self) -> list[str]:
+        return self.get("/log.jsonl", Cookie=self.cookie)[1].splitlines()
 
     def get(self, path: str, **headers: str | None) -> tuple[int, str]:
         with self.ask("GET", path, **headers) as answer:
@@ -109,7 +115,9 @@ def test_every_answer_carries_the_headers_that_keep_others_out(visitor: Visitor,
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/?token=wrong", "/?token=", "/events"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?token=wrong", "/?token=", "/events", "/log.jsonl", "/file/1"]
+)
 def test_without_the_token_there_is_nothing_but_a_hint(visitor: Visitor, path: str) -> None:
     status, text = visitor.get(path, Cookie="playground_1=x")
     assert status == 403
@@ -270,6 +278,21 @@ def test_a_file_that_could_be_a_page_is_only_downloaded(visitor: Visitor) -> Non
     with visitor.ask("GET", path, Cookie=visitor.cookie) as answer:
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_the_saved_log_is_replayed_as_it_was_and_holds_no_token(visitor: Visitor) -> None:
+    url = visitor.simulator.ws_url + "/?access_token=geheim"
+    socket = create_connection(url, suppress_origin=True, timeout=5)
+    try:
+        visitor.do("say", HELLO)
+        wait_until(lambda: '"raw_message": "你好"' in visitor.get_log()[-1])
+    finally:
+        socket.close()
+    lines = visitor.get_log()
+    assert "geheim" not in "".join(lines)
+    assert {json.loads(line)["direction"] for line in lines} == {"in"}
+    events = visitor.simulator.replay_lines(lines)
+    assert [event["post_type"] for event in events] == ["meta_event", "message"]
 
 
 def test_the_page_is_small_and_stands_alone() -> None:
