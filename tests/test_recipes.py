@@ -26,6 +26,7 @@ from onebot_simple.simulator import Simulator
 from .lessons import free_port, running
 from .peers import message, text_of, wait_until
 from .test_readme import COURSE, ROOT, fenced
+from .test_readme import running as program
 
 
 def recipe(language: str) -> str:
@@ -118,6 +119,15 @@ def test_the_second_account_of_lesson_14(tmp_path: Path) -> None:
             qq.send_private("/accounts")
             lines = qq.wait_reply()["text"].splitlines()
             assert sorted(lines) == ["10001: 1 个群", "10002: 0 个群"]
+
+
+def test_the_types_of_events_are_only_for_editors(qq: Simulator) -> None:
+    [source] = {block for block in fenced("python", COURSE) if "onebot_simple.typed" in block}
+    with program(source, qq):
+        qq.send_group("hi", user=20002)
+        assert qq.wait_reply()["text"] == "你是 You are Bob"
+        qq.join(20004)
+        assert qq.wait_reply()["text"] == "欢迎 Welcome, 20004!"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn is not for Windows")
