@@ -125,7 +125,7 @@ class ActionNotFound(ActionFailed):
             )
         return (
             "对方不认识这个动作：名字拼错了吗？不然，换一个支持它的 OneBot 实现。",
-            "It does not know this action: check the spelling, or use a OneBot that has it.",
+            "OneBot does not know this action: check the spelling, or use one that has it.",
         )
 
 

@@ -377,7 +377,7 @@ def media(file: Media) -> str:
     if not isinstance(file, bytes):
         raise TypeError(
             f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；打开的文件先 read()。 "
-            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; .read() an open file."
+            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; .read() a file first."
         )
     _check_size(len(file), "bytes")
     return "base64://" + b64encode(file).decode("ascii")
@@ -485,7 +485,8 @@ def _check_part(part: object, name: str) -> None:
         right = f'{{"type": "{kind}", "data": {{...}}}}'
         raise TypeError(
             f'{name} 是 {kind} 消息段，但是没有 "data"：用 segment 里的函数，或者写成 {right}。 '
-            f'{name}, a segment of type {kind}, has no "data": use segment or write {right}.'
+            f'{name}, a segment of type {kind}, has no "data": use the functions of '
+            f"segment, or write {right}."
         )
     if kind == "node" and data.get("content") is not None:
         check(data["content"], f'{name}["data"]["content"]')
