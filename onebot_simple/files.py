@@ -31,7 +31,8 @@ MAX_NAME_BYTES = 200  # file systems allow 255
 
 _RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
-_broken_off: dict[tuple[str, str], str] = {}  # (sha256, name) of a file: its stream_id at OneBot
+# Uploads that broke off: sha256 and name of the file, and its stream_id at OneBot.
+_broken_off: dict[tuple[str, str], str] = {}
 
 
 def upload(
@@ -148,7 +149,7 @@ def _receive(
         except (KeyError, TypeError, ValueError):
             raise _damaged(f"chunk {index} is not base64") from None
         done += len(data)
-        if done > size:  # or a peer could fill the disk
+        if done > size:  # otherwise a peer could fill the disk
             raise _damaged(f"more came than the {size} bytes that were announced")
         with _explained(target):
             while data:  # write() may take only a part
