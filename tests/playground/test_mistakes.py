@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from onebot_simple.playground.source_files import stamps
+
 from ..peers import wait_until
 from .visits import IDLE, visited
 
@@ -160,11 +162,11 @@ def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_vir
     with visited(browser, source, tmp_path) as visit:
         lines = visit.page.locator("#lines")
         expect(lines).to_contain_text("says one")
-        (venv / "other.py").write_text("1", encoding="utf-8")
-        (hidden / "other.py").write_text("1", encoding="utf-8")
+        for folder in (venv, hidden):
+            (folder / "other.py").write_text("1", encoding="utf-8")
+        assert {Path(name).name for name in stamps(tmp_path / "bot.py")} == {"bot.py", "helper.py"}
         helper.write_text("WORD = 'two'", encoding="utf-8")
         expect(lines).to_contain_text("says two")
-        assert visit.playground.bot_status["starts"] == 2
 
 
 def test_the_last_message_can_be_sent_again_after_each_restart(

@@ -47,7 +47,11 @@ function rowOf(frame) {
 	const toBot = frame.direction === "to_bot";
 	const row = el("details", {
 		class: `frame ${frame.kind} ${toBot ? "to-bot" : "from-bot"} ${failed ? "failed" : ""}`, id: `frame-${frame.id}`, data: { id: frame.id },
-		ontoggle: () => { if (row.open && !row.querySelector(".inside")) row.append(insideOf(frame)); },
+		ontoggle: () => {
+			if (row.open && !row.querySelector(".inside")) row.append(insideOf(frame));
+			if (row.open) log.stay(row);
+			else if (!log.rows.querySelector(".frame[open]")) log.leave();
+		},
 	}, el("summary", { tabIndex: -1, onclick: () => choose(threadOf(frame)) },
 		el("span.arrow", { "aria-hidden": "true" }, frame.kind === "note" ? "ⓘ" : toBot ? "→" : "←"),
 		el("span.kind", t(frame.kind)),
