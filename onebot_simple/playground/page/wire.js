@@ -54,7 +54,7 @@ function rowOf(frame) {
 		},
 	}, el("summary", { tabIndex: -1, onclick: () => choose(threadOf(frame)) },
 		el("span.arrow", { "aria-hidden": "true" }, frame.kind === "note" ? "ⓘ" : toBot ? "→" : "←"),
-		el("span.kind", t(frame.kind)),
+		el("span.kind", kindOf(frame)),
 		el("span.title", titleOf(frame)),
 		el("span.detail", detailOf(frame)),
 		el("span.ms", timeOf(frame)),
@@ -72,6 +72,7 @@ function timeOf(frame) {
 	return ms === null || (frame.kind !== "call" && frame.direction === "to_bot" && ms < 100) ? "" : duration(ms);
 }
 
+const kindOf = (frame) => t(frame.kind === "close" ? "ending" : frame.kind);
 const handlerOf = ({ cause }) => (cause?.handler ? `${cause.handler}() ${cause.at}` : "");
 const metaOf = (frame) => [t(frame.direction === "to_bot" ? "toBot" : "fromBot"), t(frame.transport), exactly(frame.time), `#${frame.id}`, handlerOf(frame)].filter(Boolean).join(" · ");
 
@@ -160,7 +161,7 @@ export function relabelFrames() {
 	for (const frame of frames.values()) {
 		if (!frame.row) continue;
 		const [, kind, title, , , meta] = frame.row.firstElementChild.children;
-		kind.textContent = t(frame.kind);
+		kind.textContent = kindOf(frame);
 		meta.textContent = metaOf(frame);
 		if (frame.kind === "close" || frame.kind === "note") title.textContent = titleOf(frame);
 		const inside = frame.row.querySelector(".inside");
