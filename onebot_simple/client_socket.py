@@ -7,125 +7,92 @@ from __future__ import annotations
 
 import errno
 import math
-import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from threading import Lock
-from typing import TypeVar
 
-from .addresses import Address
+from websocket import (
+    WebSocketBadStatusException,
+    WebSocketConnectionClosedException,
+    WebSocketTimeoutException,
+)
+
+from .addresses import WEBUI_PORT, Address, cannot_connect, wrong_service
+from .errors import NetworkError, OneBotError
+from .tls_socket import TlsSocket
+from .ws_connection import token_refused
 
 PIECE = 128 * 1024  # bytes
-CONNECT_SECONDS = 5.0  # for each address of a host
-TLS_SECONDS = 10.0
+CONNECT_SECONDS = 5.0  # for each address of a host, and for TLS
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
 
-Result = TypeVar("Result")
+NO_WEBSOCKET = (
+    "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
+    "Is this the port of the HTTP server? NapCat's WebSocket server is at 3001, its path is /.",
+)
 
 
 class ClientSocket:
-    """What websocket-client needs of a socket.
+    """What websocket-client needs of a socket, around a socket or a TlsSocket.
 
     It receives in large pieces: websocket-client asks for the head, the length and the data of
     each frame one by one, and it costs time to ask the system for each of them.
-
-    Once it is connected, the system's calls never block. OpenSSL loses the connection now and then
-    when one thread is in SSL_read while another is in SSL_write, and Python does not keep them
-    apart. So each call is short and holds a lock, and the waiting is done without the lock.
     """
 
-    def __init__(self, sock: socket.socket, patience: float) -> None:
+    def __init__(self, sock: socket.socket | TlsSocket, patience: float) -> None:
         self.deadline = math.inf  # for a handshake, of which each byte alone could be in time
         self._sock = sock
         self._patience = patience  # seconds that the other side may read nothing of what is sent
-        self._timeout = math.inf  # seconds to wait for something to receive
-        self._turn = Lock()  # held while the system or OpenSSL is at work on this socket
-        self._waits: dict[int, selectors.BaseSelector] = {}  # one to wait for each event
+        self._timeout: float | None = None
         self._arrived = b""
         self._taken = 0  # how many bytes of what arrived have been taken
-
-    def use_tls(self, host: str, ca_file: str | None) -> None:
-        """Let connect() shake hands with `host`, which must have a certificate that is trusted."""
-        context = ssl.create_default_context(cafile=ca_file)
-        self._sock = context.wrap_socket(
-            self._sock, server_hostname=host, do_handshake_on_connect=False
-        )
-
-    def connect(self, place: object) -> None:
-        self._sock.settimeout(CONNECT_SECONDS)
-        self._sock.connect(place)  # type: ignore[arg-type]  # as getaddrinfo() gives it
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sock.setblocking(False)
-        for event in (selectors.EVENT_READ, selectors.EVENT_WRITE):
-            self._waits[event] = selectors.DefaultSelector()
-            self._waits[event].register(self._sock, event)
-        if isinstance(self._sock, ssl.SSLSocket):
-            self._when_ready(self._sock.do_handshake, selectors.EVENT_READ, TLS_SECONDS)
 
     def recv(self, size: int) -> bytes:
         start = self._taken
         if start == len(self._arrived):
-            receive = partial(self._sock.recv, PIECE)
-            self._arrived = self._when_ready(receive, selectors.EVENT_READ, self._timeout)
-            start = 0
+            if time.monotonic() > self.deadline:
+                raise TimeoutError("timed out")
+            self._arrived, start = self._sock.recv(PIECE), 0
         piece = self._arrived[start : start + size]
         self._taken = start + len(piece)
         return piece
 
     def send(self, data: bytes) -> int:
         """Send all of it. If that fails, the connection ends: nothing can follow half a frame."""
-        left = memoryview(data)
         try:
-            while left:
-                send = partial(self._sock.send, left)
-                left = left[self._when_ready(send, selectors.EVENT_WRITE, self._patience) :]
-        except TimeoutError:
-            self.shutdown()
-            raise ConnectionError("the other side does not read what is sent") from None
+            self._send_all(memoryview(data))
         except BaseException:  # Ctrl+C, too
             self.shutdown()
             raise
         return len(data)
 
+    def _send_all(self, left: memoryview) -> None:
+        moved = time.monotonic()
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+                moved = time.monotonic()
+            except TimeoutError:  # the timeout of the socket is that of the reader
+                if time.monotonic() - moved > self._patience:
+                    raise ConnectionError("the other side does not read what is sent") from None
+
     def settimeout(self, timeout: float | None) -> None:
-        self._timeout = math.inf if timeout is None else timeout
+        if timeout != self._timeout:
+            self._timeout = timeout
+            self._sock.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
-        return None if self._timeout == math.inf else self._timeout
+        return self._timeout
 
     def shutdown(self, how: int = socket.SHUT_RDWR) -> None:
         """End the connection. Whoever waits for it is woken."""
         with suppress(OSError):  # it may have ended already
-            # SSLSocket.shutdown() would also drop the encryption, under whoever is reading
-            socket.socket.shutdown(self._sock, how)
+            self._sock.shutdown(how)
 
     def close(self) -> None:
-        for wait in self._waits.values():
-            wait.close()
         self._sock.close()
-
-    def _when_ready(self, work: Callable[[], Result], event: int, seconds: float) -> Result:
-        """What `work` returns, once the socket is ready for it. TimeoutError: it was not in time.
-
-        event: what to wait for on a plain socket. OpenSSL says itself what it waits for.
-        """
-        deadline = min(self.deadline, time.monotonic() + seconds)
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                with self._turn:
-                    return work()
-            except BlockingIOError:
-                pass
-            except ssl.SSLWantReadError:
-                event = selectors.EVENT_READ
-            except ssl.SSLWantWriteError:
-                event = selectors.EVENT_WRITE
-            self._waits[event].select(None if left == math.inf else left)
-        raise TimeoutError("timed out")
 
 
 def open_socket(
@@ -140,17 +107,50 @@ def open_socket(
     for family, kind, protocol, _, place in socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM
     ):
-        opened = ClientSocket(socket.socket(family, kind, protocol), patience)
+        plain = socket.socket(family, kind, protocol)
+        sock: socket.socket | TlsSocket = plain
         try:
             if address.secure:
-                opened.use_tls(address.host, ca_file)
+                sock = _with_tls(plain, address.host, ca_file)
+            opened = ClientSocket(sock, patience)
             show(opened)
-            opened.connect(place)
+            opened.settimeout(CONNECT_SECONDS)
+            sock.connect(place)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return opened
         except OSError as error:
-            opened.close()
+            sock.close()
             failed.append(error)
         except BaseException:
-            opened.close()
+            sock.close()
             raise
     raise min(failed, key=lambda error: error.errno in NO_ROUTE)  # any other says more
+
+
+def _with_tls(sock: socket.socket, host: str, ca_file: str | None) -> TlsSocket:
+    context = ssl.create_default_context(cafile=ca_file)
+    return TlsSocket(context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False))
+
+
+def handshake_error(address: Address, has_token: bool, error: BaseException) -> OneBotError:
+    """The error to raise when connecting, or the handshake of websocket-client, failed."""
+    if isinstance(error, WebSocketBadStatusException):
+        if error.status_code in (401, 403) and address.port != WEBUI_PORT:
+            return token_refused(address.base, has_token)
+        status = f"HTTP {error.status_code}"
+        return _no_websocket(address.base, status, status)
+    if isinstance(error, WebSocketTimeoutException):
+        return cannot_connect(address.base, TimeoutError())
+    if isinstance(error, WebSocketConnectionClosedException):
+        return cannot_connect(address.base, ConnectionError())
+    if isinstance(error, OSError):
+        return cannot_connect(address.base, error)
+    return _no_websocket(address.base, "别的内容（也许是跳转）", "something else (a redirect?)")
+
+
+def _no_websocket(base: str, chinese: str, english: str) -> NetworkError:
+    fact = (
+        f"{base} 回答的是 {chinese}，那里没有 WebSocket",
+        f"{base} answered {english}, no WebSocket is there",
+    )
+    return wrong_service(base, fact, NO_WEBSOCKET)

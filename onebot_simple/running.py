@@ -25,7 +25,6 @@ from .logs import log_to_console
 log = logging.getLogger("onebot_simple")
 
 DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it takes the connection away
-FAREWELL_SECONDS = 0.2  # how long it then lets on_disconnect handlers run
 END_SECONDS = 0.6  # and how long it then waits for them to end
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
@@ -163,7 +162,6 @@ class Running(Handlers):
             self._conversations.drain(DRAIN_SECONDS)
         finally:
             self._close()
-        self._conversations.drain(FAREWELL_SECONDS)
         dropped = self._conversations.end(END_SECONDS) + self._dropped
         if dropped:
             log.warning(

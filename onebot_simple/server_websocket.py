@@ -114,8 +114,10 @@ class ServerWebSocket:
                 rest = self._write(frames, 0)
                 with self._guard:
                     self._unsent[:0] = rest
-            except OSError as error:
+            except BaseException as error:  # Ctrl+C, too, as in send()
                 self.hang_up(words_of(error))
+                if not isinstance(error, OSError):
+                    raise
                 return
             finally:
                 self._turn.release()
@@ -143,8 +145,8 @@ class ServerWebSocket:
             while (left := deadline - time.monotonic()) > 0:
                 if selector.select(min(left, SLICE_SECONDS)):
                     return True
-                if self.is_over:
-                    raise ConnectionError((self.failure or CLOSED)[1])
+                if self.failure:
+                    raise ConnectionError(self.failure[1])
         return False
 
     def hang_up(self, failure: Words) -> None:
@@ -152,21 +154,15 @@ class ServerWebSocket:
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes whoever is sending, and the reader
 
-    def close(self) -> None:
-        """Close the socket; who is sending stops first, at once."""
-        self.hang_up(CLOSED)
-        with self._turn:  # or the system gives the number of this socket to a new one meanwhile
-            self.socket.close()
-
     # -- in -----------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """Take what arrived: the handshake, then frames."""
         self.heard = time.monotonic()
+        if self.is_over and self.protocol.state is not State.CLOSING:
+            return  # nothing more is said here; the other side is to hang up
         if self.protocol.state is State.CONNECTING:
             self._head += data
-        elif self.protocol.state is State.CLOSED:
-            return  # a failed connection only waits for the other side to hang up
         with self._guard:
             self.protocol.receive_data(data)
             arrived = self.protocol.events_received()
@@ -193,8 +189,7 @@ class ServerWebSocket:
             self._unsent += protocol.data_to_send()
         if protocol.state is State.OPEN:
             self._head.clear()
-            self.is_open = True
-            self.flush()
+            self.is_open = True  # the other side hears of it when all that follows is done
             protected(self._handlers.opened, self)
         else:
             head = bytes(self._head)
@@ -271,10 +266,17 @@ class ServerWebSocket:
             self.is_open = False
             protected(self._handlers.closed, self, reason)
 
+    def close(self, reason: Words) -> None:
+        """Close the socket. Whoever is sending stops first, at once."""
+        self.hang_up(reason)
+        with self._turn:  # or the system gives the number of this socket to a new one meanwhile
+            self.socket.close()
+        self.end(reason)
+
 
 def words_of(error: BaseException) -> Words:
     said = str(error) or type(error).__name__
-    return said, said
+    return f"连接出错（{said}）", said
 
 
 def protected(function: Callable[..., object], *arguments: object) -> None:

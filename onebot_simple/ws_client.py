@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from websocket import (
     ABNF,
     WebSocket,
-    WebSocketBadStatusException,
     WebSocketConnectionClosedException,
     WebSocketException,
     WebSocketTimeoutException,
@@ -27,16 +26,13 @@ from websocket import (
 )
 
 from .addresses import (
-    WEBUI_PORT,
-    cannot_connect,
     check_ca_file,
     check_seconds,
     check_token,
     check_url,
-    wrong_service,
 )
 from .bot import Bot
-from .client_socket import ClientSocket, open_socket
+from .client_socket import ClientSocket, handshake_error, open_socket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import id_of
 from .running import END_SECONDS
@@ -50,10 +46,6 @@ GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 ENDED = (WebSocketException, OSError, ValueError)  # ValueError: of a socket that is closed
-NO_WEBSOCKET = (
-    "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
-    "Is this the port of the HTTP server? NapCat's WebSocket server is at 3001, its path is /.",
-)
 
 
 class Link(NamedTuple):
@@ -228,7 +220,7 @@ class WsClient(Bot):
             self._read(link.websocket, link.protocol)
         except OneBotError as error:
             reason = error
-        except ENDED as error:
+        except (WebSocketException, OSError) as error:
             reason = self._lost(error)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
             log.exception("读取 %s 时出错了 reading from it failed:", self._address.base)
@@ -252,6 +244,8 @@ class WsClient(Bot):
 
     def _read(self, websocket: WebSocket, protocol: WsConnection) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
+        seconds = f"{self.ping_interval + self.ping_timeout:g}"
+        silent = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
         pinged = False
         while True:
             websocket.settimeout(self.ping_timeout if pinged else self.ping_interval)
@@ -259,7 +253,7 @@ class WsClient(Bot):
                 opcode, data = websocket.recv_data(control_frame=True)
             except WebSocketTimeoutException:
                 if pinged:
-                    raise self._silent() from None
+                    raise connection_lost(self._address.base, *silent) from None
                 websocket.ping()
                 pinged = True
                 continue
@@ -276,11 +270,6 @@ class WsClient(Bot):
         if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
             return protocol.receive(data)
         return None  # a ping or a pong
-
-    def _silent(self) -> NetworkError:
-        seconds = f"{self.ping_interval + self.ping_timeout:g}"
-        english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
-        return connection_lost(self._address.base, english, chinese)
 
     def _lost(self, error: Exception) -> NetworkError:
         if self._stopping.is_set():
@@ -321,25 +310,16 @@ class WsClient(Bot):
 
     def _dial(self, stopping: Flag) -> WebSocket:
         """A new WebSocket, after the handshake."""
-        base = self._address.base
         try:
             show = partial(self._show_to_stop, stopping)
             sock = open_socket(self._address, self._ca_file, self.ping_timeout, show)
             return self._shake_hands(sock)
-        except WebSocketBadStatusException as error:
-            if error.status_code in (401, 403) and self._address.port != WEBUI_PORT:
-                raise token_refused(base, bool(self._token)) from None
-            status = f"HTTP {error.status_code}"
-            raise self._no_websocket(status, status) from None
-        except WebSocketTimeoutException:
-            raise cannot_connect(base, TimeoutError()) from None
-        except WebSocketConnectionClosedException:
-            raise cannot_connect(base, ConnectionError()) from None
-        except OSError as error:
-            raise cannot_connect(base, error) from None
-        except (WebSocketException, ValueError, IndexError):  # the last two: garbage came
-            log.debug("the handshake with %s failed", base, exc_info=True)
-            raise self._no_websocket("别的内容", "something else") from None
+        except (*ENDED, IndexError) as error:  # IndexError, ValueError: garbage came
+            if stopping.is_set():
+                raise connection_ended(self._address.base) from None
+            # not the error itself, for it may show an answer that repeats our token
+            log.debug("cannot connect to %s: %s", self._address.base, type(error).__name__)
+            raise handshake_error(self._address, bool(self._token), error) from None
 
     def _show_to_stop(self, stopping: Flag, sock: ClientSocket) -> None:
         """Let stop() shut down the socket. Raise an error if stop() has been called."""
@@ -349,11 +329,11 @@ class WsClient(Bot):
             self._socket = sock
 
     def _shake_hands(self, sock: ClientSocket) -> WebSocket:
+        sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
         sock.deadline = time.monotonic() + HANDSHAKE_SECONDS
         try:
             websocket = create_connection(
                 self._address.url,
-                timeout=HANDSHAKE_SECONDS,
                 socket=sock,  # a socket of our own, which no proxy of the environment catches
                 header=[f"Authorization: Bearer {self._token}"] if self._token else [],
                 suppress_origin=True,
@@ -367,14 +347,6 @@ class WsClient(Bot):
             raise
         sock.deadline = math.inf
         return websocket
-
-    def _no_websocket(self, chinese: str, english: str) -> NetworkError:
-        base = self._address.base
-        fact = (
-            f"{base} 回答的是{chinese}，那里没有 WebSocket",
-            f"{base} answered {english}, no WebSocket is there",
-        )
-        return wrong_service(base, fact, NO_WEBSOCKET)
 
 
 def _say_goodbye(websocket: WebSocket) -> None:

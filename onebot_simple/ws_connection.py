@@ -20,6 +20,8 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, 
 log = logging.getLogger("onebot_simple")
 
 TOKEN_REFUSED = 1403
+NEITHER = "既不是事件也不是回答的帧 a frame that is neither event nor answer"
+UNEXPECTED = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
 SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
 
 Answer: TypeAlias = dict[str, Any]
@@ -81,7 +83,7 @@ class WsConnection:
         try:
             content = from_json(frame)
         except ValueError as error:
-            self._complain("a frame that is not a JSON object", error)
+            self._complain("不是 JSON 对象的帧 a frame that is not a JSON object", error)
             return None
         if "post_type" in content:
             self.received += 1
@@ -89,7 +91,7 @@ class WsConnection:
         if "status" in content or "retcode" in content:
             self._receive_answer(content)
         else:
-            self._complain("a frame that is neither event nor answer", list(content)[:20])
+            self._complain(NEITHER, list(content)[:20])
         return None
 
     def close(self, reason: OneBotError) -> None:
@@ -157,7 +159,7 @@ class WsConnection:
             call.answers.put(answer)
         else:
             shown = echo if isinstance(echo, (str, int)) else type(echo).__name__
-            self._complain("an answer that nobody waits for, or not any more", f"echo {shown}")
+            self._complain(UNEXPECTED, f"echo {shown}")
 
     def _only_call(self) -> _Call | None:
         """The call that an answer without echo belongs to, if it can only be one."""
@@ -191,12 +193,13 @@ def _again(error: OneBotError) -> OneBotError:
 def token_refused(address: str, has_token: bool) -> AuthenticationError:
     if has_token:
         return AuthenticationError(
-            f"{address} 拒绝了 access_token：它和 NapCat“网络配置”里这一项的 token 要一模一样。 "
+            f"{address} 拒绝了连接：access_token 不对。它和 NapCat“网络配置”里这一项的 token "
+            "要一模一样。 "
             f"{address} refused the access_token: it must be exactly the token of this server in "
             "NapCat's network settings."
         )
     return AuthenticationError(
-        f"{address} 要 access_token，但是没有给：把 NapCat“网络配置”里这一项的 token "
+        f"{address} 拒绝了连接：access_token 没有给。把 NapCat“网络配置”里这一项的 token "
         "写在 access_token= 里。 "
         f"{address} wants an access_token, and none was given: give the token of this server in "
         "NapCat's network settings as access_token=."

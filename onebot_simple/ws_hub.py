@@ -179,8 +179,7 @@ class WebSocketHub:
     def _drop(self, websocket: ServerWebSocket, reason: Words) -> None:
         self._selector.unregister(websocket.socket)
         self.websockets.discard(websocket)
-        websocket.close()
-        websocket.end(reason)
+        websocket.close(reason)
 
     def _say_goodbye(self) -> None:
         self._last_moment = time.monotonic() + GOODBYE_SECONDS

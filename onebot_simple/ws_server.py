@@ -17,18 +17,14 @@ from .actions import Actions
 from .addresses import (
     Words,
     authority,
-    check_host,
-    check_port,
     check_seconds,
     check_token,
-    host_to_dial,
     is_loopback,
-    listen,
-    where_it_listens,
 )
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
+from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
 from .server_websocket import Handlers, Refusal
 from .ws_accounts import API, ROLES, Accounts, Connection, newest
 from .ws_connection import WsConnection, connection_ended, connection_lost
@@ -197,18 +193,28 @@ class WsServer(Bot):
         connection = newest(connections, API)
         if connection is not None:
             return connection.calls
-        chinese, english = self._online.listed()
         if self_id is None and not connections:
-            raise ApiNotAvailable(
-                f"不清楚是哪一个账号（{chinese}）：等它连上，或者用 server.bot(self_id) 指明。 "
-                f"it is not clear which account is meant, {english}. Wait until it has connected, "
-                "or name it with server.bot(self_id)."
-            )
+            raise self._unclear()
+        chinese, english = self._online.listed()
         raise NetworkError(
             f"账号 {self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
             "或者检查 OneBot 的设置。 "
             f"account {self_id or '?'} has no API connection now, {english}. Wait until it has "
             "connected again, or check OneBot's settings."
+        )
+
+    def _unclear(self) -> ApiNotAvailable:
+        chinese, english = self._online.listed()
+        if not self._online.ids():
+            return ApiNotAvailable(
+                f"{chinese}，没有谁可以调用：NapCat 里的“WebSocket 客户端”启用了吗？"
+                "server.wait_connected(30) 会等它连上。 "
+                f'{english}, so nothing can be called: is the "WebSocket client" enabled in '
+                "NapCat? server.wait_connected(30) waits for it."
+            )
+        return ApiNotAvailable(
+            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明。 "
+            f"it is not clear which account is meant, {english}. Name it with server.bot(self_id)."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------

@@ -226,3 +226,16 @@ def test_a_missing_port_and_the_port_of_the_webui_are_named(scheme: str) -> None
     assert "没有写端口" in said and "no port in the address" in said
     said = failure_of(f"{scheme}://127.0.0.1:6099")
     assert "6099 是 NapCat 的 WebUI" in said and "6099 is the port of NapCat's WebUI" in said
+
+
+@clients
+@pytest.mark.parametrize("seconds", [0, -1, True, "30", float("nan"), float("inf"), 10**9, None])
+def test_seconds_that_one_cannot_wait_are_refused(client: Any, scheme: str, seconds: Any) -> None:
+    with pytest.raises(ValueError, match="timeout 是秒数.*timeout must be a number of seconds"):
+        client(f"{scheme}://127.0.0.1:1", timeout=seconds)
+
+
+@clients
+def test_a_ca_file_that_is_none_is_said_in_both_languages(client: Any, scheme: str) -> None:
+    with pytest.raises(ValueError, match="ca_file 'absent.pem' 打不开.*cannot be used.*PEM"):
+        client(f"{scheme}s://127.0.0.1:1", ca_file="absent.pem")

@@ -696,7 +696,7 @@ def test_a_websocket_comes_where_posts_are_wanted(doctor: Doctor, qq: Simulator)
     ("host", "status", "words"),
     [
         ("127.0.0.1", 400, "内容不是 JSON 对象"),
-        ("bot.example.org", 403, "the Host must be 127.0.0.1"),
+        ("bot.example.org", 403, "the address in NapCat must be 127.0.0.1"),
     ],
 )
 def test_what_is_posted_cannot_be_taken(doctor: Doctor, host: str, status: int, words: str) -> None:

@@ -514,18 +514,19 @@ def test_a_peer_that_reads_slowly_is_not_given_up_while_it_reads() -> None:
     def script(connection: socket.socket, number: int) -> None:
         nonlocal taken
         connection.sendall(handshake_answer(connection) + frame(message("hi")))
-        while taken < 6_000_000:
-            taken += len(connection.recv(65536))
+        while taken < 14_000_000:
             connection.sendall(frame(message("still here")))
-            time.sleep(0.015)
+            time.sleep(0.25)  # longer than the reader waits before it pings
+            taken += len(connection.recv(2_000_000, socket.MSG_WAITALL))
         done.set()
         stay(connection)
 
     with RawServer(script) as server:
-        bot = WsClient(server.url, ping_interval=0.3, ping_timeout=0.7, timeout=0.1)
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+        bot = WsClient(server.url, ping_interval=0.1, ping_timeout=0.8, timeout=0.1)
         with bot:
             with pytest.raises(ApiTimeout):
-                bot.call_action("send_msg", message="x" * 6_000_000)
+                bot.call_action("send_msg", message="x" * 14_000_000)
             assert done.wait(5)
         assert len(server.connections) == 1
 
@@ -612,6 +613,20 @@ def test_what_no_server_may_send_ends_the_connection(
         wait_until(lambda: running.heard == ["hi 1", "hi 2"])
     assert "断开了" in caplog.text and "was lost" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+def test_text_that_is_not_utf_8_is_dropped_and_the_connection_lives(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        connection.sendall(b"\x81\x02\xff\xfe" + frame(message("after")))
+        stay(connection)
+
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard == ["hi", "after"])
+        assert len(server.connections) == 1
+    assert caplog.text.count("a frame that is not a JSON object") == 1
 
 
 def test_a_ping_of_the_other_side_is_answered() -> None:
@@ -723,7 +738,7 @@ def test_a_server_that_restarts_is_found_again_and_each_event_comes_once(
     peer.close()
     assert running.heard == [f"{life}.{number}" for life in range(3) for number in range(5)]
     assert caplog.text.count("connected to ws") == 4
-    assert caplog.text.count("was lost") == 3
+    assert caplog.text.count("was lost: OneBot closed it (1001)") == 3
     assert caplog.text.count("disconnected from ws") == 1  # by stop()
 
 
@@ -790,11 +805,14 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
             running.bot.start()
 
 
-def test_stop_in_the_middle_of_start_ends_the_connection() -> None:
+@pytest.mark.parametrize("answers", [True, False], ids=["after the handshake", "before it"])
+def test_stop_in_the_middle_of_start_ends_the_connection(answers: bool) -> None:
     closed = threading.Event()
 
     def script(connection: socket.socket, number: int) -> None:
-        connection.sendall(handshake_answer(connection))
+        answer = handshake_answer(connection)
+        if answers:
+            connection.sendall(answer)
         bot.stop()
         stay(connection)
         closed.set()

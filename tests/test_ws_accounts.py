@@ -251,6 +251,7 @@ class NapCat:
         self.dial()
 
     def dial(self) -> None:
+        self.current = None  # it is being opened, so nothing can be sent
         self.dialled += 1
         socket: WebSocket = create_connection(
             self.url, header=["X-Self-ID: 10001"], suppress_origin=True, timeout=20

@@ -190,8 +190,11 @@ def test_what_no_client_may_send_ends_the_connection_with_a_code(
     assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, code)
     wait_until(lambda: scene.gone == [1])
     wait_until(lambda: f"account 1 from 127.0.0.1 disconnected: sent {code}" in caplog.text)
+    with suppress(OSError):  # it is nobody's burden if the other side goes on
+        send(peer, frame(TEXT, said("too late")) * 100)
     other.send(said("still there").decode())
     wait_until(lambda: scene.heard == ["still there"])
+    assert "the server failed" not in caplog.text
 
 
 def test_fragments_are_limited_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +372,34 @@ def test_who_floods_with_pings_and_reads_nothing_is_ended_and_nobody_waits_for_i
     wait_until(lambda: "对方不读我们发的东西。" in caplog.text)
     other.ping("me too")
     assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
+
+
+def test_pongs_that_had_to_wait_and_a_call_after_them_go_out_whole_and_in_order(
+    scene: Scene,
+) -> None:
+    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+    peer = create_connection(
+        scene.server.url,
+        header=["X-Self-ID: 10001"],
+        sockopt=small,
+        suppress_origin=True,
+        timeout=5,
+    )
+    scene.closing.callback(peer.shutdown)
+    numbers = [str(number).encode().ljust(100) for number in range(6000)]
+    send(peer, b"".join(frame(PING, number) for number in numbers))
+    other = scene.connect(2)  # it is read after the pings
+    other.ping("?")
+    other.recv_data(control_frame=True)
+    calling = scene.call("x" * 10_000)
+    arrived: list[bytes] = []
+    while len(arrived) < len(numbers) + 1:
+        opcode, data = peer.recv_data(control_frame=True)
+        assert opcode in (ABNF.OPCODE_PONG, ABNF.OPCODE_TEXT)
+        arrived.append(data)
+    assert [data for data in arrived if len(data) == 100] == numbers
+    peer.shutdown()  # type: ignore[no-untyped-call]
+    calling.failed()
 
 
 def test_who_floods_while_a_long_message_is_sent_to_it_keeps_nobody_waiting(scene: Scene) -> None:

@@ -23,10 +23,17 @@ def content_of(world: World, source: str) -> bytes:
     return known.content if known else b""
 
 
+def _no_file(name: str | None) -> Failure:
+    return Failure(
+        f"file not found · 没有文件 {name}：检查名字或 file_id。"
+        f" There is no file {name}: check its name or file_id."
+    )
+
+
 def _asked(world: World, params: Params) -> StoredFile:
     found = find_file(world, params["file"]) or find_file(world, params["file_id"])
     if found is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file"] or params["file_id"])
     return found
 
 
@@ -157,7 +164,7 @@ def _in_group(world: World, params: Params) -> tuple[Group, StoredFile]:
     group = world.group(params["group_id"])
     file = group.files.get(params["file_id"])
     if file is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file_id"])
     return group, file
 
 
@@ -170,7 +177,7 @@ def get_group_file_url(world: World, params: Params) -> Any:
 def get_private_file_url(world: World, params: Params) -> Any:
     file = world.files.get(params["file_id"])
     if file is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file_id"])
     return {"url": world.file_url(file.file_id)}
 
 
@@ -188,7 +195,10 @@ def create_group_file_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     name = params["folder_name"] or params["name"]
     if not name or name in group.folders.values():
-        raise Failure("文件夹名称为空或已存在 folder name is empty or taken")
+        raise Failure(
+            "文件夹的名字是空的，或者已经有了：换一个。"
+            " The folder's name is empty or taken: choose another."
+        )
     folder_id = f"/folder-{world.count('folder')}"
     group.folders[folder_id] = name
     item = {"folderInfo": {"folderId": folder_id, "folderName": name}}
@@ -200,6 +210,6 @@ def delete_group_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     folder_id = params["folder_id"] or params["folder"]
     if group.folders.pop(folder_id or "", None) is None:
-        raise Failure("文件夹不存在 no such folder")
+        raise Failure(f"没有文件夹 {folder_id}。 There is no folder {folder_id}.")
     group.files = {key: f for key, f in group.files.items() if f.folder != folder_id}
     return {"retCode": 0, "retMsg": "ok"}

@@ -100,7 +100,9 @@ def delete_friend(world: World, params: Params) -> Any:
 def set_friend_remark(world: World, params: Params) -> Any:
     person = world.person(params["user_id"])
     if not person.is_friend:
-        raise Failure(f"{params['user_id']} 不是好友 not a friend")
+        raise Failure(
+            f"{params['user_id']} 不是机器人的好友。 {params['user_id']} is no friend of the bot."
+        )
     person.remark = params["remark"]
     return ABSENT
 

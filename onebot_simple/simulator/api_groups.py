@@ -31,7 +31,9 @@ def remove_member(world: World, group: Group, user_id: int, operator_id: int, ho
 def set_group_kick(world: World, params: Params) -> Any:
     group, member = _target(world, params)
     if member.user_id == BOT:
-        raise Failure("不能踢自己 cannot kick oneself")
+        raise Failure(
+            "机器人不能踢自己，请用 set_group_leave。 The bot cannot kick itself: it leaves."
+        )
     world.require_power(group, member)
     remove_member(world, group, member.user_id, BOT, "kick")
 
@@ -55,7 +57,7 @@ def set_group_ban(world: World, params: Params) -> Any:
             " 1800 s).",
         )
     if member.user_id == BOT:
-        raise Failure("不能禁言自己 cannot mute oneself")
+        raise Failure("机器人不能禁言自己。 The bot cannot mute itself.")
     world.require_power(group, member)
     mute(world, group, member, int(params["duration"] or 0), BOT)
 
@@ -96,7 +98,7 @@ def set_group_admin(world: World, params: Params) -> Any:
         )
     world.require_power(group, member, owner=True)
     if member.user_id == BOT:
-        raise Failure("不能设置自己 cannot change oneself")
+        raise Failure("机器人不能改自己的身份。 The bot cannot change its own role.")
     member.role = "admin" if params["enable"] else "member"
     kind = "set" if params["enable"] else "unset"
     _publish(world, "group_admin", group, sub_type=kind, user_id=member.user_id)
@@ -288,5 +290,5 @@ def del_group_notice(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
     if group.notices.pop(params["notice_id"], None) is None:
-        raise Failure("公告不存在 no such notice")
+        raise Failure(f"没有公告 {params['notice_id']}。 There is no notice {params['notice_id']}.")
     return {"result": 0, "errMsg": ""}

@@ -19,7 +19,9 @@ def delete_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     if message.user_id != BOT:
         if message.group_id is None:
-            raise Failure("只能撤回自己的消息 only own messages")
+            raise Failure(
+                "私聊里只能撤回自己的消息。 In private the bot recalls its own messages only."
+            )
         group = world.group(message.group_id)
         world.require_power(group, group.members.get(message.user_id))
     recall(world, message, BOT)
@@ -103,7 +105,7 @@ def mark_msg_as_read(world: World, params: Params) -> Any:
     elif params["message_id"] is not None:
         world.message(params["message_id"])
     else:
-        raise Failure("缺少参数 group_id 或 user_id neither group_id nor user_id was given")
+        raise Failure("缺少 group_id 或 user_id。 group_id or user_id is missing.")
 
 
 @action("_mark_all_as_read")
@@ -183,7 +185,7 @@ def set_essence_msg(world: World, params: Params) -> Any:
 
 def _essence_group(world: World, message: Message) -> Group:
     if message.group_id is None:
-        raise Failure("只有群消息能设为精华 only group messages")
+        raise Failure("只有群消息能设为精华。 Only messages of a group can be essence messages.")
     group = world.group(message.group_id)
     world.require_power(group)
     return group
@@ -193,7 +195,7 @@ def _essence_group(world: World, message: Message) -> Group:
 def delete_essence_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     if _essence_group(world, message).essence.pop(message.message_id, None) is None:
-        raise Failure("这条消息不是精华 not an essence message")
+        raise Failure("这条消息不是精华。 This is no essence message.")
     return {"errCode": 0, "errMsg": "success"}
 
 
@@ -225,7 +227,7 @@ def forward_single_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     group_id, user_id = params["group_id"], params["user_id"]
     if group_id is None and user_id is None:
-        raise Failure("请指定 group_id 或 user_id neither group_id nor user_id was given")
+        raise Failure("缺少 group_id 或 user_id。 group_id or user_id is missing.")
     if group_id is None:
         send(world, message.segments, "forward_friend_single_msg", Chat(None, user_id))
     else:

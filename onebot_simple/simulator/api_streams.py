@@ -38,10 +38,13 @@ def _chunks(world: World, params: Params, extra: dict[str, Any]) -> Iterator[dic
     with world.lock:
         file = find_file(world, params["file"]) or find_file(world, params["file_id"])
     if file is None:
-        raise Failure("Download failed: file not found 文件不存在")
+        raise Failure(
+            "Download failed: file not found · 没有这个文件：检查名字或 file_id。"
+            " There is no such file: check its name or file_id."
+        )
     content, chunk_size = file.content, int(params["chunk_size"]) or CHUNK
     if chunk_size < 1:
-        raise Failure("chunk_size 不能是负数 chunk_size must not be negative")
+        raise Failure("chunk_size 不能是负数。 chunk_size must not be negative.")
     info = {"file_name": file.name, "file_size": len(content), "chunk_size": chunk_size}
     yield {"type": "stream", "data_type": "file_info", **info, **extra}
     starts = range(0, len(content), chunk_size)
@@ -128,7 +131,10 @@ def _take_chunk(world: World, params: Params) -> dict[str, Any]:
 
 def _new_upload(params: Params) -> Upload:
     if not params["total_chunks"] or params["total_chunks"] < 1:
-        raise Failure("total_chunks required for new stream 第一次调用要有 total_chunks")
+        raise Failure(
+            "total_chunks required for new stream · 第一次调用要有 total_chunks。"
+            " The first call needs total_chunks."
+        )
     expected = params["expected_sha256"]
     return Upload(int(params["total_chunks"]), params["filename"] or "file", expected)
 
@@ -141,7 +147,7 @@ def _keep_chunk(upload: Upload, index: int, encoded: str) -> str:
     try:
         upload.chunks[index] = base64.b64decode(encoded)
     except (binascii.Error, ValueError) as error:
-        raise Failure(f"base64 无法解码 cannot decode base64: {error}") from error
+        raise Failure(f"base64 解不开：{error} Cannot decode the base64: {error}") from error
     return "chunk_received"
 
 

@@ -130,10 +130,7 @@ class Expecting:
             name, others = kind.__name__, self._core.journal.mistakes
             chinese, english = f"没有处理函数抛出 {name}", f"No handler raised {name}"
             if others:
-                zh, en = others[0].described()
-                chinese, english = f"{chinese}；{zh}", f"{english}, but {en}"
-                trace = others[0].traceback
-                raise self._failed(f"{chinese}。", f"{english}.", trace)
+                raise self._failed(f"{chinese}。", f"{english}: {others[0]}", others[0].traceback)
             raise self._failed(f"{seconds:g} 秒内{chinese}。", f"{english} within {seconds:g} s.")
         return error
 
@@ -200,8 +197,8 @@ class Expecting:
                 f"The bot said {text} {there}, not {desired}.",
             )
         return (
-            f"机器人在 {timeout:g} 秒内没有回复{self._mistaken('；', 0)}。",
-            f"The bot sent no message within {timeout:g} s{self._mistaken('; ', 1)}.",
+            f"机器人在 {timeout:g} 秒内没有回复。",
+            f"The bot sent no message within {timeout:g} s.{self._mistaken()}",
         )
 
     def _no_call(self, action: str, timeout: float, wanted: dict[str, Any]) -> tuple[str, str]:
@@ -222,28 +219,26 @@ class Expecting:
                 f"{action} was called with {'; '.join(english)}",
             )
         return (
-            f"机器人在 {timeout:g} 秒内没有调用 {action}{self._mistaken('；', 0)}。",
-            f"The bot did not call {action} within {timeout:g} s{self._mistaken('; ', 1)}.",
+            f"机器人在 {timeout:g} 秒内没有调用 {action}。",
+            f"The bot did not call {action} within {timeout:g} s.{self._mistaken()}",
         )
 
-    def _mistaken(self, separator: str, language: int) -> str:
+    def _mistaken(self) -> str:
         mistakes = self._core.journal.mistakes
-        return separator + mistakes[0].described()[language] if mistakes else ""
+        return f" {mistakes[0]}" if mistakes else ""
 
     def _failed(self, chinese: str, english: str, details: str = "") -> AssertionError:
         frames = f"最近的帧 the last frames:\n{self._core.log.tail()}"
-        return AssertionError(f"{chinese} {english}\n{details}{frames}")
+        return AssertionError(f"{chinese} {english}".strip() + f"\n{details}{frames}")
 
     def _unexpected(self) -> AssertionError | None:
         """What is to be said when a handler raised and nobody expected it."""
         mistakes = self._core.journal.mistakes
         if not mistakes:
             return None
-        chinese, english = mistakes[0].described()
         more = len(mistakes) - 1
-        if more:
-            chinese, english = f"{chinese}（还有 {more} 个错误）", f"{english} (and {more} more)"
-        return self._failed(f"{chinese}。", f"{english}.", mistakes[0].traceback)
+        others = f"还有 {more} 个错误。 {more} more." if more else ""
+        return self._failed(str(mistakes[0]), others, mistakes[0].traceback)
 
 
 def _place(reply: dict[str, Any]) -> tuple[str, str]:

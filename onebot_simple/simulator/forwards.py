@@ -21,7 +21,7 @@ def send_nodes(world: World, nodes: Segments, name: str, chat: Chat) -> dict[str
     check_speech(world, chat)
     forward = _forward(world, nodes, chat, 0)
     if forward is None:
-        raise Failure("发送合并转发消息失败 · 没有一个 node 可以发 no node is left")
+        raise Failure("发送合并转发消息失败 · 没有能发的 node。 No node is left that can be sent.")
     sent = send(world, [forward], name, chat)
     res_id = forward["data"]["id"]
     return {"message_id": sent.message_id, "res_id": res_id, "forward_id": res_id}
@@ -46,11 +46,11 @@ def _forward(world: World, nodes: Segments, chat: Chat, depth: int) -> dict[str,
 
 def _content(world: World, data: Any, chat: Chat, depth: int) -> Node | None:
     if not isinstance(data, dict):
-        raise Failure("node 没有 data A node has no data")
+        raise Failure("node 没有 data。 A node has no data.")
     if truthy(data.get("id")):
         return _known_message(world, data["id"])
     if data.get("content") is None:
-        raise Failure("node 没有 content A node has neither id nor content")
+        raise Failure("node 没有 content，也没有 id。 A node has neither content nor id.")
     segments = parse_message(world, data["content"])
     inner = [segment for segment in segments if segment.get("type") == "node"]
     if inner:
@@ -75,7 +75,9 @@ def _described(world: World, data: Node, segments: Segments, chat: Chat) -> Node
     author = data.get("user_id") if data.get("user_id") is not None else data.get("uin")
     author = BOT if author is None else as_id(author)
     if not isinstance(author, int):
-        raise Failure(f"node 的 user_id 不是数字 A node's user_id is no number: {author}")
+        raise Failure(
+            f"node 的 user_id {author} 不是数字。 A node's user_id {author} is no number."
+        )
     message = Message(world.next_message_id(), 0, 0, BOT, chat.user_id, chat.group_id, segments)
     described = shown(world, message)
     name = data.get("nickname") or data.get("name") or "QQ用户"

@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from .journal import Journal, Mistake
 
@@ -27,7 +26,7 @@ class HostedBot:
                 f" Simulator(bot) takes a bot, not {type(bot).__name__}; a token is access_token=."
             )
         self._bot = bot
-        self._is_ours = False  # started here; another one is not ours to stop
+        self._started = False  # started here; another one is not ours to stop
         self._before: list[tuple[Any, str, Any]] = []  # object, attribute, value to restore
 
     @property
@@ -43,13 +42,13 @@ class HostedBot:
     def token(self) -> str | None:
         """What it shows when it calls, or asks for when the simulator connects."""
         caller = self._bot.api if self.receives == "post" else self._bot
-        token: str | None = getattr(caller, "access_token", getattr(caller, "_token", None))
+        token: str | None = getattr(caller, "access_token", None)
         return token
 
     @property
     def secret(self) -> str | None:
-        secret: str | None = getattr(self._bot, "secret", None)
-        return secret or getattr(self._bot, "_secret", b"").decode() or None
+        secret: str | None = self._bot.secret
+        return secret
 
     @property
     def url(self) -> str:
@@ -64,15 +63,13 @@ class HostedBot:
             )
         if self.receives == "forward":
             self._set(bot, "url", ws_url)
-            if hasattr(bot, "_address"):
-                self._set(bot, "_address", urlsplit(ws_url))
         elif self.receives:
             self._set(bot, "port", 0)
         caller = getattr(bot, "api", None) or bot
         if hasattr(caller, "api_root"):
             self._set(caller, "api_root", http_url)
         if self.receives:
-            self._is_ours = True
+            self._started = True
             bot.start()
 
     def wait_connected(self, timeout: float) -> None:
@@ -81,8 +78,8 @@ class HostedBot:
             self._bot.wait_connected(timeout)
 
     def stop(self) -> None:
-        if self._is_ours:
-            self._is_ours = False
+        if self._started:
+            self._started = False
             self._bot.stop()
         while self._before:
             owner, name, value = self._before.pop()
@@ -121,11 +118,11 @@ class MistakeWatch(logging.Handler):
         if (
             error is not None
             and record.levelno >= logging.ERROR
-            and self._is_ours(error.__traceback__)
+            and self._happened_here(error.__traceback__)
         ):
             self._journal.add_mistake(_mistake(error, record))
 
-    def _is_ours(self, trace: TracebackType | None) -> bool:
+    def _happened_here(self, trace: TracebackType | None) -> bool:
         """Whether it happened in this bot, where tests with several run side by side."""
         with self._lock_of_all:
             if len(self._all) == 1:
@@ -135,11 +132,15 @@ class MistakeWatch(logging.Handler):
 
 
 def _mistake(error: BaseException, record: logging.LogRecord) -> Mistake:
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    frames = list(traceback.walk_tb(error.__traceback__))
-    outside = [f for f in frames if not f[0].f_code.co_filename.startswith(FOLDERS)]
-    if not outside:  # such as a handler that returns nonsense
-        return Mistake(error, record.getMessage().splitlines()[0], "", text)
+    trace = error.__traceback__
+    while trace and _file(trace.tb_frame).startswith(FOLDERS):
+        trace = trace.tb_next  # how the package came to the handler is of no interest
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    outside = list(traceback.walk_tb(trace))
+    if not outside:  # such as a handler that returned nonsense
+        _, _, handler = str(getattr(record, "origin", "")).partition(":")
+        name, _, at = handler.rpartition("@")
+        return Mistake(error, name or "bot", at, text)
     first = outside[0][0].f_code
     line = [number for frame, number in outside if _file(frame) == first.co_filename][-1]
     return Mistake(error, first.co_name, f"{Path(first.co_filename).name}:{line}", text)

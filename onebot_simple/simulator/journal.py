@@ -47,12 +47,11 @@ class Mistake:
     at: str  # bot.py:6, or nothing
     traceback: str
 
-    def described(self) -> tuple[str, str]:
-        """In Chinese and in English."""
+    def __str__(self) -> str:
+        # once for both languages, since the words of the error may be long
         words = f"{type(self.error).__name__}: {self.error}"
-        place = f"（{self.at}）" if self.at else ""
         where = f" ({self.at})" if self.at else ""
-        return f"{self.handler} 出错了：{words}{place}", f"{self.handler} raised {words}{where}"
+        return f"{self.handler} 出错了：{self.handler} raised {words}{where}"
 
 
 class Journal:

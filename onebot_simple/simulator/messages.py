@@ -63,7 +63,7 @@ def source_of(data: dict[str, Any]) -> str:
     given = (data.get(name) for name in ("url", "file", "path"))
     source = next((one for one in given if isinstance(one, str) and one.strip()), None)
     if source is None:
-        raise Failure("文件消息缺少参数 · 缺少 file file is missing")
+        raise Failure("文件消息缺少参数 · 没有 file。 There is no file.")
     return source
 
 

@@ -187,7 +187,7 @@ def check(fields: tuple[Field, ...], given: Any) -> Params:
         raise BadParams("Schema compilation error: Expected object")
     for field in fields:
         if field.required and field.name not in given:
-            raise _bad(field, "Expected required property", "缺少参数", "missing parameter")
+            raise _bad(field, "Expected required property", "缺少参数", "The missing parameter:")
     params: Params = {}
     for field in fields:
         if field.name not in given:
@@ -196,12 +196,14 @@ def check(fields: tuple[Field, ...], given: Any) -> Params:
         try:
             params[field.name] = field.convert(given[field.name])
         except _Misfit as misfit:
-            raise _bad(field, str(misfit), "参数不对", "wrong parameter") from None
+            raise _bad(field, str(misfit), "参数不对", "The wrong parameter:") from None
     return params
 
 
 def _bad(field: Field, napcats: str, zh: str, en: str) -> BadParams:
-    hint = f"{zh} {field.name}（NapCat 不说是哪个） {en} {field.name} (NapCat does not say which)"
+    hint = (
+        f"{zh} {field.name}（NapCat 不会说是哪个）。 {en} {field.name} (NapCat does not say which)."
+    )
     return BadParams(f"Schema compilation error: {napcats} · {hint}")
 
 

@@ -33,7 +33,8 @@ def send(world: World, message: Segments, action: str, chat: Chat) -> Message:
     segments = delivered(world, message, chat)
     if not segments:
         raise Failure(
-            "消息体无法解析, 请检查是否发送了不支持的消息类型 · 什么也没剩下 nothing is left"
+            "消息体无法解析, 请检查是否发送了不支持的消息类型 · 没有能发的消息段。"
+            " No segment is left that can be sent."
         )
     stored = world.store(BOT, segments, group_id=chat.group_id, peer_id=chat.user_id)
     world.bot_sent(stored, action)
@@ -53,14 +54,15 @@ def check_group_speech(world: World, group_id: Any) -> None:
     group = world.group(group_id)
     own = world.member(group, BOT)
     if own.muted_until > time.time() or (group.all_muted and own.role == "member"):
-        raise Failure("发送失败，你已被禁言 the bot is muted")
+        raise Failure("发送失败，机器人在这个群里被禁言了。 The bot is muted in this group.")
 
 
 def check_private_speech(world: World, user_id: Any) -> None:
     person = world.person(user_id)
     if not person.is_friend and not world.common_group(person.user_id):
         raise Failure(
-            f"{user_id} 不是好友，也不在同一个群里 neither a friend nor in a common group"
+            f"{user_id} 不是好友，也没有共同的群，收不到消息。"
+            f" {user_id} is no friend and shares no group with the bot."
         )
 
 
@@ -70,10 +72,12 @@ def delivered(world: World, segments: Segments, chat: Chat) -> Segments:
     for segment in segments:
         kind = as_text(segment["type"]) if "type" in segment else "undefined"
         if kind not in _SENT:
-            raise Failure(f"未知的消息类型：{kind} unknown segment type")
+            raise Failure(
+                f"未知的消息类型：{kind} · NapCat 不认识这种消息段 NapCat knows no such segment"
+            )
         data = segment.get("data")
         if data is None and kind not in _WITHOUT_DATA:
-            raise Failure(f"消息段 {kind} 没有 data The segment {kind} has no data")
+            raise Failure(f"消息段 {kind} 没有 data。 The segment {kind} has no data.")
         try:
             sent = _SENT[kind](world, chat, data if isinstance(data, dict) else {})
         except _Dropped as dropped:
@@ -104,7 +108,7 @@ def _at(world: World, chat: Chat, data: Data) -> Data:
     if chat.group_id is None and world.person(chat.user_id).is_friend:
         raise _Dropped("好友私聊里没有 @", "there is no @ in a chat with a friend")
     if qq != "all" and as_id(qq) not in world.people:
-        raise Failure(f"Get Uid Error · QQ {qq} 不存在 there is no user {qq}")
+        raise Failure(f"Get Uid Error · 没有 QQ {qq}。 There is no user {qq}.")
     return {"qq": qq}
 
 
@@ -175,7 +179,7 @@ def _contact(world: World, chat: Chat, data: Data) -> Data:
     if data.get("type", "qq") not in ("qq", "group"):
         raise _Dropped("type 只能是 qq 或 group", "its type must be qq or group")
     if data.get("id") is None:
-        raise Failure("消息段 contact 缺少 id The segment contact has no id")
+        raise Failure("消息段 contact 没有 id。 The segment contact has no id.")
     return dict(data)
 
 

@@ -195,7 +195,7 @@ class World:
     def person(self, user_id: Any) -> Person:
         found = self.people.get(user_id)
         if found is None:
-            raise Failure(f"用户 {user_id} 不存在 no such user")
+            raise Failure(f"没有用户 {user_id}。 There is no user {user_id}.")
         return found
 
     def known_person(self, user_id: int, nickname: str | None = None) -> Person:
@@ -208,25 +208,32 @@ class World:
     def group(self, group_id: Any) -> Group:
         found = self.groups.get(group_id)
         if found is None or BOT not in found.members:
-            raise Failure(f"群 {group_id} 不存在 no such group")
+            raise Failure(
+                f"没有群 {group_id}，或机器人不在里面。 The bot is in no group {group_id}."
+            )
         return found
 
     def member(self, group: Group, user_id: Any) -> Member:
         found = group.members.get(user_id)
         if found is None:
-            raise Failure(f"群 {group.group_id} 没有成员 {user_id} no such member")
+            raise Failure(
+                f"群 {group.group_id} 里没有 {user_id}。"
+                f" {user_id} is no member of group {group.group_id}."
+            )
         return found
 
     def message(self, message_id: Any) -> Message:
         found = self.messages.get(message_id)
         if found is None or found.recalled:
-            raise Failure("消息不存在")
+            raise Failure(
+                "消息不存在 · message_id 对吗？ There is no such message, or it was recalled."
+            )
         return found
 
     def request(self, flag: str, kind: str) -> Request:
         found = self.requests.get(flag)
         if found is None or found.kind != kind or found.settled:
-            raise Failure(f"请求 {flag} 不存在 no such request")
+            raise Failure(f"没有请求 {flag}，或已经处理过了。 There is no open request {flag}.")
         return found
 
     def require_power(self, group: Group, over: Member | None = None, owner: bool = False) -> None:
@@ -234,7 +241,9 @@ class World:
         own = RANK[self.member(group, BOT).role]
         needed = 2 if owner else 1
         if own < needed or (over and over.user_id != BOT and RANK[over.role] >= own):
-            raise Failure("权限不足 not enough permission")
+            raise Failure(
+                "权限不足：看看机器人在群里的身份。 Not permitted: look at the bot's role."
+            )
 
     def common_group(self, user_id: int) -> Group | None:
         shared = (g for g in self.groups.values() if BOT in g.members and user_id in g.members)

@@ -17,7 +17,7 @@ from ..actions import Actions
 from ..addresses import is_loopback
 from ..errors import OneBotError, printable
 from ..event import Event
-from ..http_front import NO_REQUEST
+from ..event_server import NO_HTTP
 from ..server_websocket import Refusal
 from ..ws_accounts import Connection
 from .console import Report, Trouble
@@ -96,7 +96,7 @@ class WatchedEventServer(ListeningEventServer):
         return Trouble(f"推送来了，但不能接收（HTTP {status}）。", words)
 
     def _complain(self, kind: str, what: object, advice: str = "") -> None:
-        if kind == NO_REQUEST:
+        if kind == NO_HTTP:
             self._troubles.append(
                 Trouble(
                     "有东西连上来了，但说的不是 HTTP：NapCat 里的地址要以 http:// 开头"

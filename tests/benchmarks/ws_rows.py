@@ -43,7 +43,7 @@ def rows(quick: bool) -> list[Row]:
             "memory of a reverse connection, of 500",
             "KB",
             lambda stack: {OURS: lambda: reverse("ws_ours", "memory", 500, 0)},
-            at_most=75,
+            at_most=20,
             less_is_better=True,
             rounds=3,
         ),

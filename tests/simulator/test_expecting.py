@@ -108,8 +108,9 @@ def test_the_bot_is_as_it_was_afterwards_and_can_be_used_again(
         lambda: WsClient("ws://127.0.0.1:3001", "s3cret-and-long"),
         lambda: WsServer(access_token="s3cret-and-long"),
         lambda: EventServer(secret="s3cret-and-long"),
+        lambda: EventServer(api=HttpClient("http://127.0.0.1:3000", "s3cret-and-long")),
     ],
-    ids=NAMES[:3],
+    ids=NAMES,
 )
 def test_the_simulator_uses_the_token_of_the_bot(make: Callable[[], AnyBot]) -> None:
     bot = make()
@@ -307,6 +308,20 @@ def test_a_handler_that_raises_fails_the_test_at_its_end(make: Callable[[], AnyB
     assert "boom raised JSONDecodeError" in failure.splitlines()[0]
     assert "(test_expecting.py:" in failure.splitlines()[0]
     assert 'json.loads("{")' in failure
+    assert "/onebot_simple/" not in failure  # the traceback begins in the handler
+
+
+def test_a_handler_that_returns_nonsense_is_named(bot: WsClient) -> None:
+    @bot.on_message
+    def nonsense(event: dict[str, Any]) -> Any:
+        return 5
+
+    with Simulator(bot) as qq:
+        qq.send_private("hi")
+        line = first_line(lambda: qq.wait_reply(0.2))
+        assert "nonsense raised TypeError" in line
+        assert "(test_expecting.py:" in line
+        qq.expect_error(TypeError)
 
 
 def test_an_error_that_is_expected_is_none(qq: Simulator) -> None:
@@ -318,7 +333,7 @@ def test_another_error_than_the_expected_one_is_named(qq: Simulator) -> None:
     assert "No handler raised KeyError" in first_line(lambda: qq.expect_error(KeyError, 0.01))
     qq.send_group("/boom")
     line = first_line(lambda: qq.expect_error(KeyError, 0.2))
-    assert "No handler raised KeyError, but boom raised ZeroDivisionError: boom" in line
+    assert "No handler raised KeyError: boom 出错了：boom raised ZeroDivisionError: boom" in line
     assert "raised ZeroDivisionError" in first_line(lambda: qq.wait_reply(0.05))
     qq.expect_error()
 

@@ -80,6 +80,12 @@ def test_a_body_that_is_no_object_names_no_parameter(http: HttpCaller, body: str
     assert json.loads(http.post("get_stranger_info", body)[1])["retcode"] == 400
 
 
+@pytest.mark.parametrize(("body", "named"), [('["x"]', {"0": "x"}), ('"x"', {"0": "x"}), ("5", {})])
+def test_parameters_without_names_are_numbered(http: HttpCaller, body: str, named: Any) -> None:
+    http.post("get_status", body)
+    assert http.simulator.calls[-1]["params"] == named
+
+
 def test_the_body_is_looked_at_before_the_token() -> None:
     with Simulator(access_token="s3cret") as simulator, HttpCaller(simulator) as http:
         assert http.post("get_status", "{bad") == (400, "Invalid JSON")

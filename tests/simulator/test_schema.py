@@ -160,6 +160,13 @@ def test_a_group_request_takes_null_as_its_reason(napcat: Caller) -> None:
     assert 20009 not in [member["user_id"] for member in members]
 
 
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_remark_is_set_after_a_refusal_too(napcat: Caller, approve: bool) -> None:
+    flag = napcat.simulator.friend_request(user=20009)["flag"]
+    napcat.data("set_friend_add_request", flag=flag, approve=approve, remark="from school")
+    assert napcat.data("get_stranger_info", user_id=20009)["remark"] == "from school"
+
+
 def test_no_duration_lifts_a_ban_and_is_told(napcat: Caller) -> None:
     napcat.data("set_group_ban", **WHO, duration=60)
     napcat.data("set_group_ban", **WHO)

@@ -240,7 +240,12 @@ def test_a_received_picture_can_be_sent_back_by_its_name(napcat: Caller) -> None
 
 
 def test_base64_is_read_as_node_reads_it(napcat: Caller) -> None:
-    for source in ("base64://iVBORw0KGgo", "base64://iVBO Rw0K\nGgo=", "base64://!!"):
+    for source in (
+        "base64://iVBORw0KGgo",
+        "base64://iVBO Rw0K\nGgo=",
+        "base64://eHh4e",
+        "base64://!!",
+    ):
         message = segment("image", file=source)
         assert napcat.call("send_group_msg", group_id=GROUP, message=message)["status"] == "ok"
 

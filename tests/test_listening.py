@@ -13,7 +13,7 @@ from onebot_simple import EventServer, NetworkError, WsServer
 Server = EventServer | WsServer
 
 
-@pytest.fixture(params=[WsServer])
+@pytest.fixture(params=[EventServer, WsServer])
 def kind(request: pytest.FixtureRequest) -> type[Server]:
     chosen: type[Server] = request.param
     return chosen
