@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
-from .visits import IDLE, visited
+from .visits import IDLE, run_as_test, visited
 
 BOOM = """import os
 from onebot_simple import WsClient, segment
@@ -76,20 +73,6 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
     assert "1 / 0" not in copied and "expect_error" not in copied  # only since the restart
     assert "qq.wait_call('set_group_card'" in copied
     run_as_test(copied, tmp_path)
-
-
-def run_as_test(copied: str, folder: Path) -> None:
-    (folder / "test_bot.py").write_text(copied, encoding="utf-8")
-    clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
-        capture_output=True,
-        cwd=folder,
-        env={**clean, "PYTHONUTF8": "1"},
-        encoding="utf-8",
-        check=False,
-    )
-    assert "1 passed" in run.stdout, run.stdout + copied
 
 
 def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
