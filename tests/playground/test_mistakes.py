@@ -122,6 +122,12 @@ def test_why_there_is_no_bot_is_said_with_what_to_do(
             expect(visit.page.locator("#alert pre")).to_have_text("other")
 
 
+def test_a_file_that_hides_a_module_of_python_is_named(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "logging.py").write_text("x = 1", encoding="utf-8")
+    with visited(browser, BOOM, tmp_path) as visit:
+        expect(visit.page.locator("#alert")).to_contain_text("logging 模块重名")
+
+
 def test_the_output_is_a_pane_that_follows(browser: Browser, tmp_path: Path) -> None:
     talkative = "import time\nfor n in range(500):\n    print('line', n)\n    time.sleep(0.002)\n"
     with visited(browser, talkative + IDLE, tmp_path) as visit:
