@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -277,7 +277,7 @@ class TestShown:
         expect(page).to_have_title("(1) OneBot 练习场")
 
 
-def _two(requests: dict[str, object]) -> list[str]:
+def _two(requests: Iterable[str]) -> list[str]:
     flags = list(requests)
     return flags if len(flags) == 2 else []
 
