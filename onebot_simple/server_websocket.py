@@ -108,18 +108,25 @@ class ServerWebSocket:
             self._unsent += map(memoryview, self.protocol.data_to_send())
             try:
                 while self._unsent:
-                    data = self._unsent[0]
-                    if not data:  # SEND_EOF of the protocol
-                        self.socket.shutdown(socket.SHUT_WR)
-                    elif rest := data[self.socket.send(data) :]:
-                        self._unsent[0] = rest
-                        self._taken = time.monotonic()
-                        continue
-                    self._unsent.popleft()
-            except BlockingIOError:
-                pass
+                    data = self._unsent.popleft()  # first: even after a Ctrl+C nothing goes twice
+                    sent = self._send_some(data)
+                    if sent < len(data):
+                        self._unsent.appendleft(data[sent:])
+                        break
             except OSError as error:
                 self.hang_up(words_of(error))
+
+    def _send_some(self, data: memoryview) -> int:
+        """Send what the system takes at once. Returns how many bytes that was."""
+        if not data:  # SEND_EOF of the protocol
+            self.socket.shutdown(socket.SHUT_WR)
+            return 0
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        self._taken = time.monotonic()
+        return sent
 
     def _wait_for_room(self) -> None:
         """Wait until the system takes more. Hang up when it takes nothing for too long."""
