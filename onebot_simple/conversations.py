@@ -102,12 +102,7 @@ class Conversations:
             if is_long:
                 self._warn_at *= 2
         if is_long:
-            log.warning(
-                "%d 个事件在排队：是不是有处理函数太慢或卡住了？ "
-                "%d events wait for their turn: is a handler slow, or stuck?",
-                queued,
-                queued,
-            )
+            warn_of_queue(queued)
         return True
 
     def inside(self) -> bool:
@@ -269,8 +264,9 @@ class Conversations:
             for line in self._lines.values():
                 line.jobs.clear()
                 while line.returning:  # somebody keeps the turn: they go on without it
-                    line.returning[0].has_turn = False
-                    line.returning.popleft().go_on.set()
+                    waiter = line.returning.popleft()
+                    waiter.has_turn = False
+                    waiter.go_on.set()
         self._threads.end(deadline)
         self._report_running()
         return dropped
@@ -296,6 +292,15 @@ class Conversations:
                 shown,
                 shown,
             )
+
+
+def warn_of_queue(length: int) -> None:
+    log.warning(
+        "%d 个事件在排队：是不是有处理函数太慢或卡住了？ "
+        "%d events wait for their turn: is a handler slow, or stuck?",
+        length,
+        length,
+    )
 
 
 def _wait(flag: Event, seconds: float | None = None) -> bool:

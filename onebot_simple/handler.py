@@ -27,7 +27,8 @@ class Handler:
         self.name, self.place = _name_of(function), _place_of(function)
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
-        self.takes, self.has_default = _positions_of(function)
+        self.signature = _signature_of(function)
+        self.takes, self.has_default = _positions_of(self.signature)
 
     def run(self, *arguments: Any) -> Any:
         """Call the function with as many of the arguments as it takes."""
@@ -70,13 +71,13 @@ def check_fits(handler: Handler, *counts: int) -> None:
                 f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
                 "send several messages with bot.send(event, ...), and answer with return."
             )
-    if _parameters(function)[:1] == ["self"]:
+    if handler.signature and list(handler.signature.parameters)[:1] == ["self"]:
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
             f"{name} is a method of a class, its first parameter is self: make an object first, "
             f"and register its method, bot.on_message(obj.{name})."
         )
-    if not any(_accepts(function, count) for count in counts):
+    if not any(_accepts(handler.signature, count) for count in counts):
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
         raise TypeError(
@@ -93,35 +94,42 @@ def check_fits(handler: Handler, *counts: int) -> None:
         )
 
 
-def _accepts(function: Callable[..., Any], count: int) -> bool:
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """What a function takes; None for a builtin that does not tell."""
     try:
-        inspect.signature(function).bind(*range(count))
+        own = inspect.signature(function, follow_wrapped=False)
+        first = next(iter(own.parameters.values()), None)
+        if first is None or first.kind is not first.VAR_POSITIONAL:
+            return own
+    except (TypeError, ValueError):
+        pass
+    try:
+        return inspect.signature(function)  # of the function inside of a wrapper
+    except (TypeError, ValueError):
+        return None
+
+
+def _accepts(signature: inspect.Signature | None, count: int) -> bool:
+    if signature is None:
+        return count == 1
+    try:
+        signature.bind(*range(count))
     except TypeError:
         return False
-    except ValueError:  # some builtins do not tell their signature
-        return count == 1
     return True
 
 
-def _positions_of(function: Callable[..., Any]) -> tuple[int, bool]:
+def _positions_of(signature: inspect.Signature | None) -> tuple[int, bool]:
     """How many of (event, args) a function takes, and whether the second has a default."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+    if signature is None:
         return 1, False
+    parameters = signature.parameters.values()
     named = [
         one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
     ]
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
         return (2 if named else 1), False  # (*args, **kwargs) is a wrapper: the event is enough
     return len(named), len(named) > 1 and named[1].default is not named[1].empty
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _name_of(function: Any) -> str:

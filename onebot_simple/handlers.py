@@ -276,7 +276,8 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
             f'指令名必须是一个词，不能有空格，"{name}" 不行。 '
             f'a command is one word, without blanks; "{name}" is not.'
         )
-    prefix = next((one for one in prefixes if one and plain_signs(name).startswith(one)), "")
+    signs = [one for one in prefixes if one and not any(map(str.isalnum, one))]  # no words
+    prefix = next((one for one in signs if plain_signs(name).startswith(one)), "")
     if prefix:
         short = name[len(prefix) :]
         raise ValueError(

@@ -6,6 +6,7 @@ Threads for jobs: as many as are needed at once, used again, ended when they are
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,59 +22,70 @@ Task = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 class _Worker(Thread):
-    def __init__(self, owner: Threads, task: Task) -> None:
+    def __init__(self, owner: Threads) -> None:
         super().__init__(name="onebot_simple handler", daemon=True)
         self.tasks: SimpleQueue[Task | None] = SimpleQueue()  # None: there is no more, end
-        self.tasks.put(task)
         self._owner = owner
 
     def run(self) -> None:
-        task = self.tasks.get()
-        while task is not None:
+        # A handler may be inside of input(). Python ends in a fatal error when it closes a stdin
+        # that is being read; it does not close one that a thread still refers to.
+        stdin = sys.stdin  # noqa: F841
+        while (task := self._owner._next_task(self)) is not None:
             function, arguments = task
             try:
                 function(*arguments)
             except BaseException:  # a thread that dies would leave its chat without one
                 log.exception("处理时出错，机器人继续运行。 A job failed, the bot goes on.")
             del task, function, arguments  # an idle thread must not keep an event alive
-            task = self._owner._next_task(self)
 
 
 class Threads:
-    """Runs each function on a thread of its own, which may have run others before."""
+    """Runs each function on a thread of its own, which may have run others before.
+
+    One new thread is started at a time. When it has taken its task, it starts the next one, if
+    tasks still wait. So a burst of short tasks is done by few threads, and nobody has to start a
+    thousand of them while it hands in the tasks.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()  # guards everything below
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._waiting: deque[Task] = deque()  # what has no thread yet
+        self._starting: _Worker | None = None  # it has not taken its first task yet
         self._closed = False
 
     def run(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Run ``function(*arguments)`` at once, on another thread."""
+        """Run ``function(*arguments)`` on another thread, as soon as there is one."""
         with self._lock:
-            self._waiting.append((function, arguments))
-            while self._waiting and self._call_worker(self._waiting[0]):
-                self._waiting.popleft()
+            if self._idle:
+                self._idle.pop().tasks.put((function, arguments))
+            else:
+                self._waiting.append((function, arguments))
+                self._start_worker()
 
-    def _call_worker(self, task: Task) -> bool:
-        if self._idle:
-            self._idle.pop().tasks.put(task)
-            return True
-        worker = _Worker(self, task)
+    def _start_worker(self) -> None:
+        if self._starting is not None:
+            return
+        self._starting = worker = _Worker(self)
         try:
             worker.start()
-        except RuntimeError:  # a thread that becomes free takes it, or the next run() does better
+            self._workers.add(worker)
+        except RuntimeError:  # a thread that becomes free takes the task, or the next run() helps
+            self._starting = None
             if len(self._waiting) == 1:
                 log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
-            return False
-        self._workers.add(worker)
-        return True
 
     def _next_task(self, worker: _Worker) -> Task | None:
         with self._lock:
+            if worker is self._starting:
+                self._starting = None
             if self._waiting:
-                return self._waiting.popleft()
+                task = self._waiting.popleft()
+                if self._waiting:
+                    self._start_worker()
+                return task
             if self._closed:
                 self._workers.discard(worker)
                 return None

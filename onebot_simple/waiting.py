@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any, NamedTuple
 
 from . import segment
 from .addresses import check_seconds
-from .conversations import Stopped, Waiter
+from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
 from .errors import NetworkError, WaitTimeout
 from .event import Event, actor_of, conversation_of, is_message, name_of, person_of
 from .quick_operation import check_event, plain
@@ -42,7 +41,16 @@ class Arrival(NamedTuple):
     respond: Callable[[str | None], None] | None
 
 
-Loop = SimpleQueue[Arrival]  # what a `for event in bot.events()` has still to see
+class Loop(SimpleQueue[Arrival]):
+    """What a `for event in bot.events()` has still to see."""
+
+    warn_at = QUEUE_WARNING
+
+    def add(self, arrival: Arrival) -> None:
+        self.put(arrival)
+        if self.qsize() >= self.warn_at:
+            self.warn_at *= 2
+            warn_of_queue(self.qsize())
 
 
 class Waiting(Running):
@@ -51,15 +59,13 @@ class Waiting(Running):
     What a bot does about waiting for events.
     """
 
-    _loops: tuple[Loop, ...] = ()  # of those that run; guarded by _state
-
     @abstractmethod
     def send(self, event: Event, message: segment.Message) -> Any:
         """See Bot."""
 
     @abstractmethod
-    def _process(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
-        """Handle an event when its turn has come."""
+    def _queue(self, chat: Hashable, arrival: Arrival, loops: tuple[Loop, ...] = ()) -> bool:
+        """Let an event be handled when its turn comes; False when it is dropped."""
 
     def ask(
         self, event: Event, prompt: segment.Message | None = None, timeout: float = 60
@@ -97,12 +103,12 @@ class Waiting(Running):
         timeout: seconds. An event for which the predicate raises an error does not match; the
         log says so once. Returns the event. Errors: WaitTimeout, NetworkError when stopped.
         """
-        warned: list[Exception] = []
+        warned: list[BaseException] = []
 
         def wants(event: Event) -> bool:
             try:
                 return bool(predicate(event))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if not warned:
                     warned.append(error)
                     log.warning(
@@ -116,6 +122,12 @@ class Waiting(Running):
                     )
                 return False
 
+        if not callable(predicate):
+            raise TypeError(
+                f"wait_for() 要一个函数，不是 {predicate!r}：写成 wait_for(lambda event: ...)。 "
+                f"wait_for() takes a function, not {predicate!r}: write "
+                "wait_for(lambda event: ...)."
+            )
         seconds = check_seconds(timeout, "timeout")
         with self._conversations.waiter(wants) as waiter:
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
@@ -147,7 +159,7 @@ class Waiting(Running):
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
                     "the bot is not started: write the loop inside of  with bot:"
                 )
-            loop: Loop = SimpleQueue()
+            loop = Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
         next(events)  # it is left properly only once it has begun
@@ -157,16 +169,19 @@ class Waiting(Running):
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
-                with suppress(Empty):
+                try:
                     arrival = loop.get(timeout=SLICE_SECONDS)
-                    self._now.account, self._now.label = arrival.account, arrival.label
-                    self._now.handler = "events"
-                    yield arrival.event  # type: ignore[misc]
+                except Empty:
+                    continue
+                self._now.account, self._now.label = arrival.account, arrival.label
+                self._now.handler = "events"
+                yield arrival.event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
+            self._now.account, self._now.label, self._now.handler = None, "", ""
             with self._state:
                 self._loops = tuple(one for one in self._loops if one is not loop)
             while not loop.empty():  # what it has not seen is for the handlers
-                rest = loop.get()
-                self._conversations.put(conversation_of(rest.event), self._process, rest, ())
+                rest = loop.get()._replace(respond=None)  # that has been done
+                self._queue(conversation_of(rest.event), rest)
