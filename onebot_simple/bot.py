@@ -172,10 +172,10 @@ class Bot(Waiting):
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
         event = arrival.event
         is_own = is_own_deed(event)
-        if is_own and name_of(event) == "notice.notify.poke":
+        if is_own and event["post_type"] == "notice":  # a poke
             return True  # else a bot that pokes back would poke for ever
         is_disguised = is_own and event["post_type"] != "message_sent"
-        if not is_disguised and self._conversations.offer(event, person_of(event)):
+        if not is_disguised and self._conversations.offer(event, person_of):
             return True
         if is_own:
             return False

@@ -141,10 +141,11 @@ class Conversations:
             raise Stopped if waiter.stopped else TimeoutError
         return waiter.event
 
-    def offer(self, event: Any, key: Hashable) -> bool:
+    def offer(self, event: Any, key_of: Callable[[Any], Hashable]) -> bool:
         """Give the event to the first who waits for it; False when nobody does."""
         if not self._waiters:
             return False
+        key = key_of(event)
         with self._lock:
             candidates = [*self._waiters.get(key, ()), *self._waiters.get(None, ())]
         for waiter in candidates:

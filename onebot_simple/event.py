@@ -78,9 +78,10 @@ def is_message(event: Event) -> bool:
 
 def is_own_deed(event: Event) -> bool:
     """Whether the account itself said it, or poked somebody."""
-    if name_of(event) == "notice.notify.poke":  # in a private chat, sender_id is who poked
-        return _is_own(event, "sender_id" if event.get("sender_id") else "user_id")
-    return post_type_of(event) == "message_sent"
+    if event["post_type"] != "notice":
+        return post_type_of(event) == "message_sent"
+    actor = "sender_id" if event.get("sender_id") else "user_id"  # sender_id: in a private chat
+    return name_of(event) == "notice.notify.poke" and _is_own(event, actor)
 
 
 def _is_own(event: Event, key: str) -> bool:
