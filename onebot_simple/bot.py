@@ -197,7 +197,7 @@ class Bot(Waiting):
                 result = handler.run(event, args) if handler.commands else handler.run(event)
                 if result is not None:
                     return operation_of(result, handler.name)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 if self._report(handler.name, error):
                     return None
         return None
@@ -245,7 +245,7 @@ class Bot(Waiting):
             self._begin(handler)
             try:
                 handler.run(self_id)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self._report(handler.name, error)
 
 

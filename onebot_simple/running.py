@@ -245,7 +245,7 @@ class Running(Handlers):
         self._begin(timer.handler)
         try:
             timer.handler.run()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
             if is_lost and not self._stopping.is_set():
                 log.warning("%s: %s", timer.handler.name, error)
