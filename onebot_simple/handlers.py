@@ -230,7 +230,7 @@ class Handlers(Actions):
 
 def _prefixes_in(prefix: str | Iterable[str]) -> tuple[str, ...]:
     is_list = isinstance(prefix, Iterable) and not isinstance(prefix, str)
-    prefixes = [*prefix] if is_list else [prefix]
+    prefixes: list[Any] = [*prefix] if is_list else [prefix]
     if not prefixes or not all(isinstance(one, str) for one in prefixes):
         raise TypeError(
             f'command_prefix 要写成字符串，例如 "/"，或者好几个 ("/", "!")，不是 {prefix!r}。 '
