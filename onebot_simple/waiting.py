@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any, NamedTuple
@@ -145,7 +145,7 @@ class Waiting(Running):
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
 
-    def events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Generator[dict[str, Any], None, None]:
         """一个一个地给出事件：``for event in bot.events():``，直到机器人停止。
 
         Yields the events from now on, in order of arrival, until the bot is stopped.
@@ -165,7 +165,7 @@ class Waiting(Running):
         next(events)  # it is left properly only once it has begun
         return events
 
-    def _events(self, loop: Loop, stopping: Flag) -> Iterator[dict[str, Any]]:
+    def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         try:
             yield {}  # for events() itself
             while not stopping.is_set():

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from onebot_simple import WaitTimeout, segment
+from onebot_simple import EventServer, WaitTimeout, WsServer, segment
 
 from .conftest import Stage
-from .peers import message, text_of, wait_until
+from .peers import connect_event, message, text_of, wait_until
 
 Event = dict[str, Any]
+
+
+@pytest.fixture
+def bot() -> Iterator[WsServer]:
+    """A bot that gets its events from the test itself."""
+    with WsServer(port=0) as one:
+        yield one
+
 
 # -- ask and wait_for ------------------------------------------------------------------------------
 
@@ -231,3 +241,339 @@ def test_an_event_on_which_a_predicate_fails_does_not_match_and_the_log_says_so_
     assert found[0]["sender"]["card"] == "yes"
     assert caplog.text.count("The condition of wait_for() failed") == 1
     assert "KeyError('sender')" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("  yes \n", "yes"),
+        ([segment.at(10001), segment.text(" yes ")], "yes"),
+        ([segment.reply(5), segment.at(10001), segment.text(" yes")], "yes"),
+        ([segment.image("a.png")], ""),
+        ([segment.text("look "), segment.image("a.png")], "look"),
+    ],
+)
+def test_the_answer_is_plain_text_and_has_the_whole_event(
+    calling_stage: Stage, said: Any, heard: str
+) -> None:
+    stage = calling_stage
+
+    @stage.bot.on_command("q")
+    def question(event: Event) -> str:
+        answer = stage.bot.ask(event, "?")
+        kinds = [part["type"] for part in answer.event["message"]]
+        return f"<{answer}> {kinds} {answer.event['user_id']}"
+
+    stage.go()
+    stage.push(message("/q"))
+    assert stage.api.said() == "?"
+    stage.push(message(said))
+    kinds = [part["type"] for part in message(said)["message"]]
+    assert stage.api.said(2) == f"<{heard}> {kinds} 20002"
+
+
+@pytest.mark.parametrize("prompt", ["", None, []])
+def test_an_empty_prompt_sends_nothing(stage: Stage, prompt: Any) -> None:
+    asked = threading.Event()
+
+    @stage.bot.on_command("q")
+    def question(event: Event) -> str:
+        asked.set()
+        return "got " + stage.bot.ask(event, prompt)
+
+    stage.bot.on_message(lambda event: "too early")
+    stage.go()
+    stage.push(message("/q"))
+    assert asked.wait(5)
+    number = 0
+    while "got yes" not in stage.api.all_said():  # the wait may begin a little later
+        stage.push(message("yes"))
+        number += 1
+        stage.api.said(number)
+    assert set(stage.api.all_said()) <= {"got yes", "too early"}
+
+
+def test_there_must_be_somebody_to_ask(bot: WsServer) -> None:
+    with pytest.raises(ValueError, match=r"没有可以问的人.*names nobody"):
+        bot.ask(connect_event(), "?")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "60", float("nan"), None])
+def test_a_timeout_that_is_none_is_refused_where_it_is_written(bot: WsServer, seconds: Any) -> None:
+    for wait in (
+        lambda: bot.ask(message(), timeout=seconds),
+        lambda: bot.wait_for(lambda event: True, timeout=seconds),
+        lambda: bot.every(seconds),
+    ):
+        with pytest.raises((TypeError, ValueError), match="timeout|seconds"):
+            wait()
+
+
+def test_wait_for_takes_a_function(bot: WsServer) -> None:
+    with pytest.raises(TypeError, match=r"要一个函数，不是 'yes'.*write wait_for\(lambda event"):
+        bot.wait_for("yes")  # type: ignore[arg-type]
+
+
+def test_a_condition_that_exits_harms_nobody(
+    bot: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Event] = []
+    bot.on_message(heard.append)
+
+    def wants(event: Event) -> bool:
+        raise SystemExit
+
+    waiting = threading.Thread(target=lambda: pytest.raises(WaitTimeout, bot.wait_for, wants, 0.3))
+    waiting.start()
+    while "wait_for() 的条件" not in caplog.text:
+        bot.handle(message())
+    waiting.join(5)
+    assert "The condition of wait_for() failed on message.private.friend" in caplog.text
+    wait_until(lambda: len(heard) == bot.stats["events"])
+
+
+# -- for event in bot.events() --------------------------------------------------------------------
+
+
+def words(event: Event) -> str:
+    return segment.plain_text(event)
+
+
+def feed(stage: Stage, *texts: str, **more: Any) -> None:
+    """Let events arrive in this order, also over HTTP."""
+    for text in texts:
+        before = stage.bot.stats["events"]
+        stage.push(message(text, **more))
+        wait_until(lambda before=before: stage.bot.stats["events"] > before)  # type: ignore[misc]
+
+
+def test_the_loop_of_the_documentation_sees_every_event_in_order(stage: Stage) -> None:
+    seen: list[str] = []
+    stage.bot.on_message(lambda event: pytest.fail("no handler sees it"))
+    stage.go()
+    loop = stage.bot.events()
+    for number in range(20):
+        feed(stage, str(number), user_id=1 + number % 3, group_id=number % 4)
+    for event in loop:
+        if event["post_type"] == "message":
+            seen.append(words(event))
+        if len(seen) == 20:
+            break
+    assert seen == [str(number) for number in range(20)]
+
+
+def test_nothing_is_lost_between_two_turns_and_own_deeds_do_not_come(bot: WsServer) -> None:
+    sent: list[Event] = []
+    bot.on("message_sent")(sent.append)
+    loop = bot.events()
+    bot.handle(message("mine", user_id=10001))
+    bot.handle({**message("mine too"), "post_type": "message_sent"})
+    for number in range(100):
+        bot.handle(message(str(number), user_id=number + 1))
+    assert [words(next(loop)) for _ in range(100)] == [str(number) for number in range(100)]
+    wait_until(lambda: len(sent) == 2)
+
+
+def test_a_loop_that_is_left_takes_no_more_and_the_rest_is_handled(bot: WsServer) -> None:
+    handled: list[str] = []
+    bot.on_message(lambda event: handled.append(words(event)))
+    for number, _ in enumerate(_talking(bot, [str(number) for number in range(50)])):
+        if number == 9:
+            break
+    bot.handle(message("50"))
+    wait_until(lambda: len(handled) == 41)
+    assert sorted(map(int, handled)) == list(range(10, 51))
+
+
+def _talking(bot: WsServer, texts: list[str]) -> Any:
+    """A loop for which these messages have come already."""
+    loop = bot.events()
+    for text in texts:
+        bot.handle(message(text))
+    return loop
+
+
+def test_handlers_hear_of_what_came_before_the_loop_and_after_it(bot: WsServer) -> None:
+    handled: list[str] = []
+    release = threading.Event()
+
+    @bot.on_message
+    def hear(event: Event) -> None:
+        release.wait(10)
+        handled.append(words(event))
+
+    bot.handle(message("before 1"))
+    bot.handle(message("before 2"))
+    loop = bot.events()
+    bot.handle(message("in the loop", user_id=7))
+    assert words(next(loop)) == "in the loop"
+    loop.close()
+    release.set()
+    bot.handle(message("after"))
+    wait_until(lambda: len(handled) == 3)
+    assert handled == ["before 1", "before 2", "after"]
+
+
+def test_a_loop_that_nobody_keeps_takes_nothing(bot: WsServer) -> None:
+    handled: list[Event] = []
+    bot.on_message(handled.append)
+    bot.events()
+    bot.handle(message())
+    wait_until(lambda: handled)
+
+
+def test_two_loops_see_each_event_both(bot: WsServer) -> None:
+    one, two = bot.events(), bot.events()
+    for text in ("a", "b"):
+        bot.handle(message(text))
+    assert [words(next(one)), words(next(two)), words(next(one)), words(next(two))] == [*"aabb"]
+    one.close()
+    bot.handle(message("c"))
+    assert words(next(two)) == "c"
+
+
+def test_ask_and_wait_for_come_before_the_loop(calling_stage: Stage) -> None:
+    stage = calling_stage
+    stage.go()
+    loop = stage.bot.events()
+    seen: list[str] = []
+    feed(stage, "hello")
+    for event in loop:
+        if event["post_type"] != "message":
+            continue
+        seen.append(words(event))
+        if words(event) == "hello":
+            feeding = threading.Thread(target=_answer_the_question, args=(stage,))
+            feeding.start()
+            seen.append(f"got {stage.bot.ask(event, 'name?', timeout=5)}")
+            feeding.join()
+        if words(event) == "last":
+            break
+    assert seen == ["hello", "got Ann", "other", "last"]
+
+
+def _answer_the_question(stage: Stage) -> None:
+    assert stage.api.said() == "name?"
+    feed(stage, "other", user_id=7)
+    feed(stage, "Ann")
+    feed(stage, "last", user_id=7)
+
+
+def test_a_loop_ends_when_the_bot_is_stopped_from_inside(stage: Stage) -> None:
+    stage.go()
+    loop = stage.bot.events()
+    seen: list[str] = []
+    feed(stage, "stop", "too late")
+    for event in loop:
+        if event["post_type"] == "message":
+            seen.append(words(event))
+            stage.bot.stop()
+    assert seen == ["stop"]
+
+
+def test_a_loop_ends_when_the_bot_is_stopped_from_elsewhere(stage: Stage) -> None:
+    stage.go()
+    stopping = threading.Timer(0.1, stage.bot.stop)
+    stopping.start()
+    for _ in stage.bot.events():
+        pass
+    stopping.join()
+
+
+def test_an_error_in_a_loop_is_the_programs_own(bot: WsServer) -> None:
+    handled: list[Event] = []
+    bot.on_message(handled.append)
+    with pytest.raises(ZeroDivisionError):
+        for event in _talking(bot, ["first"]):
+            raise ZeroDivisionError(event)
+    bot.handle(message("second"))
+    wait_until(lambda: handled)
+
+
+def test_ctrl_c_ends_a_loop_that_waits_without_a_traceback(
+    bot: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    pressing = threading.Timer(0.1, _thread.interrupt_main)
+    pressing.start()
+    for _ in bot.events():
+        pytest.fail("nothing came")
+    pressing.join()
+    assert "循环结束。 The loop ends." in caplog.text
+
+
+def test_a_bot_that_is_not_started_has_no_events(stage: Stage) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"还没有启动.*not started.*with bot:"):
+            stage.bot.events()
+        stage.go()
+        stage.bot.stop()
+
+
+def test_a_loop_that_was_left_lying_takes_nothing_from_the_next_start(
+    bot: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled: list[Event] = []
+    bot.on_message(handled.append)
+    loop = _talking(bot, ["1", "2", "3"])
+    assert words(next(loop)) == "1"
+    bot.stop()
+    assert "停止时还有 2 个事件没有处理" in caplog.text
+    with bot:
+        bot.handle(message("next life"))
+        wait_until(lambda: handled)
+        assert words(handled[0]) == "next life"
+        assert list(loop) == []
+
+
+def test_a_loop_that_does_not_keep_up_is_warned_of(
+    bot: WsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = _talking(bot, ["hi"] * 1100)
+    wait_until(lambda: "1000 events wait for their turn" in caplog.text)
+    wait_until(lambda: bot.stats["queued"] == 1100)
+    next(loop)
+    assert bot.stats["queued"] == 1099
+
+
+def test_events_of_one_chat_are_not_handled_side_by_side_when_a_loop_is_left(
+    bot: WsServer,
+) -> None:
+    """Those that the loop had not seen go to the handlers, each in its chat."""
+    alone, broken, handled = threading.Lock(), list[str](), list[str]()
+
+    @bot.on_message
+    def hear(event: Event) -> None:
+        if not alone.acquire(blocking=False):
+            broken.append(words(event))
+            return
+        time.sleep(0.001)
+        handled.append(words(event))
+        alone.release()
+
+    for round_ in range(5):
+        handled.clear()
+        loop = bot.events()
+        talking = threading.Thread(
+            target=lambda: [bot.handle(message(str(number))) for number in range(100)]
+        )
+        talking.start()
+        seen = [words(next(loop)) for _ in range(round_ * 10 + 1)]
+        loop.close()
+        talking.join()
+        wait_until(lambda seen=seen: len(handled) + len(seen) == 100)  # type: ignore[misc]
+        assert {*seen, *handled} == {str(number) for number in range(100)}
+    assert not broken
+
+
+def test_a_post_is_answered_once_when_its_event_is_seen_by_a_loop() -> None:
+    responses: list[str | None] = []
+    with EventServer(port=0) as bot:
+        bot.on_message(lambda event: "an answer that comes too late")
+        loop = bot.events()
+        for _ in range(2):
+            bot.handle(message(), respond=responses.append)
+        next(loop)
+        wait_until(lambda: len(responses) == 2)
+        loop.close()
+    assert responses == [None, None]
