@@ -6,45 +6,69 @@ HTTP POST: OneBot pushes its events to our Flask server.
 from __future__ import annotations
 
 import hmac
+import json
 import logging
-import re
 import time
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
+from socket import MSG_PEEK
 from threading import Event as Flag
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, Response, request, signals
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .actions import Actions, from_json
-from .addresses import authority, check_token, is_loopback, listen, names_this_machine
+from .addresses import (
+    Words,
+    authority,
+    check_token,
+    is_loopback,
+    names_this_machine,
+)
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
-from .http_front import MAX_BODY, Answer, Header, HttpFront
+from .event import Event
+from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
+from .post_server import PostServer
 
 log = logging.getLogger("onebot_simple")
 
 BACKLOG = 128
-SLICE_SECONDS = 0.2
-STOPPING = "the bot is stopping. 机器人正在停止，没有处理完这个事件。"
-ANSWER_SECONDS = 30  # how long an HTTP answer waits for the handler
-FOREIGN_HOST = (
-    "在 OneBot 里把地址的主机写成 127.0.0.1；经过反向代理时，让它把 Host 改成 127.0.0.1。"
-)
-SAME_SECRET = "OneBot 里填的 token 要和这里的 secret 一模一样。"
-SIGNALS = [  # what Flask sends while it answers
-    signals.appcontext_pushed,
-    signals.appcontext_popped,
-    signals.appcontext_tearing_down,
-    signals.request_started,
-    signals.request_finished,
-    signals.request_tearing_down,
-    signals.got_request_exception,
-]
+MAX_BODY = 64 * 1024 * 1024
+DISCARDED = 4 * MAX_BODY  # read this much of an oversized body, so that the client hears our 413
+PIECE = 64 * 1024
+ANSWER_SECONDS = 30  # an HTTP answer waits for its handler at most so long
+SAID_AGAIN_SECONDS = 60
+SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has stopped
+IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
+NO_HTTP = "what is no HTTP"
 
-_JSON_TYPE = re.compile(r"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
+USE_API: Words = (
+    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。',
+    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.',
+)
+SAME_SECRET: Words = (
+    "NapCat 里填的 token 要和这里的 secret 一模一样。",
+    "The token in NapCat must be the same as the secret here.",
+)
+LOOPBACK_HOST = (
+    "没有 secret 时，NapCat 里的地址要写 127.0.0.1；或者设置 secret。 "
+    "Without a secret, the address in NapCat must be 127.0.0.1; or set a secret."
+)
+HTTP_CLIENT = (
+    "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址以 http:// 开头。 "
+    'NapCat needs an "HTTP client", not a "WebSocket client", with http:// in its address.'
+)
+NO_TLS = (
+    "NapCat 里的地址要以 http:// 开头，不是 https://。 "
+    "The address in NapCat must begin with http://, not with https://."
+)
+POSTS_ONLY = (
+    "这个地址是给 OneBot 推送（POST）事件用的；你能看到这句话，说明服务器已经在运行了。 "
+    "OneBot posts its events here, there is nothing to GET. That you see this means: it runs."
+)
 
 
 class EventServer(Bot):
@@ -55,6 +79,7 @@ class EventServer(Bot):
     host, port: where to listen; port 0 picks a free one. path: of the URL. secret: what OneBot
     signs its events with (NapCat: token). api: an HttpClient to call actions with; without it
     the answers of handlers go back in the HTTP response, and nothing else can be called.
+    All five are attributes, too, and each start reads them anew.
     Source: OneBot 11 standard, communication, HTTP POST.
     """
 
@@ -66,31 +91,21 @@ class EventServer(Bot):
         path: str = "/",
         secret: str | None = None,
         api: Actions | None = None,
-        command_prefix: str = "/",
+        command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(command_prefix=command_prefix)
-        if not path.startswith("/"):
-            raise ValueError(f'path must begin with "/", not {path!r}. 路径要以 / 开头。')
-        if api is not None and not isinstance(api, Actions):
-            raise TypeError(
-                f"api must be an HttpClient, not {api!r}. "
-                '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))。'
-            )
-        self.host, self.port, self.path, self.api = host, port, path, api
-        self._secret = (check_token(secret) or "").encode()
-        self._local_only = False
-        self._closing = Flag()
-        self._server: HttpFront | None = None
-        self.app = Flask(__name__, static_folder=None)
-        self.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-        self.app.add_url_rule(
-            path, "receive", self._receive, methods=["POST"], strict_slashes=False
-        )
-        self.app.register_error_handler(HTTPException, _explain)
-        self._as_made = {
-            name: copy(part) if isinstance(part, (dict, list)) else part
-            for name, part in _parts(self.app).items()
-        }
+        self.host, self.port = check_host(host, "EventServer"), check_port(port)
+        self.path, self.api = _check_path(path), _check_api(api)
+        self.secret = check_token(secret, "secret")
+        self._local_only = False  # whether only this machine can reach the server
+        self._said: dict[tuple[str | None, str], float] = {}  # what was refused, and when
+        self._closed = Flag()  # set when nobody waits for an answer any more
+        self._server: PostServer | None = None
+        self.app = Flask("__main__")  # its templates and static files lie beside the script
+        receives = self.app.route(path, methods=["POST"], endpoint="receive", strict_slashes=False)
+        receives(self._receive)
+        self.app.register_error_handler(404, self._explain)
+        self.app.register_error_handler(405, self._explain)
 
     @property
     def url(self) -> str:
@@ -98,7 +113,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{authority(self.host, self.port)}{self.path}"
+        return f"http://{authority(host_to_dial(self.host), self.port)}{quote(self.path)}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -115,149 +130,196 @@ class EventServer(Bot):
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f"cannot call {action}: this EventServer has no api=. "
-                '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了；'
-                "不写 api 时，只能用处理函数的返回值来回答。"
+                f"不能调用 {action}，这个 EventServer 没有 api=，只能用处理函数的返回值来回答。"
+                f"{USE_API[0]} Cannot call {action}: this EventServer has no api=, and only what "
+                f"a handler returns is an answer. {USE_API[1]}"
             )
-        if self._closing.is_set() and self._conversations.inside():
-            raise NetworkError(f"cannot call {action}: the bot was stopped. 机器人已经停止了。")
+        if self._closed.is_set() and self._origin():
+            raise NetworkError(
+                f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
+            )
         return self.api
 
-    # -- one event ----------------------------------------------------------------------------
+    # -- an event comes -----------------------------------------------------------------------
 
     def _receive(self) -> Response:
-        """The view of the Flask application."""
-        body = request.get_data(cache=False)
-        status, answer = self._answer(request.headers.get, body, request.remote_addr)
-        return Response(answer, status, _headers(status, answer))
-
-    def _answer(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes]:
-        """The status, and a quick operation or a sentence, for what was posted."""
-        refusal = self._refusal(header, body, sender)
+        """The view: an event comes in, and a quick operation or nothing goes back."""
+        try:
+            body = _body()
+        except OSError as error:
+            self._complain("a body that was cut off", error)
+            return _text(400, "没有收到完整的内容。 The body was cut off.")
+        refusal = self._refusal(body)
         if refusal is not None:
             return refusal
         try:
             event = from_json(body)
         except ValueError as error:
             self._complain("a body that is not a JSON object", error)
-            return _words(400, f"the body is not a JSON object: {error}. 内容不是 JSON 对象。")
-        if not isinstance(event.get("post_type"), str):
-            self.handle(event)
-            return _words(400, "an event needs a post_type. 事件必须有 post_type。")
-        answers: SimpleQueue[str | None] = SimpleQueue()
-        if not self.handle(event, respond=answers.put if self.api is None else None):
-            return _words(503, STOPPING)
-        return self._answer_from(answers) if self.api is None else (204, b"")
+            return _text(400, f"内容不是 JSON 对象。 The body is not a JSON object: {error}.")
+        if self.api is None:
+            return self._quick_operation(event)
+        return Response(status=204) if self.handle(event) else self._not_taken()
 
-    def _answer_from(self, answers: SimpleQueue[str | None]) -> tuple[int, bytes]:
+    def _refusal(self, body: bytes) -> Response | None:
+        """Why this must not come in; None when it may."""
+        if len(body) > MAX_BODY:
+            return _text(413, "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit.")
+        if not request.is_json:
+            return _text(415, "Content-Type 要是 application/json。 It must be application/json.")
+        host = request.headers.get("Host", "localhost")
+        if self.secret:
+            return self._wrong_signature(self.secret, body)
+        if self._local_only and not names_this_machine(host):
+            self._complain("an event for another host", host, LOOPBACK_HOST)
+            return _text(403, LOOPBACK_HOST)
+        return None
+
+    def _wrong_signature(self, secret: str, body: bytes) -> Response | None:
+        given = request.headers.get("X-Signature", "")
+        wanted = "sha1=" + hmac.digest(secret.encode(), body, "sha1").hex()
+        if hmac.compare_digest(given.encode(), wanted.encode()):
+            return None
+        chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
+        advice = f"{SAME_SECRET[0]} X-Signature is {english}. {SAME_SECRET[1]}"
+        words = f"X-Signature（签名）{chinese}。{advice}"
+        self._warn(words)
+        return _text(403 if given else 401, words)
+
+    def _warn(self, words: str) -> None:
+        """Say why an event may not come in: once a minute for each peer and reason."""
+        now, key = time.monotonic(), (request.remote_addr, words)
+        recent = {one: then for one, then in self._said.items() if now - then < SAID_AGAIN_SECONDS}
+        self._said = {key: now, **recent}
+        if key not in recent:
+            log.warning("拒绝了 %s 推送的事件 refused an event from %s: %s", key[0], *key)
+
+    def _quick_operation(self, event: Event) -> Response:
+        """Wait for the handlers: what they return goes back in the answer."""
+        answers: SimpleQueue[str | None] = SimpleQueue()
+        if not self.handle(event, respond=answers.put):
+            return self._not_taken()
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
             try:
-                operation = answers.get(timeout=SLICE_SECONDS)
-                return (200, operation.encode()) if operation else (204, b"")
+                return self._answer(answers.get(timeout=SLICE_SECONDS))
             except Empty:
-                if self._closing.is_set():  # the event was dropped, or its handler does not end
-                    return _words(503, STOPPING)
-        log.warning(
-            "no handler answered within %d s, the HTTP answer is empty. "
-            "处理太慢，回答没法随 HTTP 返回了：给 EventServer 加上 api=。",
-            ANSWER_SECONDS,
+                if self._closed.is_set():  # the event was dropped, or its handler does not end
+                    return self._not_taken()
+        self._complain(
+            "an answer that took too long", f"more than {ANSWER_SECONDS} s", " ".join(USE_API)
         )
-        return 204, b""
+        return Response(status=204)
 
-    def _refusal(self, header: Header, body: bytes, sender: object) -> tuple[int, bytes] | None:
-        """Why this may not come in; None when it may."""
-        host = header("host", "localhost")
-        if self._local_only and not names_this_machine(host):
-            self._complain("an event for another host", host, FOREIGN_HOST)
-            return _words(403, f"the Host must be 127.0.0.1 or localhost. {FOREIGN_HOST}")
-        if not _JSON_TYPE.match(header("content-type", "")):
-            return _words(
-                415, "events come as application/json. Content-Type 要是 application/json。"
-            )
-        if not self._secret:
-            return None
-        given = header("x-signature", "")
-        wanted = "sha1=" + hmac.digest(self._secret, body, "sha1").hex()
-        if not given:
-            self._complain("an event without signature", sender, SAME_SECRET)
-            return _words(401, "X-Signature is missing. 缺少签名：OneBot 那边也要填同样的 secret。")
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
-            self._complain("an event with a wrong signature", sender, SAME_SECRET)
-            return _words(403, "X-Signature is wrong. 签名不对：两边的 secret（token）要一样。")
-        return None
+    def _answer(self, operation: str | None) -> Response:
+        if not operation:
+            return Response(status=204)
+        ignored = sorted(IGNORED.intersection(json.loads(operation)))
+        if ignored:
+            self._complain("what NapCat ignores in an HTTP answer", ignored, " ".join(USE_API))
+        if _has_hung_up() and not self._stopping.is_set():
+            self._complain("an answer", "OneBot hung up before it was ready", " ".join(USE_API))
+        return Response(operation, mimetype="application/json")
 
-    def _at_once(
-        self, command: str, path: str, header: Header, body: bytes, sender: str
-    ) -> Answer | None:
-        """What the application would answer: its dispatch takes half of the time of an event.
+    def _not_taken(self) -> Response:
+        if self._stopping.is_set():
+            return _text(503, "机器人正在停止，没有处理这个事件。 The bot is stopping.")
+        return _text(400, "事件必须有 post_type。 An event needs a post_type.")
 
-        None when this is no event, or when somebody changed the application or listens to it.
-        """
-        if command != "POST" or path != self.path or _parts(self.app) != self._as_made:
-            return None
-        if any(signal.receivers for signal in SIGNALS):
-            return None
-        status, answer = self._answer(header, body, sender)
-        return status, _headers(status, answer), answer
+    def _explain(self, error: HTTPException) -> Response | HTTPException:
+        """Say what to change when something came to no view, in the log or in the browser."""
+        if request.routing_exception is None:  # a view has answered so
+            return error
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            self._complain("a WebSocket handshake", request.path, HTTP_CLIENT)
+            return _text(error.code, HTTP_CLIENT)
+        if request.path == self.path:
+            return _text(405, POSTS_ONLY, Allow="POST")
+        if request.method != "POST":
+            return error
+        advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
+        self._complain("an event for another path", request.path, advice)
+        return _text(error.code, advice)
+
+    def _not_http(self, start: bytes) -> None:
+        if not self._stopping.is_set():  # else it may be a request that we cut off
+            self._complain(NO_HTTP, start, NO_TLS)
 
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._closing.clear()
-        sock = listen(self.host, self.port, BACKLOG)
-        self.port = sock.getsockname()[1]
+        self._closed.clear()
+        rules = self.app.url_map
+        if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
+            rules.add(self.app.url_rule_class(self.path, endpoint="receive", methods=["POST"]))
+        with listen(self.host, self.port, BACKLOG) as sock:
+            self.port = sock.getsockname()[1]
+            server = PostServer(sock, self.app, self.path, self._not_http)
         self._local_only = is_loopback(self.host)
-        if not self._local_only and not self._secret:
+        if not self._local_only and not self.secret:
             log.warning(
-                "%s is open to the network without a secret. 任何人都能伪造事件：请设置 secret。",
-                self.url,
+                "服务器对网络开放（host=%s），却没有 secret，任何人都能伪造事件：请设置 secret。 "
+                "The server is open to the network (host=%s) without a secret: anybody can forge "
+                "events. Set one.",
+                *(self.host, self.host),
             )
-        with sock:
-            server = HttpFront(sock, self.app, self._at_once, self._complain)
-        with self._state:  # guards it against stop()
-            self._server = server
-        server.start()
-        log.info("listening on %s. 等待 OneBot 推送事件。", self.url)
+        server.listener.start()
+        self._server = server
+        where = where_it_listens(self.url, self.host)
+        log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
 
     def _close(self) -> None:
-        self._closing.set()
-        with self._state:
-            server, self._server = self._server, None
+        self._closed.set()
+        server, self._server = self._server, None
         if server is not None:
-            server.close(1)
+            server.end()
         self._local_only = False
 
 
-def _parts(app: Flask) -> dict[str, Any]:
-    """All that can be changed in an application; that it has answered a request is no change."""
-    return {**vars(app), "_got_first_request": True}
+def _check_path(path: str) -> str:
+    if not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#<>"):
+        raise ValueError(
+            f'path 要以 / 开头，不含 ? # < >，例如 "/onebot"，不能是 {path!r}。 '
+            f'path must begin with "/" and hold none of ? # < >, such as "/onebot", not {path!r}.'
+        )
+    return path
 
 
-def _words(status: int, text: str) -> tuple[int, bytes]:
-    return status, f"{text}\n".encode()
+def _check_api(api: Actions | None) -> Actions | None:
+    if api is not None and not isinstance(api, Actions):
+        raise TypeError(
+            f"api 要是 HttpClient，不能是 {api!r}。{USE_API[0]} "
+            f"api must be an HttpClient, not {api!r}. {USE_API[1]}"
+        )
+    return api
 
 
-def _headers(status: int, answer: bytes) -> list[tuple[str, str]]:
-    if status == 204:
-        return []  # NapCat takes any text that is no operation for a broken answer
-    kind = "application/json" if status == 200 else "text/plain; charset=utf-8"
-    return [("Content-Type", kind), ("Content-Length", str(len(answer)))]
+def _body() -> bytes:
+    """The whole body of the request; of one that is too large, a little more than is allowed."""
+    pieces, size = [], 0
+    while size <= DISCARDED and (piece := request.stream.read(PIECE)):
+        size += len(piece)
+        if size <= MAX_BODY + PIECE:
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
-def _explain(error: HTTPException) -> Response:
-    """What a person who opens the address in a browser should read."""
-    if error.response is not None:
-        return error.response  # type: ignore[return-value]
-    status = error.code or 500
-    words = {
-        404: "OneBot posts its events to another path. 路径不对：检查 NapCat 里填的地址。",
-        405: "OneBot posts its events here, there is nothing to GET. "
-        "这个地址是给 OneBot 推送（POST）事件用的，在浏览器里打开说明服务器已经在运行了。",
-        413: "too large, 64 MiB is the limit. 内容太大，最多 64 MiB。",
-    }
-    _, answer = _words(status, words.get(status, str(error)))
-    response = Response(answer, status, _headers(status, answer))
-    if status == 405:
-        response.headers["Allow"] = "POST"
-    return response
+def _has_hung_up() -> bool:
+    """Whether OneBot closed the connection while the handler was at work."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is None:  # the application runs under another server
+        return False
+    seconds = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        return not connection.recv(1, MSG_PEEK)
+    except BlockingIOError:  # nothing came, so it is still there
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(seconds)
+
+
+def _text(status: int | None, words: str, **headers: str) -> Response:
+    return Response(f"{words}\n", status, headers, mimetype="text/plain")

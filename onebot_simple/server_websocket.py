@@ -1,289 +1,288 @@
-"""服务器一侧的一条 WebSocket 连接：握手，收到的帧，发出的帧。
+"""服务器一侧的一条 WebSocket 连接：一个套接字，websockets 的协议对象，两把锁。
 
-One WebSocket connection on the server's side: its handshake, the frames in and out.
+One WebSocket connection on the server's side: a socket, the protocol of `websockets`, two locks.
 """
 
 from __future__ import annotations
 
 import logging
+import selectors
 import socket
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
+from typing import Any, NamedTuple
 
-from websockets.exceptions import ProtocolError
-from websockets.frames import (  # type: ignore[attr-defined]  # the C function, or a slower one
-    Close,
-    CloseCode,
-    Frame,
-    Opcode,
-    apply_mask,
-)
-from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.exceptions import InvalidState
+from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
+
+from .addresses import Words
 
 log = logging.getLogger("onebot_simple")
 wire_log = logging.getLogger("onebot_simple.websockets")
-wire_log.setLevel(logging.CRITICAL)  # what matters of a refused handshake is said by the server
+wire_log.setLevel(logging.CRITICAL)  # WsServer says itself what matters of a refused handshake
 
 HANDSHAKE_SECONDS = 10
-GOODBYE_SECONDS = 0.4  # in which the other side may answer a goodbye, or hang up
+GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
+SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_HEAD = 16 * 1024  # bytes of a handshake
-CHUNK = 64 * 1024
+MAX_HEAD = 64 * 1024  # bytes of a handshake
+MAX_UNSENT = 1024 * 1024  # bytes of pongs that may wait for a peer that does not read
 
-END_OF_HEAD = b"\r\n\r\n"
-FINAL = MASKED = 0x80  # bits of the first and the second byte of a frame
-RESERVED = 0x70
-CONTROL = 0x08
-OPCODES = frozenset(Opcode)
-WHOLE = (FINAL | Opcode.TEXT, FINAL | Opcode.BINARY)  # a message in one frame
+Refusal = tuple[int, str]  # an HTTP status, and a text for whoever looks at it
 
+READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
+CLOSED = ("已经关闭", "it was closed")
+REFUSED = ("没有让它进来", "refused")
 
-class Over(Exception):
-    """The connection ends, for this reason, and after this last word."""
-
-    def __init__(self, reason: object, last: bytes = b"") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.last = last
+# Waits for one socket; unlike the default selector it needs no file of its own, of which there
+# may be none left.
+WriteSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-class ServerWebSocket(ABC):
-    """One connection; a subclass says who may come in, and takes what arrives.
+class Handlers(NamedTuple):
+    """Whom a connection asks and tells. All are called by the reader, so they must not wait."""
 
-    What sends and hangs up may be called from any thread, all else by the hub's only.
+    refusal: Callable[[Any, Request], Refusal | None]  # of a handshake that is not welcome
+    opened: Callable[[Any], None]  # the handshake is over
+    received: Callable[[Any, bytes | bytearray], None]  # a message has arrived
+    closed: Callable[[Any, Words], None]  # a connection that was open has ended
+    misunderstood: Callable[[Any, bytes], None]  # what came begins like this, and is no handshake
+
+
+class ServerWebSocket:
+    """One connection, which the reader of a server reads, and any thread may write to.
+
+    Any thread may call `send` and `hang_up`; the rest belongs to the reader, which never waits.
+    send_timeout: seconds that the other side may take nothing of what is sent.
     """
 
-    def __init__(self, sock: socket.socket, host: str) -> None:
+    def __init__(
+        self, sock: socket.socket, host: str, handlers: Handlers, send_timeout: float
+    ) -> None:
         self.socket = sock
         self.host = host
         self.heard = time.monotonic()  # when something arrived last, be it a part of a frame
-        self.deadline = self.heard + HANDSHAKE_SECONDS  # of the handshake, and of the goodbye
-        self.request: Request | None = None
-        self.response: Response | None = None
-        self.unreadable: Exception | None = None  # why the handshake is none
+        self.deadline = self.heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self.is_open = False  # from the handshake to the end
         self.is_over = False  # nothing that arrives is taken any more
-        self.failure = ""  # why we hung up
-        self.to_do: list[Callable[[], None]] = []  # for the hub, which finds a thread for it
-        self._protocol: ServerProtocol | None = ServerProtocol(logger=wire_log)
-        self._arrived = bytearray()
-        self._fragments: bytearray | None = None  # the message so far
-        self._pinged = 0.0  # when a sign of life was asked for
-        self._asking = False  # it is about to be
-        self._ping = b""  # the last one that came
-        self._ponging = False  # its answer is on its way
-        self._sending = Lock()  # held while a frame is sent, and to change the next
-        self._said_goodbye = False  # no frame may follow
-
-    # -- what a subclass says -----------------------------------------------------------------
-
-    @abstractmethod
-    def refusal(self, request: Request, reject: Callable[[int, str], Response]) -> Response | None:
-        """The answer to a handshake that is not welcome."""
-
-    @abstractmethod
-    def opened(self) -> None:
-        """The handshake is over."""
-
-    @abstractmethod
-    def take(self, message: bytes) -> float:
-        """Take a message; for how many seconds no more should be read."""
-
-    @abstractmethod
-    def closed(self, reason: object) -> None:
-        """No more messages come."""
+        self.failure: Words | None = None  # why it has ended, or is to end
+        self.protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
+        self._handlers = handlers
+        self._head = bytearray()  # what arrived of the handshake
+        self._guard = Lock()  # guards the protocol and _unsent; nobody sends while holding it
+        self._turn = Lock()  # held by the thread that sends, so that frames go out one by one
+        self._unsent: list[bytes] = []  # what the protocol wants sent, before any further frame
+        self._send_timeout = send_timeout
+        self._message = bytearray()  # the fragments of a message so far
+        self._pinged = 0.0  # when we asked for a sign of life
+        self._heard_goodbye = False
 
     # -- out ----------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Send a text message; OSError when that is not possible any more."""
-        self._write(frame_of(Opcode.TEXT, text.encode()))
-
-    def _write(self, frame: bytes, *, is_last: bool = False) -> float:
-        """Send a frame when it is its turn; when that was."""
-        with self._sending:
-            if self._said_goodbye:
-                raise ConnectionError("it was closed")
-            self._said_goodbye = is_last
-            began = time.monotonic()
+        """Send a text message; OSError if that is not possible any more."""
+        data = text.encode()
+        with self._turn:
             try:
-                self.socket.sendall(frame)
-                if is_last:
-                    self.socket.shutdown(socket.SHUT_WR)
-            except BaseException as error:  # Ctrl+C, too: nothing can follow half a frame
-                slow = isinstance(error, (BlockingIOError, TimeoutError))  # see _limit_sending
-                self.hang_up("it does not read what is sent" if slow else repr(error))
-                if isinstance(error, OSError):
-                    raise ConnectionError(self.failure) from error
+                with self._guard:
+                    self.protocol.send_text(data)
+                    frames, self._unsent = [*self._unsent, *self.protocol.data_to_send()], []
+                if self._write(frames, self._send_timeout):
+                    self.hang_up(READS_NOTHING)
+                    raise TimeoutError(READS_NOTHING[1])
+            except InvalidState:
+                raise ConnectionError((self.failure or CLOSED)[1]) from None
+            except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
+                self.hang_up(words_of(error))
                 raise
-            return began
+        self.flush()  # what the reader left to us meanwhile
 
-    def say_goodbye(self, frame: bytes) -> None:
-        """Send what is to be the last."""
-        with suppress(OSError):
-            self._write(frame, is_last=True)
+    def flush(self) -> None:
+        """Send what the protocol wants sent, as far as the system takes it at once.
 
-    def hang_up(self, failure: str) -> None:
-        self.failure = self.failure or failure
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+        If another thread is sending, it does this afterwards. So the reader never waits.
+        """
+        while self._unsent and self._turn.acquire(blocking=False):
+            try:
+                with self._guard:
+                    frames, self._unsent = self._unsent, []
+                rest = self._write(frames, 0)
+                with self._guard:
+                    self._unsent[:0] = rest
+            except BaseException as error:  # Ctrl+C, too, as in send()
+                self.hang_up(words_of(error))
+                if not isinstance(error, OSError):
+                    raise
+                return
+            finally:
+                self._turn.release()
+            if rest:
+                return  # the clock of the hub tries again
 
-    @property
-    def is_sending(self) -> bool:
-        return self._sending.locked()
+    def _write(self, frames: list[bytes], timeout: float) -> list[bytes]:
+        """Send the frames; returns what the other side did not take within `timeout` seconds."""
+        rest = memoryview(b"".join(frames))
+        while rest:
+            try:
+                rest = rest[self.socket.send(rest) :]
+            except BlockingIOError:
+                if not self._wait_for_room(timeout):
+                    return [bytes(rest), *([SEND_EOF] if SEND_EOF in frames else [])]
+        if SEND_EOF in frames:
+            self.socket.shutdown(socket.SHUT_WR)
+        return []
 
-    def close(self) -> None:
-        """Close the socket; to be called after `hang_up`, which ends what is being sent."""
-        with self._sending:  # else its number could be another connection's before that is seen
-            self._said_goodbye = True
-            self.socket.close()
-
-    def look_after(self, now: float, interval: float, timeout: float) -> bool:
-        """Whether it is silent for too long; it is asked for a sign of life before."""
-        if self._pinged > self.heard:
-            return now - self._pinged > timeout
-        if now - self.heard > interval and not self._asking:
-            self._asking = True
-            self.to_do.append(self._say_ping)
+    def _wait_for_room(self, seconds: float) -> bool:
+        """Wait until the system takes more; False if it does not. Ends as the connection does."""
+        deadline = time.monotonic() + seconds
+        with WriteSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_WRITE)
+            while (left := deadline - time.monotonic()) > 0:
+                if selector.select(min(left, SLICE_SECONDS)):
+                    return True
+                if self.failure:
+                    raise ConnectionError(self.failure[1])
         return False
 
-    def _say_ping(self) -> None:
+    def hang_up(self, failure: Words) -> None:
+        self.failure = self.failure or failure
         with suppress(OSError):
-            self._pinged = self._write(frame_of(Opcode.PING, b""))  # the answer may be there by now
-        self._asking = False
-
-    def _say_pong(self) -> None:
-        self._ponging = False  # before the ping is looked at: a later one is answered again
-        with suppress(OSError):
-            self._write(frame_of(Opcode.PONG, self._ping))
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes whoever is sending, and the reader
 
     # -- in -----------------------------------------------------------------------------------
 
-    def receive(self, data: memoryview) -> float:
-        """Take what arrived; for how many seconds no more should be read. Over at the end."""
+    def receive(self, data: bytes) -> None:
+        """Take what arrived: the handshake, then frames."""
         self.heard = time.monotonic()
-        self._arrived += data
-        if self._protocol is not None and not self._shake_hands(self._protocol, data):
-            return 0.0
-        return self._take_frames()
+        if self.is_over and self.protocol.state is not State.CLOSING:
+            return  # nothing more is said here; the other side is to hang up
+        if self.protocol.state is State.CONNECTING:
+            self._head += data
+        with self._guard:
+            self.protocol.receive_data(data)
+            arrived = self.protocol.events_received()
+            self._unsent += self.protocol.data_to_send()
+        for item in arrived:
+            if isinstance(item, Request):
+                self._shake_hands(item)
+            elif isinstance(item, Frame):
+                self._take(item)
+        if not self.is_over:
+            self._end_if_failed()
+        if self._unsent:
+            self.flush()
+            if sum(map(len, self._unsent)) > MAX_UNSENT:
+                self.hang_up(READS_NOTHING)
 
-    def _shake_hands(self, protocol: ServerProtocol, data: memoryview) -> bool:
-        """Whether the handshake is over."""
-        _, found, after = self._arrived.partition(END_OF_HEAD)
-        if not found and len(self._arrived) > MAX_HEAD:
-            raise Over("refused")
-        protocol.receive_data(bytes(data[: len(data) - len(after)]))  # frames are our own matter
-        for request in protocol.events_received():
-            assert isinstance(request, Request)
-            self.request = request
-            self.response = self.refusal(request, protocol.reject) or protocol.accept(request)
-            protocol.send_response(self.response)
-        answer = b"".join(protocol.data_to_send())
+    def _shake_hands(self, request: Request) -> None:
+        refusal = self._handlers.refusal(self, request)
+        protocol = self.protocol
+        with self._guard:
+            protocol.send_response(
+                protocol.reject(*refusal) if refusal else protocol.accept(request)
+            )
+            self._unsent += protocol.data_to_send()
         if protocol.state is State.OPEN:
-            self.socket.sendall(answer)  # so little always fits into the buffer of a new socket
-            self._protocol, self._arrived = None, after
-            self.is_open = True
-            self.opened()
-            return True
-        self.unreadable = protocol.handshake_exc if self.response is None else None
-        if self.response is not None or self.unreadable is not None or found:
-            raise Over("refused", answer)
+            self._head.clear()
+            self.is_open = True  # the other side hears of it when all that follows is done
+            protected(self._handlers.opened, self)
+        else:
+            head = bytes(self._head)
+            self.end(REFUSED)
+            if not refusal:
+                protected(self._handlers.misunderstood, self, head)
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self._heard_goodbye = True
+            close = Close.parse(frame.data)
+            self.end((f"OneBot 关闭了它（{close}）", f"OneBot closed it ({close})"))
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.is_over:
+            message = frame.data
+            if not frame.fin or frame.opcode is Opcode.CONT:
+                self._message += frame.data
+                message = self._message
+            if frame.fin:
+                self._message = bytearray()
+                protected(self._handlers.received, self, message)
+
+    def _end_if_failed(self) -> None:
+        """End a connection on which something came that is no handshake, or breaks the rules."""
+        protocol = self.protocol
+        if protocol.close_expected() and protocol.state is State.CLOSING:
+            with self._guard:
+                protocol.receive_eof()  # it takes nothing any more, and says now what was wrong
+            self.end(words_of(protocol.close_exc))
+        elif protocol.close_expected() or len(self._head) > MAX_HEAD:
+            head = bytes(self._head)
+            self.end(REFUSED)
+            protected(self._handlers.misunderstood, self, head)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def is_silent(self, now: float, interval: float, timeout: float) -> bool:
+        """Whether nothing came for too long, although we asked for a sign of life."""
+        if self._turn.locked():
+            return False  # whoever sends finds out whether the other side is there
+        if self._pinged > self.heard:
+            return now - self._pinged > timeout
+        if now - self.heard > interval:
+            self._pinged = now
+            with self._guard:
+                self.protocol.send_ping(b"")
+                self._unsent += self.protocol.data_to_send()
+            self.flush()
         return False
 
-    def _take_frames(self) -> float:
-        """Take the frames that have arrived whole."""
-        arrived = self._arrived
-        begin, size, pause = 0, len(arrived), 0.0
-        while size - begin >= 2:
-            first, second = arrived[begin], arrived[begin + 1]
-            start, length = begin + 6, second & ~MASKED
-            if length > 125:
-                start += 2 if length == 126 else 8
-                if size < start:
-                    break
-                length = int.from_bytes(arrived[begin + 2 : start - 4], "big")
-            is_usual = first in WHOLE and second & MASKED and self._fragments is None
-            if not is_usual or length > MAX_SIZE:
-                self._refuse_invalid(first, second, length)
-            end = start + length
-            if size < end:
-                break
-            data = apply_mask(arrived[start:end], bytes(arrived[start - 4 : start]))
-            begin = end
-            message = data if is_usual else self._message(first, data)
-            if message is not None:
-                pause = max(pause, self._take(message))
-        del arrived[:begin]
-        return pause
+    @property
+    def is_done(self) -> bool:
+        """Whether both sides have said goodbye."""
+        return self._heard_goodbye and not self._unsent
 
-    def _refuse_invalid(self, first: int, second: int, length: int) -> None:
-        """Over for what the frame that comes must not be, before more of it is kept."""
-        opcode = first & 0x0F
-        before = self._fragments
-        if not second & MASKED or first & RESERVED or opcode not in OPCODES:
-            raise _refused(CloseCode.PROTOCOL_ERROR, "a frame that is not masked, or of no kind")
-        if opcode & CONTROL:
-            if length > 125 or not first & FINAL:
-                raise _refused(CloseCode.PROTOCOL_ERROR, "a control frame that is too long")
-        elif (opcode == Opcode.CONT) != (before is not None):
-            raise _refused(CloseCode.PROTOCOL_ERROR, "fragments that do not fit together")
-        elif length + len(before or b"") > MAX_SIZE:
-            raise _refused(CloseCode.MESSAGE_TOO_BIG, f"a message of more than {MAX_SIZE} bytes")
+    def say_goodbye(self, code: CloseCode, reason: Words) -> None:
+        """Tell the other side that we end it."""
+        with self._guard:
+            with suppress(InvalidState):
+                self.protocol.send_close(code)
+            self._unsent += self.protocol.data_to_send()
+        self.end(reason)
+        self.flush()
 
-    def _message(self, first: int, data: bytes) -> bytes | None:
-        """The message that a control frame or a fragment completes, if it does."""
-        opcode = first & 0x0F
-        if opcode == Opcode.CLOSE:
-            raise self._goodbye(data)
-        if opcode & CONTROL:
-            if opcode == Opcode.PING:
-                self._ping = data
-                if not self._ponging:  # of pings that come too fast, the last is answered
-                    self._ponging = True
-                    self.to_do.append(self._say_pong)
-            return None
-        self._fragments = self._fragments or bytearray()
-        self._fragments += data
-        if not first & FINAL:
-            return None
-        message, self._fragments = bytes(self._fragments), None
-        return message
-
-    def _goodbye(self, data: bytes) -> Over:
-        try:
-            reason = f"OneBot closed it ({Close.parse(data)})"
-        except (ProtocolError, UnicodeDecodeError):
-            return _refused(CloseCode.PROTOCOL_ERROR, "a close frame that is none")
-        return Over(reason, b"" if self._said_goodbye else frame_of(Opcode.CLOSE, data))
-
-    def end(self, reason: object) -> None:
-        """Take nothing any more."""
+    def end(self, reason: Words) -> None:
+        """Take nothing any more. The other side has a moment to hang up: if we closed the socket
+        with something unread in it, some systems would take our last words back."""
+        if self.is_over:
+            return
         self.is_over = True
+        self.failure = self.failure or reason
         self.deadline = time.monotonic() + GOODBYE_SECONDS
-        self._arrived, self._fragments = bytearray(), None  # which may be large
+        self._message, self._head = bytearray(), bytearray()  # which may be large
         if self.is_open:
             self.is_open = False
-            try:
-                self.closed(reason)
-            except Exception:
-                log.exception("the end of a connection failed. 处理断开时出错，服务器继续运行。")
+            protected(self._handlers.closed, self, reason)
 
-    def _take(self, message: bytes) -> float:
-        try:
-            return self.take(message)
-        except Exception:
-            log.exception("a message was not taken. 有一条消息没能处理，继续运行。")
-            return 0.0
+    def close(self, reason: Words) -> None:
+        """Close the socket. Whoever is sending stops first, at once."""
+        self.hang_up(reason)
+        with self._turn:  # or the system gives the number of this socket to a new one meanwhile
+            self.socket.close()
+        self.end(reason)
 
 
-def frame_of(opcode: Opcode, data: bytes) -> bytes:
-    return Frame(opcode, data).serialize(mask=False)
+def words_of(error: BaseException) -> Words:
+    said = str(error) or type(error).__name__
+    return f"连接出错（{said}）", said
 
 
-def _refused(code: CloseCode, reason: str) -> Over:
-    return Over(f"{reason} ({code:d})", frame_of(Opcode.CLOSE, Close(code, "").serialize()))
+def protected(function: Callable[..., object], *arguments: object) -> None:
+    """Call it. If it fails, be it in a log handler, the reader goes on with the next."""
+    try:
+        function(*arguments)
+    except Exception:
+        with suppress(Exception):
+            log.exception("服务器出错了，继续运行。 the server failed, and goes on:")

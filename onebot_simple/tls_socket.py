@@ -17,20 +17,23 @@ Result = TypeVar("Result")
 
 
 class TlsSocket:
-    """What websocket-client needs of a socket, around an SSLSocket that is never blocking.
+    """The methods of a socket that ClientSocket needs, on an SSLSocket that never blocks.
 
     OpenSSL loses the connection now and then when one thread is in SSL_read while another is in
     SSL_write, and Python does not keep them apart. So each call is short and holds a lock, and the
-    waiting is done without it.
+    waiting is done without the lock.
     """
 
-    def __init__(self, sock: ssl.SSLSocket, timeout: float) -> None:
-        sock.setblocking(False)
+    def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock = sock
-        self._timeout: float | None = timeout
+        self._timeout: float | None = None
         self._turn = Lock()  # held while OpenSSL is at work on this connection
 
-    def do_handshake(self) -> None:
+    def connect(self, place: object) -> None:
+        """Connect and shake hands. Each of the two may take as long as the timeout says."""
+        self._sock.settimeout(self._timeout)
+        self._sock.connect(place)  # type: ignore[arg-type]  # as getaddrinfo() gives it
+        self._sock.setblocking(False)
         self._when_ready(self._sock.do_handshake)
 
     def recv(self, size: int) -> bytes:
@@ -42,15 +45,8 @@ class TlsSocket:
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
 
-    def gettimeout(self) -> float | None:
-        return self._timeout
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    @property
-    def _closed(self) -> bool:  # what websocket-client asks before it closes a socket
-        return self._sock.fileno() < 0
+    def setsockopt(self, level: int, name: int, value: int) -> None:
+        self._sock.setsockopt(level, name, value)
 
     def shutdown(self, how: int) -> None:
         # SSLSocket.shutdown() would also drop the encryption, under whoever is reading
@@ -66,11 +62,11 @@ class TlsSocket:
                 with self._turn:
                     return work()
             except ssl.SSLWantReadError:
-                wanted = selectors.EVENT_READ
+                event = selectors.EVENT_READ
             except ssl.SSLWantWriteError:
-                wanted = selectors.EVENT_WRITE
+                event = selectors.EVENT_WRITE
             with selectors.DefaultSelector() as selector:
-                selector.register(self._sock, wanted)
+                selector.register(self._sock, event)
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
                 if not selector.select(left):
                     raise TimeoutError("timed out")

@@ -6,11 +6,13 @@ One WebSocket connection: actions go out, answers are matched by echo, events co
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 from .actions import from_json, to_json
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
@@ -18,19 +20,22 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, 
 log = logging.getLogger("onebot_simple")
 
 TOKEN_REFUSED = 1403
+NEITHER = "既不是事件也不是回答的帧 a frame that is neither event nor answer"
+UNEXPECTED = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
 SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
-STREAM_BACKLOG = 64  # frames of a stream that wait for its reader before the connection slows down
 
-Answer = dict[str, Any]
-Answers = SimpleQueue[Answer | None]  # None: the connection is gone
+Answer: TypeAlias = dict[str, Any]
+Waiting: TypeAlias = "dict[str, _Call]"  # by echo; its single operations are atomic
 
-_echoes = count(1)  # of all connections: an answer that comes over the next one fits nobody
+_call_numbers = count(1)  # of all calls in this process
 
 
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
-    `send` sends one text frame; it may be called from any thread.
+    send: sends one text frame; it may be called from any thread. complain: says once per kind what
+    was dropped. waiting: the calls that wait for an answer; several connections of one account
+    share it, so that an answer may come on any of them. has_token: whether we gave a token.
     """
 
     def __init__(
@@ -38,119 +43,139 @@ class WsConnection:
         send: Callable[[str], object],
         address: str,
         complain: Callable[[str, object], None],
+        *,
+        waiting: Waiting | None = None,
+        has_token: bool = True,
     ) -> None:
         self.address = address
+        self.received = 0  # how many events came
         self._send = send
         self._complain = complain
-        self._waiting: dict[str, Answers] = {}  # its single operations are atomic
-        self.closed: OneBotError | None = None  # why, once it is
-        self.pause = 0.0  # seconds for which who reads it should rest, for somebody to catch up
+        self._waiting: Waiting = {} if waiting is None else waiting
+        self._has_token = has_token
+        self._random = secrets.token_hex(4)  # nobody else's echo ends with it
+        self._closed: OneBotError | None = None  # why, once it is
+        self._abandoned = False  # whether a call was given up whose answer may still come
 
-    def request(self, action: str, params: dict[str, Any] | None, timeout: float) -> Answer:
-        """Call an action and wait for its (first) answer."""
-        with _Call(self, action, params or {}, timeout) as call:
-            return call.answer()
+    def request(
+        self, action: str, params: dict[str, Any] | None, timeout: float, origin: str = ""
+    ) -> Answer:
+        """Call an action and wait for its (first) answer. `origin` is for the echo."""
+        with self._call(action, params or {}, origin) as call:
+            return self._answer_to(call, timeout)
 
-    def stream(self, action: str, params: dict[str, Any], timeout: float) -> Iterator[Answer]:
+    def stream(
+        self, action: str, params: dict[str, Any], timeout: float, origin: str = ""
+    ) -> Iterator[Answer]:
         """Call a streaming action; each frame may take `timeout` seconds."""
-        with _Call(self, action, params, timeout) as call:
+        with self._call(action, params, origin) as call:
             while True:
-                frame = call.answer()
+                frame = self._answer_to(call, timeout)
                 yield frame
                 if _is_last(action, frame):
                     return
 
     def receive(self, frame: str | bytes | bytearray) -> dict[str, Any] | None:
-        """Take one frame from the wire; the event, if it is one.
+        """Take one frame from the wire. Return the event, if it is one.
 
         AuthenticationError when it says that the access_token is wrong.
         """
-        self.pause = 0.0
         try:
             content = from_json(frame)
         except ValueError as error:
-            self._complain("a frame that is not a JSON object", error)
+            self._complain("不是 JSON 对象的帧 a frame that is not a JSON object", error)
             return None
         if "post_type" in content:
+            self.received += 1
             return content
-        echo = content.get("echo")
-        answers = self._waiting.get(echo) if isinstance(echo, str) else None
-        if answers is not None:
-            answers.put(content)
-            backlog = answers.qsize() - STREAM_BACKLOG
-            self.pause = min(max(backlog / 1000, 0.0), 0.02)  # no more: events must get by
-        elif content.get("retcode") == TOKEN_REFUSED and not echo:
-            raise token_refused(self.address)
-        elif "status" in content or "retcode" in content:
-            named = echo if isinstance(echo, (str, int)) else type(echo).__name__
-            self._complain("an answer that nobody waits for, or not any more", f"echo {named}")
+        if "status" in content or "retcode" in content:
+            self._receive_answer(content)
         else:
-            self._complain("a frame that is neither event nor answer", list(content)[:20])
+            self._complain(NEITHER, list(content)[:20])
         return None
 
     def close(self, reason: OneBotError) -> None:
-        """Free everybody who waits for an answer, now and later, with `reason`."""
-        self.closed = self.closed or reason
-        while self._waiting:
-            try:
-                self._waiting.popitem()[1].put(None)
-            except KeyError:  # the caller was faster
-                break
+        """Free everybody who waits for an answer to a call of this connection."""
+        self._closed = self._closed or reason
+        for call in self._waiting.copy().values():
+            if call.connection is self:
+                call.answers.put(reason)
 
-    def check_open(self) -> None:
-        if self.closed is not None:
-            raise type(self.closed)(*self.closed.args)
+    # -- calls --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _call(self, action: str, params: dict[str, Any], origin: str) -> Iterator[_Call]:
+        """Send a call; its answers are taken as long as the block runs."""
+        if not isinstance(action, str):
+            raise TypeError(
+                f"动作的名字要写成字符串，不是 {action!r}。 "
+                f"An action has a name, which is a str, not {action!r}."
+            )
+        echo = f"{next(_call_numbers)}:{self._random}"
+        if origin:
+            echo = f"{origin}:{echo}"
+        name, text = to_json(action, action), to_json(action, params)
+        call = self._waiting[echo] = _Call(self, action)  # before it is sent: answers are fast
+        try:
+            if self._closed is not None:  # close() has not seen this call
+                raise _again(self._closed)
+            self._send(f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}')
+            yield call
+        except BaseException:
+            self._abandoned = True
+            raise
+        finally:
+            del self._waiting[echo]
+
+    def _answer_to(self, call: _Call, timeout: float) -> Answer:
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                answer = call.answers.get(timeout=min(left, SLICE_SECONDS))
+            except Empty:
+                continue
+            if isinstance(answer, OneBotError):
+                raise _again(answer)
+            return answer
+        raise ApiTimeout(
+            f"{self.address} 在 {timeout:g} 秒里没有回答 {call.action}：动作可能已经执行了，"
+            "不要马上重发；参数都给了吗？看看 OneBot 的日志。 "
+            f"There was no answer to {call.action} within {timeout:g} s from {self.address}: it "
+            "may have been carried out, so do not send it again at once. Are all params there? "
+            "See OneBot's log."
+        )
+
+    # -- answers ------------------------------------------------------------------------------
+
+    def _receive_answer(self, answer: Answer) -> None:
+        echo = answer.get("echo")
+        if echo is None or echo == "":
+            if answer.get("retcode") == TOKEN_REFUSED:
+                raise token_refused(self.address, self._has_token)
+            call = self._only_call()
+        else:
+            call = self._waiting.get(echo) if isinstance(echo, str) else None
+        if call is not None:
+            call.answers.put(answer)
+        else:
+            shown = echo if isinstance(echo, (str, int)) else type(echo).__name__
+            self._complain(UNEXPECTED, f"echo {shown}")
+
+    def _only_call(self) -> _Call | None:
+        """The call that an answer without echo belongs to, if it can only be one."""
+        if self._abandoned:
+            return None
+        calls = list(self._waiting.copy().values())
+        return calls[0] if len(calls) == 1 else None
 
 
 class _Call:
     """An action that was sent, and the place where its answers arrive."""
 
-    def __init__(
-        self, connection: WsConnection, action: str, params: dict[str, Any], timeout: float
-    ) -> None:
-        if not isinstance(action, str):
-            raise TypeError(f"an action has a name, {action!r} is none. 动作的名字要写成字符串。")
-        self._connection = connection
-        self._action = action
-        self._timeout = timeout
-        self._echo = str(next(_echoes))
-        self._answers: Answers = SimpleQueue()
-        self._text = '{"action":%s,"params":%s,"echo":"%s"}' % (  # noqa: UP031 (braces)
-            to_json(action, action),
-            to_json(action, params),
-            self._echo,
-        )
-
-    def __enter__(self) -> _Call:
-        connection = self._connection
-        connection._waiting[self._echo] = self._answers  # before it is sent: answers are fast
-        try:
-            connection.check_open()  # after it waits: whoever closes now will find it
-            connection._send(self._text)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection._waiting.pop(self._echo, None)
-
-    def answer(self) -> Answer:
-        deadline = time.monotonic() + self._timeout
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                answer = self._answers.get(timeout=min(left, SLICE_SECONDS))
-            except Empty:
-                continue
-            if answer is None:
-                self._connection.check_open()
-                break
-            return answer
-        raise ApiTimeout(
-            f"no answer to {self._action} within {self._timeout:g} s "
-            f"from {self._connection.address}. "
-            "没有等到回答：动作可能已经执行了，不要马上重发；参数都给了吗？看看 OneBot 的日志。"
-        )
+    def __init__(self, connection: WsConnection, action: str) -> None:
+        self.connection = connection
+        self.action = action
+        self.answers: SimpleQueue[Answer | OneBotError] = SimpleQueue()  # error: it is closed
 
 
 def _is_last(action: str, frame: Answer) -> bool:
@@ -160,15 +185,41 @@ def _is_last(action: str, frame: Answer) -> bool:
     return not (isinstance(data, dict) and data.get("type") == "stream")
 
 
-def token_refused(address: str) -> AuthenticationError:
+def _again(error: OneBotError) -> OneBotError:
+    """A copy of the error: each thread that raises it adds its own traceback."""
+    return type(error)(*error.args)
+
+
+def token_refused(address: str, has_token: bool) -> AuthenticationError:
+    if has_token:
+        return AuthenticationError(
+            f"{address} 拒绝了连接：access_token 不对。它和 NapCat“网络配置”里这一项的 token "
+            "要一模一样。 "
+            f"{address} refused the access_token: it must be exactly the token of this server in "
+            "NapCat's network settings."
+        )
     return AuthenticationError(
-        f"{address} refused the access_token. "
-        "access_token 不对：和 NapCat“网络配置”里这一项的 token 要一模一样。"
+        f"{address} 拒绝了连接：access_token 没有给。把 NapCat“网络配置”里这一项的 token "
+        "写在 access_token= 里。 "
+        f"{address} wants an access_token, and none was given: give the token of this server in "
+        "NapCat's network settings as access_token=."
     )
 
 
-def connection_lost(address: str, reason: object) -> NetworkError:
+def connection_lost(address: str, reason: object, chinese: object = None) -> NetworkError:
+    """The error for a connection that ended by itself; `chinese` is the reason in Chinese."""
+    said = [printable(str(words)).rstrip(".。") for words in (chinese or reason, reason)]
     return NetworkError(
-        f"the connection to {address} was lost: {printable(str(reason)).rstrip('.')}. "
-        "连接断开了：OneBot 退出了，或者网络断了？动作可能已经执行了。"
+        f"和 {address} 的连接断开了：{said[0]}。OneBot 退出了，或者网络断了？动作可能已经执行了。 "
+        f"The connection to {address} was lost: {said[1]}. Has OneBot ended, or has the "
+        "network failed? An action may have been carried out all the same."
+    )
+
+
+def connection_ended(address: str) -> NetworkError:
+    """The error for a connection that we closed because the bot is stopped."""
+    return NetworkError(
+        f"机器人停止了，和 {address} 的连接已经关闭：没有等到的动作可能已经执行了。 "
+        f"The bot was stopped, and with it the connection to {address}: an action whose answer did "
+        "not come may have been carried out."
     )

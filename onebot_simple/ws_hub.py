@@ -6,36 +6,36 @@ All WebSocket connections of a server, read by one thread.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import selectors
 import socket
-import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event as Flag
 from threading import Thread
 
-from websockets.frames import Close, CloseCode, Opcode
+from websockets.frames import CloseCode
 
-from .conversations import Conversations
-from .server_websocket import CHUNK, GOODBYE_SECONDS, Over, ServerWebSocket, frame_of
+from .addresses import Words
+from .server_websocket import GOODBYE_SECONDS, ServerWebSocket, protected, words_of
 
 log = logging.getLogger("onebot_simple")
 
-SLICE_SECONDS = 0.2  # how often the clock is looked at
-SHORT_SLICE_SECONDS = 0.01  # and how often while somebody rests
-ACCEPT_PAUSE = 0.5  # when the system has no file to give, or something else is amiss
-AT_ONCE = 100  # connections that are accepted before the others are read again
+CHUNK = 64 * 1024  # bytes that are read at once
+TICK_SECONDS = 0.2  # how often the clock is looked at
+ACCEPT_PAUSE = 0.5  # how long nobody is accepted when the system has no file to give
+ACCEPTED_AT_ONCE = 100  # connections that are accepted before the others are read again
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
+IPV4_IN_IPV6 = "::ffff:"  # how a socket for both families shows an IPv4 address
+
+NO_HANDSHAKE = ("握手没有按时完成", "no handshake in time")
+CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
+STOPPED = ("机器人停止了", "stopped")
 
 
 class WebSocketHub:
-    """Accepts connections, reads them all on one thread, and gives up those that are silent.
-
-    Sending may take long, and is left to other threads.
-    """
+    """Accepts connections, reads them all on one thread, and gives up those that are silent."""
 
     def __init__(
         self,
@@ -43,94 +43,49 @@ class WebSocketHub:
         new: Callable[[socket.socket, str], ServerWebSocket],
         ping_interval: float,
         ping_timeout: float,
-        complain: Callable[[str, object], None],
     ) -> None:
         self.websockets: set[ServerWebSocket] = set()  # until their sockets are closed
         self._listener = listener
         self._new = new
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
-        self._complain = complain
-        self._words = Conversations()
+        self._tick = min(TICK_SECONDS, ping_interval, ping_timeout)
         self._selector = selectors.DefaultSelector()
-        self._resting: dict[ServerWebSocket | None, float] = {}  # until when; None: the listener
-        self._full = False  # whether the system had no file to give, the last time
-        self._buffer = memoryview(bytearray(CHUNK))
+        self._accept_again = 0.0  # when, after the system had no file to give; 0: it has
+        self._said_full = False  # a warning is said once, until there is room again
         self._stopping = Flag()
-        self._last_moment = 0.0  # once it is stopping
+        self._last_moment = 0.0  # when the goodbyes are over
         self._thread = Thread(target=self._serve, name="onebot_simple server", daemon=True)
 
     def start(self) -> None:
         self._listener.setblocking(False)
-        self._watch(None)
+        self._selector.register(self._listener, selectors.EVENT_READ)
         try:
             self._thread.start()
-        except RuntimeError:
+        except RuntimeError:  # the system has no thread to give
             self._listener.close()
             self._selector.close()
             raise
 
     def stop(self) -> None:
-        """End all connections, with a word that they may answer, and the threads."""
+        """End all connections with a goodbye that they may answer, and the thread."""
         self._stopping.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, on some systems
-        self._thread.join(SLICE_SECONDS + 2 * GOODBYE_SECONDS)
-        self._words.end(GOODBYE_SECONDS)
+        self._thread.join(TICK_SECONDS + 2 * GOODBYE_SECONDS)
 
     def _serve(self) -> None:
-        tick = min(SLICE_SECONDS, self._ping_interval, self._ping_timeout)
-        look_at = 0.0
+        next_look = 0.0
         while not self._stopping.is_set():
-            try:
-                self._serve_ready(SHORT_SLICE_SECONDS if self._resting else tick)
-                now = time.monotonic()
-                self._wake_rested(now)
-                if now >= look_at:
-                    look_at = now + tick
-                    self._look_around(now)
-            except Exception:  # whatever it is, the server must not go deaf without a word
-                log.exception("the server failed. 服务器出错了，继续运行。")
-                self._stopping.wait(ACCEPT_PAUSE)
+            protected(self._serve_ready, self._tick)
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + self._tick
+                protected(self._look_around)
         self._say_goodbye()
         self._selector.close()
 
-    def _say_goodbye(self) -> None:
-        self._last_moment = time.monotonic() + GOODBYE_SECONDS
-        self._wake_rested(math.inf)
-        self._selector.unregister(self._listener)
-        self._listener.close()
-        goodbye = frame_of(Opcode.CLOSE, Close(CloseCode.GOING_AWAY, "").serialize())
-        for websocket in list(self.websockets):
-            if websocket.is_open:
-                self._words.put(websocket, websocket.say_goodbye, goodbye)
-            elif not websocket.is_over:
-                self._drop(websocket, "no handshake in time")
-        while self.websockets and (left := self._last_moment - time.monotonic()) > 0:
-            self._serve_ready(left)
-        for websocket in list(self.websockets):
-            self._drop(websocket, "stopped")
-
-    # -- who is read, and when ----------------------------------------------------------------
-
-    def _socket_of(self, websocket: ServerWebSocket | None) -> socket.socket:
-        return self._listener if websocket is None else websocket.socket
-
-    def _watch(self, websocket: ServerWebSocket | None) -> None:
-        self._selector.register(self._socket_of(websocket), selectors.EVENT_READ, websocket)
-
-    def _rest(self, websocket: ServerWebSocket | None, seconds: float) -> None:
-        self._selector.unregister(self._socket_of(websocket))
-        self._resting[websocket] = time.monotonic() + seconds
-
-    def _wake_rested(self, now: float) -> None:
-        for websocket, until in list(self._resting.items()):
-            if now >= until:
-                self._watch(websocket)
-                del self._resting[websocket]
-
     def _serve_ready(self, seconds: float) -> None:
-        if not self._selector.get_map():  # which select() of Windows takes for an error
+        if not self._selector.get_map():  # select() of Windows would call that an error
             time.sleep(seconds)
             return
         for key, _ in self._selector.select(seconds):
@@ -138,25 +93,28 @@ class WebSocketHub:
                 self._accept()
             else:
                 self._read(key.data)
-            if self._stopping.is_set() and time.monotonic() > self._last_moment:
-                break  # whatever there is still to be read
+            if self._last_moment and time.monotonic() > self._last_moment:
+                break  # whatever there is still to read
 
-    def _look_around(self, now: float) -> None:
-        """Ask the silent for a sign of life, and drop who gives none, or should have gone."""
+    def _look_around(self) -> None:
+        """Ask the silent for a sign of life, and drop those that give none or should be gone."""
+        now = time.monotonic()
+        if self._accept_again and now >= self._accept_again:
+            self._accept_again = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
         for websocket in list(self.websockets):
-            if websocket.failure:
+            websocket.flush()
+            if not websocket.is_open:
+                if now > websocket.deadline:
+                    self._drop(websocket, NO_HANDSHAKE)
+            elif websocket.failure:
                 self._drop(websocket, websocket.failure)
-            elif not websocket.is_open:
-                if now > websocket.deadline:  # or it was told goodbye, and stays
-                    self._drop(websocket, "no handshake in time")
-            elif websocket.look_after(now, self._ping_interval, self._ping_timeout):
-                self._drop(websocket, f"silent for {now - websocket.heard:.3g} s")
-            self._find_threads(websocket)
-
-    # -- one connection, from its beginning to its end ----------------------------------------
+            elif websocket.is_silent(now, self._ping_interval, self._ping_timeout):
+                seconds = f"{now - websocket.heard:.3g}"
+                self._drop(websocket, (f"{seconds} 秒没有声音", f"silent for {seconds} s"))
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
                 sock, address = self._listener.accept()
             except BlockingIOError:  # that were all
@@ -164,79 +122,76 @@ class WebSocketHub:
             except ConnectionError:  # who came has gone again
                 continue
             except OSError as error:
-                if not self._full and not self._stopping.is_set():
-                    log.warning("cannot take a connection: %s. 暂时无法接受连接。", error)
-                self._full = True
-                self._rest(None, ACCEPT_PAUSE)
+                self._pause_accepting(error)
                 return
-            self._full = False
             try:
-                self._take_in(sock, address[0])
+                self._take_in(sock, address[0].removeprefix(IPV4_IN_IPV6))
             except (OSError, ValueError) as error:  # gone again, or too many for the selector
                 log.debug("a connection was not taken: %s", error)
                 sock.close()
 
+    def _pause_accepting(self, error: OSError) -> None:
+        if self._stopping.is_set():
+            return
+        self._selector.unregister(self._listener)
+        self._accept_again = time.monotonic() + ACCEPT_PAUSE
+        self._warn_of_no_room(f"系统不给了：{error}", f"the system has none to give: {error}")
+
     def _take_in(self, sock: socket.socket, host: str) -> None:
         if len(self.websockets) >= MAX_CONNECTIONS:
-            self._complain("a connection", f"{len(self.websockets)} are open already")
             sock.close()
+            self._warn_of_no_room(
+                f"已经有 {MAX_CONNECTIONS} 个", f"{MAX_CONNECTIONS} are open already"
+            )
             return
-        sock.setblocking(True)
+        sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _limit_sending(sock, self._ping_timeout)
         websocket = self._new(sock, host)
-        self._watch(websocket)
+        self._selector.register(sock, selectors.EVENT_READ, websocket)
         self.websockets.add(websocket)
+        self._said_full = False
+
+    def _warn_of_no_room(self, chinese: str, english: str) -> None:
+        if not self._said_full:
+            self._said_full = True
+            log.warning(
+                "暂时无法接受新的连接：%s。是谁在不停地连？ cannot take a connection: %s. "
+                "Who keeps connecting?",
+                chinese,
+                english,
+            )
 
     def _read(self, websocket: ServerWebSocket) -> None:
         try:
-            size = websocket.socket.recv_into(self._buffer)
-            if size == 0:
-                self._drop(websocket, websocket.failure or "cut off without a goodbye")
-            elif not websocket.is_over:  # else it said goodbye, and this is left over
-                pause = websocket.receive(self._buffer[:size])
-                self._find_threads(websocket)
-                if pause:
-                    self._rest(websocket, pause)
-        except Over as over:
-            self._end(websocket, over.reason, over.last)
+            data = websocket.socket.recv(CHUNK)
+        except BlockingIOError:  # nothing after all
+            return
         except OSError as error:
-            self._drop(websocket, websocket.failure or error)
-        except Exception:
-            log.exception("a connection failed. 处理连接时出错，服务器继续运行。")
-            self._drop(websocket, "it failed")
-
-    def _find_threads(self, websocket: ServerWebSocket) -> None:
-        while websocket.to_do:
-            self._words.put(websocket, websocket.to_do.pop(0))
-
-    def _end(self, websocket: ServerWebSocket, reason: object, last: bytes) -> None:
-        """Say the last word; the other side has a moment to hang up.
-
-        When a socket is closed with something unread, some systems take the last word back.
-        """
-        if not last or websocket.is_sending:  # who is stuck sending must not have to wait
-            self._drop(websocket, reason)
+            self._drop(websocket, websocket.failure or words_of(error))
             return
-        websocket.end("stopped" if self._stopping.is_set() else reason)
-        self._words.put(websocket, websocket.say_goodbye, last)
+        if data:
+            protected(websocket.receive, data)
+            if websocket.is_done:
+                self._drop(websocket, CUT_OFF)
+        else:
+            self._drop(websocket, websocket.failure or CUT_OFF)
 
-    def _drop(self, websocket: ServerWebSocket, reason: object) -> None:
-        if self._resting.pop(websocket, None) is None:
-            self._selector.unregister(websocket.socket)
+    def _drop(self, websocket: ServerWebSocket, reason: Words) -> None:
+        self._selector.unregister(websocket.socket)
         self.websockets.discard(websocket)
-        websocket.hang_up(str(reason))
-        websocket.end("stopped" if self._stopping.is_set() else reason)
-        if not websocket.is_sending or not self._words.put(websocket, websocket.close):
-            websocket.close()
+        websocket.close(reason)
 
-
-def _limit_sending(sock: socket.socket, seconds: float) -> None:
-    """A peer that reads nothing must not hold a sender, and the lock it has, for ever."""
-    milliseconds = int(seconds * 1000) or 1
-    parts = divmod(milliseconds * 1000, 1_000_000)  # a timeval: seconds, microseconds
-    layouts = [("I", [milliseconds])] if os.name == "nt" else [("ll", parts), ("qq", parts)]
-    for layout, values in layouts:  # the last is that of 32-bit systems with a clock for 2038
-        with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack(layout, *values))
-            return
+    def _say_goodbye(self) -> None:
+        self._last_moment = time.monotonic() + GOODBYE_SECONDS
+        if not self._accept_again:
+            self._selector.unregister(self._listener)
+        self._listener.close()
+        for websocket in list(self.websockets):
+            if websocket.is_open:
+                websocket.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
+            elif not websocket.is_over:
+                self._drop(websocket, NO_HANDSHAKE)
+        while self.websockets and (left := self._last_moment - time.monotonic()) > 0:
+            protected(self._serve_ready, left)
+        for websocket in list(self.websockets):
+            self._drop(websocket, STOPPED)

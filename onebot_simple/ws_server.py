@@ -5,46 +5,44 @@ Reverse WebSocket: OneBot connects to us; one server can take care of many accou
 
 from __future__ import annotations
 
-import hmac
 import logging
 import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from threading import Condition
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from websockets.http11 import Request, Response
+from websockets.frames import CloseCode
+from websockets.http11 import Request
 
 from .actions import Actions
 from .addresses import (
+    Words,
     authority,
     check_seconds,
     check_token,
     is_loopback,
-    listen,
-    names_this_machine,
 )
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
-from .event import id_of
-from .server_websocket import ServerWebSocket
-from .ws_connection import WsConnection, connection_lost
+from .event import Event, id_of
+from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
+from .server_websocket import Handlers, Refusal
+from .ws_accounts import API, ROLES, Accounts, Connection, newest
+from .ws_connection import WsConnection, connection_ended, connection_lost
+from .ws_door import Door, header
 from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 
-API, EVENT = "api", "event"
-SLOTS = {"api": (API,), "event": (EVENT,)}  # any other role is universal: both
-
-SCHEMES = ("bearer", "token")  # in front of an access_token
-SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 BACKLOG = 512
-FOREIGN_HOST = "地址的主机写成 127.0.0.1；经过反向代理时，请设置 access_token。"
-SAME_TOKEN = "OneBot 里填的 token 要和这里的 access_token 一模一样。"
-
-Reject = Callable[[int, str], Response]
+MAX_TWINS = 8  # connections of one account for one role
+TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
+TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
+TWICE = (
+    "账号 %s 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个一样的“WebSocket 客户端”吗？"
+    "两个程序登录了同一个账号吗？ account %s is connected twice: the newest connection carries "
+    'calls and events, the older one is kept in reserve. Are there two such "WebSocket clients" in '
+    "NapCat, or two programs with this account?"
+)
 
 
 class Account(Actions):
@@ -64,69 +62,10 @@ class Account(Actions):
 
         Calls an action of this account and returns the whole answer. timeout: seconds.
         """
-        seconds = self._server.timeout if timeout is None else check_seconds(timeout, "timeout")
-        server = self._server
-        return server._counted(
-            lambda: server._api_of(self.self_id).request(action, params, seconds)
-        )
+        return self._server._request(self.self_id, action, params, timeout)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        server = self._server
-        return server._counted_stream(
-            lambda: server._api_of(self.self_id).stream(action, params, server.timeout)
-        )
-
-
-class _Peer(ServerWebSocket):
-    """A connection, whose it is, and what it is for."""
-
-    def __init__(self, server: WsServer, sock: socket.socket, host: str) -> None:
-        super().__init__(sock, host)
-        self.key: object = self  # the self_id, once it is known
-        self.known = False  # whether it has told, or there has been an event, whatever it told
-        self.slots: tuple[str, ...] = (API, EVENT)
-        self.connection = WsConnection(self._send, self.name, server._complain)
-        self._server = server
-
-    @property
-    def self_id(self) -> int | None:
-        return self.key if isinstance(self.key, int) else None
-
-    @property
-    def name(self) -> str:
-        return f"account {self.self_id or '?'} from {self.host}"
-
-    def learn(self, self_id: object) -> None:
-        """Whose it is, from the handshake, or from the first event after one that did not say."""
-        self.known = True
-        self.key = id_of(self_id) or self.key
-        self.connection.address = self.name
-
-    def _send(self, text: str) -> None:
-        try:
-            self.send(text)
-        except OSError as error:
-            raise connection_lost(self.name, error) from error
-
-    # called by the hub
-
-    def refusal(self, request: Request, reject: Reject) -> Response | None:
-        return self._server._refusal(self.host, request, reject)
-
-    def opened(self) -> None:
-        assert self.request is not None
-        self.slots = SLOTS.get(_header(self.request, "X-Client-Role").lower(), self.slots)
-        self_id = id_of(_header(self.request, "X-Self-ID"))
-        if self_id:
-            self.learn(self_id)
-        self._server._join(self)
-
-    def take(self, message: bytes) -> float:
-        self._server._receive(self, message)
-        return self.connection.pause
-
-    def closed(self, reason: object) -> None:
-        self._server._lose(self, reason)
+        return self._server._stream_of(self.self_id, action, params)
 
 
 class WsServer(Bot):
@@ -151,13 +90,15 @@ class WsServer(Bot):
         command_prefix: str = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
-        self.host, self.port = host, port
+        self.host = check_host(host, "WsServer")
+        self.port = check_port(port)
+        self.access_token = check_token(access_token)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._token = check_token(access_token)
-        self._changed = Condition()  # guards the accounts, notified when they change
-        self._accounts: dict[object, dict[str, _Peer]] = {}  # by self_id, then by slot
-        self._seen: set[object] = set()  # accounts that were connected before, with the slots
+        self._online = Accounts()
+        self._greeted: set[int | None] = set()  # accounts of which on_connect was told
+        self._twins: set[int | None] = set()  # accounts of which it was said that they came twice
+        self._seen: set[tuple[int, str]] = set()  # accounts and roles that were here before
         self._hub: WebSocketHub | None = None
 
     @property
@@ -166,7 +107,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{authority(self.host, self.port)}"
+        return f"ws://{authority(host_to_dial(self.host), self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 
@@ -176,39 +117,36 @@ class WsServer(Bot):
 
         The connected accounts: self_id to that on which actions can be called.
         """
-        with self._changed:
-            keys = list(self._accounts)
-        return {key: Account(self, key) for key in keys if isinstance(key, int)}
+        return {self_id: Account(self, self_id) for self_id in self._online.ids()}
 
     def bot(self, self_id: int | str) -> Account:
         """这个 self_id 的账号；没有连着就抛出 ApiNotAvailable。
 
         The account with this self_id; ApiNotAvailable when it is not connected.
         """
-        bots = self.bots
-        if int(self_id) not in bots:
+        number = id_of(self_id)
+        if number is None or not self._online.of(number):
+            chinese, english = self._online.listed()
             raise ApiNotAvailable(
-                f"account {self_id} is not connected, {_listed(bots)}. "
-                "这个账号没有连上：检查 self_id，以及 OneBot 里反向 WebSocket 的地址和 token。"
+                f"账号 {self_id} 没有连上（{chinese}）：检查 self_id，以及 NapCat 里"
+                "“WebSocket 客户端”的地址和 token。 "
+                f"account {self_id} is not connected, {english}. Check the self_id, and the "
+                'address and the token of the "WebSocket client" in NapCat.'
             )
-        return bots[int(self_id)]
+        return Account(self, number)
 
     def wait_connected(self, timeout: float) -> None:
         """等到有账号连上，最多等 timeout 秒，否则抛出 ApiNotAvailable。
 
         Waits until an account is connected, for `timeout` seconds at most, else ApiNotAvailable.
         """
-        deadline = time.monotonic() + check_seconds(timeout, "timeout")
-        with self._changed:
-            while not any(API in lines for lines in self._accounts.values()):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ApiNotAvailable(
-                        f"no account connected to {self.url} within {timeout:g} s. "
-                        "没有账号连上来：在 NapCat 里新建“WebSocket 客户端”，"
-                        f"地址填 {self.url}，并启用它。"
-                    )
-                self._changed.wait(min(left, SLICE_SECONDS))
+        if not self._online.wait(check_seconds(timeout, "timeout")):
+            raise ApiNotAvailable(
+                f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建“WebSocket 客户端”，"
+                f"地址填 {self.url}，并启用它。 no account connected to {self.url} within "
+                f'{timeout:g} s: add a "WebSocket client" with this address in NapCat, '
+                "and enable it."
+            )
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -219,97 +157,161 @@ class WsServer(Bot):
 
         timeout: seconds. ApiNotAvailable when it is not clear which account is meant.
         """
-        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return self._counted(lambda: self._api_of(self._target()).request(action, params, seconds))
+        return self._request(None, action, params, timeout)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        return self._stream_of(None, action, params)
+
+    def _actions_of(self, event: Event) -> Actions:
+        self_id = id_of(event.get("self_id"))
+        return Account(self, self_id) if self_id else self
+
+    def _request(
+        self,
+        self_id: int | None,
+        action: str,
+        params: dict[str, Any] | None,
+        timeout: float | None,
+    ) -> dict[str, Any]:
+        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
+        origin = self._origin()
+        return self._counted(lambda: self._calls(self_id).request(action, params, seconds, origin))
+
+    def _stream_of(
+        self, self_id: int | None, action: str, params: dict[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        origin = self._origin()
         return self._counted_stream(
-            lambda: self._api_of(self._target()).stream(action, params, self.timeout)
+            lambda: self._calls(self_id).stream(action, params, self.timeout, origin)
         )
 
-    def _target(self) -> object:
-        handled = getattr(self._now, "account", None)
-        if handled is not None:
-            return handled
-        with self._changed:
-            if len(self._accounts) == 1:
-                return next(iter(self._accounts))
-        raise ApiNotAvailable(
-            f"it is not clear which account is meant, {_listed(self.bots)}. "
-            "没有账号连着，或者连了好几个：用 server.bot(self_id) 指明是哪一个。"
+    def _calls(self, self_id: int | None) -> WsConnection:
+        """Where to call an action of the account; None: of the one that is meant."""
+        if self_id is None:
+            self_id = self._now.account
+        connections = self._online.of(self_id)
+        connection = newest(connections, API)
+        if connection is not None:
+            return connection.calls
+        if self_id is None and not connections:
+            raise self._unclear()
+        chinese, english = self._online.listed()
+        raise NetworkError(
+            f"账号 {self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
+            "或者检查 OneBot 的设置。 "
+            f"account {self_id or '?'} has no API connection now, {english}. Wait until it has "
+            "connected again, or check OneBot's settings."
         )
 
-    def _api_of(self, key: object) -> WsConnection:
-        with self._changed:
-            peer = self._accounts.get(key, {}).get(API)
-        if peer is None:
-            raise NetworkError(
-                f"account {key if isinstance(key, int) else '?'} has no API connection now. "
-                "这个账号现在没有连着（或者只连了 Event）：等它重连，或者检查 OneBot 的设置。"
+    def _unclear(self) -> ApiNotAvailable:
+        chinese, english = self._online.listed()
+        if not self._online.ids():
+            return ApiNotAvailable(
+                f"{chinese}，没有谁可以调用：NapCat 里的“WebSocket 客户端”启用了吗？"
+                "server.wait_connected(30) 会等它连上。 "
+                f'{english}, so nothing can be called: is the "WebSocket client" enabled in '
+                "NapCat? server.wait_connected(30) waits for it."
             )
-        return peer.connection
+        return ApiNotAvailable(
+            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明。 "
+            f"it is not clear which account is meant, {english}. Name it with server.bot(self_id)."
+        )
 
-    def _join(self, peer: _Peer) -> None:
-        """The connection becomes the account's; those whose place it takes are closed."""
-        with self._changed:
-            peers = self._accounts.get(peer.key, {})
-            stale = {peers[slot] for slot in peer.slots if slot in peers}
-            had_api = peers.get(API) in stale
-            kept = {slot: other for slot, other in peers.items() if other not in stale}
-            self._accounts[peer.key] = kept | dict.fromkeys(peer.slots, peer)
-            if had_api:  # told with the lock held: the handlers hear it in the order of the facts
-                self._disconnected(peer.self_id)
-            if peer.known:
-                self._greet(peer)
-            self._changed.notify_all()
-        for other in stale:
-            other.hang_up("replaced by a newer one")
+    # -- connections come and go; all of this runs on the reader's thread -----------------------
 
-    def _leave(self, peer: _Peer) -> None:
-        """The connection is no longer the account's."""
-        with self._changed:
-            peers = self._accounts.pop(peer.key, {})
-            left = {slot: other for slot, other in peers.items() if other is not peer}
-            if left:
-                self._accounts[peer.key] = left
-            if peers.get(API) is peer and peer.known:
-                self._disconnected(peer.self_id)
-            self._changed.notify_all()
+    def _received(self, connection: Connection, message: bytes | bytearray) -> None:
+        """Take a message: what stands in the loop `async for message in websocket` elsewhere."""
+        try:
+            event = connection.calls.receive(message)
+        except OneBotError:  # an answer that says that the access_token is wrong
+            connection.say_goodbye(CloseCode.NORMAL_CLOSURE, TOKEN_REFUSED)
+            return
+        if event is None:
+            return
+        if connection.self_id is None and (self_id := id_of(event.get("self_id"))):
+            self._greet(connection, self._online.add(connection, self_id))
+        if connection.is_heard:
+            self.handle(event, account=connection.self_id, number=connection.calls.received)
 
-    def _greet(self, peer: _Peer) -> None:
-        log.info("%s connected. 账号已连接。", peer.name)
-        if peer.self_id and (peer.self_id, peer.slots) in self._seen:
+    def _opened(self, connection: Connection) -> None:
+        if connection.self_id:
+            self._greet(connection, self._online.add(connection, connection.self_id))
+            return
+        self._online.add_stranger(connection)
+        log.info(
+            "有一条来自 %s 的连接还没说是哪个账号。 a connection from %s has not said whose it is.",
+            connection.host,
+            connection.host,
+        )
+
+    def _greet(self, connection: Connection, others: list[Connection]) -> None:
+        self_id = connection.self_id
+        assert self_id is not None
+        new_roles = {(self_id, role) for role in connection.roles if not newest(others, role)}
+        if new_roles & self._seen:
             self._count("reconnects")
-        self._seen.add((peer.self_id, peer.slots))
-        if API in peer.slots:
-            self._connected(peer.self_id)
+        self._seen |= new_roles
+        if API in connection.roles and self_id not in self._greeted:
+            self._greeted.add(self_id)
+            self._connected(self_id)
+        for role in connection.roles:
+            twins = [one for one in others if role in one.roles]
+            if len(twins) >= MAX_TWINS:
+                twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
+        host = connection.host
+        log.info(
+            "账号 %s（%s）已连接。 account %s from %s connected.", self_id, host, self_id, host
+        )
+        if len(new_roles) < len(connection.roles) and self_id not in self._twins:
+            self._twins.add(self_id)
+            log.warning(TWICE, self_id, self_id)
 
-    # -- connections --------------------------------------------------------------------------
+    def _closed(self, connection: Connection, reason: Words) -> None:
+        """The connection has ended; an older one of its account takes over, if there is one."""
+        self_id, (chinese, english) = connection.self_id, map(printable, reason)
+        lost = connection_lost(connection.name, english, chinese)
+        connection.calls.close(
+            connection_ended(connection.name) if self._stopping.is_set() else lost
+        )
+        if not self._online.remove(connection):
+            self._twins.discard(self_id)
+            if self_id in self._greeted:
+                self._greeted.remove(self_id)
+                self._disconnected(self_id)
+        log.info(
+            "账号 %s（%s）断开了：%s。 account %s from %s disconnected: %s.",
+            *(self_id or "?", connection.host, chinese),
+            *(self_id or "?", connection.host, english),
+        )
+
+    # -- the door -----------------------------------------------------------------------------
 
     def _open(self) -> None:
-        listener = listen(self.host, self.port, BACKLOG)
+        token = check_token(self.access_token)
+        listener = listen(check_host(self.host), self.port, BACKLOG)
         self.port = listener.getsockname()[1]
-        if not self._token and not is_loopback(self.host):
-            log.warning(
-                "%s is open to the network without an access_token. "
-                "任何人都能冒充 OneBot：请设置 access_token。",
-                self.url,
-            )
         self._seen.clear()
-        hub = WebSocketHub(
-            listener,
-            self._new_peer,
-            self.ping_interval,
-            self.ping_timeout,
-            self._complain,
-        )
+        self._door = Door(token, self.host, self.url)
+        hub = WebSocketHub(listener, self._new_connection, self.ping_interval, self.ping_timeout)
         hub.start()
         with self._state:  # stop() finds it, or there is nothing to find yet
             self._hub = hub
-        log.info("listening on %s. 等待 OneBot 连接。", self.url)
+        if not token and not is_loopback(self.host):
+            log.warning(
+                "%s 对网络开放，却没有 access_token，任何人都能冒充 OneBot：请设置 access_token。 "
+                "%s is open to the network without an access_token, so anybody can pretend to be "
+                "OneBot: set an access_token.",
+                self.url,
+                self.url,
+            )
+        where = where_it_listens(self.url, self.host)
+        log.info("在 %s 等待 OneBot 连接。 listening on %s", where, self.url)
 
-    def _new_peer(self, sock: socket.socket, host: str) -> _Peer:
-        return _Peer(self, sock, host)
+    def _new_connection(self, sock: socket.socket, host: str) -> Connection:
+        handlers = Handlers(
+            self._refusal, self._opened, self._received, self._closed, self._misunderstood
+        )
+        return Connection(sock, host, handlers, self.ping_timeout, self._complain)
 
     def _close(self) -> None:
         with self._state:
@@ -317,71 +319,12 @@ class WsServer(Bot):
         if hub is not None:
             hub.stop()
 
-    def _refusal(self, peer: str, request: Request, reject: Reject) -> Response | None:
-        """The answer to a handshake that is not welcome."""
+    def _refusal(self, connection: Connection, request: Request) -> Refusal | None:
         if self._stopping.is_set():
-            return reject(503, "stopping\n")
-        origin, host = _header(request, "Origin"), _header(request, "Host")
-        if origin and not self._may_come_from(origin, host):
-            self._complain("a connection from a web page", f"{peer}, Origin {origin}")
-            return reject(403, "web pages may not connect\n")
-        local_only = not self._token and is_loopback(self.host)
-        if local_only and not names_this_machine(host or "localhost"):
-            self._complain("a connection for another host", host, FOREIGN_HOST)
-            return reject(403, "the Host must be 127.0.0.1 or localhost\n")
-        offered = _tokens_of(request)
-        if self._token and not any(_is_same(token, self._token) for token in offered):
-            self._complain("a connection with a missing or wrong access_token", peer, SAME_TOKEN)
-            given = any(token.lower() not in SCHEMES for token in offered)  # NapCat: "Bearer "
-            return reject(403 if given else 401, "missing or wrong access_token\n")
-        return None
+            return 503, "stopping\n"
+        connection.roles = ROLES.get(header(request, "X-Client-Role").lower(), connection.roles)
+        connection.self_id = id_of(header(request, "X-Self-ID")) or None
+        return self._door.refusal(connection.host, request)
 
-    def _may_come_from(self, origin: str, host: str) -> bool:
-        with suppress(ValueError):
-            from_host = urlsplit(origin).hostname or ""
-            to_host = urlsplit(f"//{host}").hostname or ""
-            return from_host == to_host and (is_loopback(from_host) or not is_loopback(self.host))
-        return False
-
-    def _lose(self, peer: _Peer, reason: object) -> None:
-        """The connection has ended."""
-        peer.connection.close(connection_lost(peer.name, reason))
-        self._leave(peer)
-        log.info("%s disconnected: %s. 账号断开了。", peer.name, printable(str(reason)))
-
-    def _receive(self, peer: _Peer, message: bytes) -> None:
-        try:
-            event = peer.connection.receive(message)
-        except OneBotError:  # an answer that says the access_token is wrong
-            peer.hang_up("it refused the access_token")
-            return
-        if event is None:
-            return
-        if not peer.known:
-            with self._changed:
-                self._leave(peer)
-                peer.learn(event.get("self_id"))
-                self._join(peer)
-        self.handle(event, account=peer.self_id)
-
-
-def _header(request: Request, name: str) -> str:
-    return (request.headers.get_all(name) or [""])[0]
-
-
-def _tokens_of(request: Request) -> list[str]:
-    """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
-    bare = _header(request, "Authorization").strip()
-    scheme, _, token = bare.partition(" ")
-    offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
-    with suppress(ValueError):
-        offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
-    return [token for token in offered if token]
-
-
-def _is_same(token: str, wanted: str) -> bool:
-    return hmac.compare_digest(token.encode(errors="replace"), wanted.encode())
-
-
-def _listed(bots: dict[int, Account]) -> str:
-    return f"connected: {', '.join(map(str, sorted(bots)))}" if bots else "none is connected"
+    def _misunderstood(self, connection: Connection, head: bytes) -> None:
+        self._door.misunderstood(connection.host, head)

@@ -35,7 +35,7 @@ def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def qq() -> Iterator[Simulator]:
-    with Simulator("secret-token", reconnect_interval=100) as one:
+    with Simulator(access_token="secret-token", reconnect_interval=100) as one:
         yield one
 
 

@@ -67,8 +67,8 @@ class Line:
     def received(self, name: str, content: bytes) -> str:
         """The file_id of a file that came in a message."""
         data = {"file": "base64://" + b64encode(content).decode(), "name": name}
-        message_id = self.qq.send_private([{"type": "file", "data": data}])
-        [part] = segment.to_list(self.api.get_msg(message_id))
+        said = self.qq.send_private([{"type": "file", "data": data}])
+        [part] = segment.to_list(self.api.get_msg(said["message_id"]))
         return str(part["data"]["file_id"])
 
     def lose_answer(self) -> None:

@@ -151,7 +151,7 @@ def the_segments(source: str, qq: Simulator) -> None:
         qq.send_group("/card", user=20003)
         kinds = [part["type"] for part in qq.wait_reply()["message"]]
         assert kinds == ["at", "text", "image"]
-        said = qq.send_group([segment.image(b"x"), segment.image(b"y")], user=20003)
+        said = qq.send_group([segment.image(b"x"), segment.image(b"y")], user=20003)["message_id"]
         reply = qq.wait_reply()
         assert reply["text"] == "2 张图片 pictures"
         assert reply["message"][0] == {"type": "reply", "data": {"id": str(said)}}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 from websockets.sync.server import ServerConnection, serve
 
@@ -88,6 +89,19 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(wss: str, https: str) 
         client.call_action("x")
 
 
+def test_https_trusts_what_wss_trusts(
+    wss: str, https: str, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)  # which only requests would look at
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", ca_file)  # its own ones
+    for url in (wss, https):
+        with pytest.raises(NetworkError, match="certificate is not trusted"):
+            dial(url)
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)  # with this the system trusts it
+    for url in (wss, https):
+        dial(url)
+
+
 def test_a_call_may_cross_what_tls_says_after_the_handshake(wss: str, ca_file: str) -> None:
     for _ in range(200):
         with WsClient(wss, ca_file=ca_file) as bot:
@@ -110,9 +124,10 @@ def tls_listener(context: ssl.SSLContext) -> Iterator[int]:
         thread.join(5)
 
 
-def dial(url: str, ca_file: str) -> None:
+def dial(url: str, ca_file: str | None = None) -> None:
     if url.startswith("wss"):
-        WsClient(url, ca_file=ca_file).start()
+        with WsClient(url, ca_file=ca_file):
+            pass
     else:
         with HttpClient(url, ca_file=ca_file) as client:
             client.request("x")
@@ -129,7 +144,7 @@ def test_a_certificate_for_another_name_is_refused(
     authority.issue_cert(certified).configure_cert(context)
     with (
         tls_listener(context) as port,
-        pytest.raises(NetworkError, match=f"is for another name.*{host}.*主机名要和证书上的一样"),
+        pytest.raises(NetworkError, match=f"主机名要和证书上的一样.*is for another name.*{host}"),
     ):
         dial(f"{scheme}://{host}:{port}", ca_file)
 
@@ -164,3 +179,22 @@ def test_a_ca_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
             WsClient("wss://x", ca_file=path)
         with pytest.raises(ValueError, match="ca_file"):
             HttpClient("https://x", ca_file=path)
+
+
+def test_large_frames_cross_tls_in_both_directions_at_once(wss: str, ca_file: str) -> None:
+    """OpenSSL loses the connection when one thread reads while another writes."""
+    wrong: list[object] = []
+
+    def call(size: int) -> None:
+        for _ in range(5):
+            if bot.call_action("x", text="x" * size) != 1:
+                wrong.append(size)
+
+    with WsClient(wss, ca_file=ca_file) as bot:
+        threads = [threading.Thread(target=call, args=(10**power,)) for power in (1, 3, 5, 6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert not wrong
+        assert bot.stats["reconnects"] == 0

@@ -191,11 +191,11 @@ EVENTS_OF_THE_SIMULATOR = set(
 
 
 def everything_that_happens(qq: Simulator, bot: WsClient) -> None:
-    spoken = qq.send_group([{"type": "face", "data": {"id": "1"}}, "hi"], at_bot=True)
+    spoken = qq.send_group([{"type": "face", "data": {"id": "1"}}, "hi"], at_bot=True)["message_id"]
     bot.set_msg_emoji_like(message_id=spoken, emoji_id="76")
     bot.set_essence_msg(message_id=spoken)
     qq.recall(spoken)
-    qq.recall(qq.send_private("hi"))
+    qq.recall(qq.send_private("hi")["message_id"])
     qq.send_private("a stranger", user=BOB)
     for user in (ALICE, BOB):
         bot.send_private_msg(user, "hello")
@@ -203,9 +203,9 @@ def everything_that_happens(qq: Simulator, bot: WsClient) -> None:
     qq.poke(group=None, user=ALICE)
     qq.join()
     qq.leave(20004)
-    bot.set_friend_add_request(qq.friend_request())
-    bot.set_group_add_request(qq.group_request(), "add")
-    bot.set_group_add_request(qq.group_request(sub_type="invite", group=30002), "invite")
+    bot.set_friend_add_request(qq.friend_request()["flag"])
+    bot.set_group_add_request(qq.group_request()["flag"], "add")
+    bot.set_group_add_request(qq.group_request(sub_type="invite", group=30002)["flag"], "invite")
     bot.upload_group_file(GROUP, b"content", "a.txt")
     bot.set_group_admin(GROUP, ALICE)
     bot.set_group_admin(GROUP, ALICE, enable=False)
@@ -223,8 +223,8 @@ def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
     """A call of every action that the simulator carries out, in an order in which it works."""
     picture = {"type": "image", "data": {"file": "base64://aGk="}}
     qq.send_group([picture], user=BOB)
-    said = qq.send_group("hi", user=BOB)
-    private = qq.send_private("hi")
+    said = qq.send_group("hi", user=BOB)["message_id"]
+    private = qq.send_private("hi")["message_id"]
     group, user, message = {"group_id": GROUP}, {"user_id": ALICE}, {"message": "hi"}
     one, carol = {"message_id": said}, {"group_id": GROUP, "user_id": CAROL}
     node = {"type": "node", "data": {"user_id": BOB, "nickname": "B", "content": "inside"}}
@@ -291,10 +291,10 @@ def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
     yield "upload_file_stream", {**chunk, "expected_sha256": HASH_OF_HI}
     yield "upload_file_stream", {"stream_id": "s", "verify_only": True}
     yield "upload_file_stream", {"stream_id": "s", "is_complete": True}
-    yield "set_friend_add_request", {"flag": qq.friend_request()}
+    yield "set_friend_add_request", {"flag": qq.friend_request()["flag"]}
     qq.group_request(sub_type="invite", group=30002)
     yield "get_group_system_msg", {}
-    yield "set_group_add_request", {"flag": qq.group_request(), "sub_type": "add"}
+    yield "set_group_add_request", {"flag": qq.group_request()["flag"], "sub_type": "add"}
     yield "set_friend_remark", {**user, "remark": "A"}
     yield "set_group_remark", {**group, "remark": "L"}
     yield "set_group_sign", group

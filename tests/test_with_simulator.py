@@ -28,34 +28,26 @@ from .peers import wait_until
 
 
 class Scene:
-    def __init__(self, transport: str) -> None:
-        self.transport = transport
-        self.qq = Simulator(access_token="s3cret", reconnect_interval=50)
-        self.qq.start()
-        self.client = HttpClient(self.qq.http_url, "s3cret", timeout=5)
-        self.bot = self._bot()
+    """A bot in a small QQ world. Handlers are added before `go()`."""
 
-    def _bot(self) -> AnyBot:
-        if self.transport == "ws_client":
-            return WsClient(self.qq.ws_url, "s3cret", timeout=5)
-        if self.transport == "ws_server":
-            return WsServer(port=0, access_token="s3cret", timeout=5)
-        api = self.client if self.transport == "http_api" else None
-        return EventServer(port=0, secret="s3cret", api=api)
+    def __init__(self, transport: str) -> None:
+        self.client = HttpClient("http://127.0.0.1:3000", "s3cret", timeout=5)
+        self.bot = self._bot(transport)
+        self.qq = Simulator(self.bot, access_token="s3cret", reconnect_interval=50)
+
+    def _bot(self, transport: str) -> AnyBot:
+        if transport == "ws_client":
+            return WsClient("ws://127.0.0.1:3001", "s3cret", timeout=5)
+        if transport == "ws_server":
+            return WsServer(access_token="s3cret", timeout=5)
+        return EventServer(secret="s3cret", api=self.client if transport == "http_api" else None)
 
     def go(self) -> None:
-        self.bot.start()
-        if isinstance(self.bot, EventServer):
-            self.qq.post_to(self.bot.url, secret="s3cret")
-        elif isinstance(self.bot, WsServer):
-            self.qq.connect_to(self.bot.url)
-            self.bot.wait_connected(5)
-        self.qq.wait_connected(5)
+        self.qq.start()
 
     def close(self) -> None:
-        self.bot.stop()
-        self.client.close()
         self.qq.stop()
+        self.client.close()
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -126,7 +118,7 @@ def test_a_ban_mutes_and_is_noticed(calling: Scene) -> None:
 def test_moderation_by_return_value(calling: Scene) -> None:
     calling.bot.on_group_message(lambda event: {"reply": "out", "delete": True, "kick": True})
     calling.go()
-    said = calling.qq.send_group("spam", user=20003)
+    said = calling.qq.send_group("spam", user=20003)["message_id"]
     assert calling.qq.wait_reply()["text"] == "out"
     assert calling.qq.wait_call("delete_msg")["message_id"] == said
     calling.qq.wait_call("set_group_kick", user_id=20003)

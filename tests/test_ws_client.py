@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -21,11 +23,11 @@ from onebot_simple import (
     ApiTimeout,
     AuthenticationError,
     NetworkError,
+    OneBotError,
     WsClient,
     segment,
 )
 from onebot_simple import ws_client as module
-from onebot_simple.addresses import cannot_connect
 
 from .peers import Api, ForwardWs, connect_event, failed, message, ok, wait_until
 
@@ -66,7 +68,7 @@ class Scripted:
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
-    def __enter__(self) -> Scripted:
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +119,7 @@ def test_answers_that_come_out_of_order_reach_the_right_threads(peer: ForwardWs)
     def call(number: int) -> None:
         for step in range(20):
             wanted = number * 100 + step
-            if bot.get_msg(wanted) != wanted:
+            if bot.call_action("get_msg", message_id=wanted) != wanted:
                 wrong.append(wanted)
 
     with WsClient(peer.url) as bot:
@@ -158,7 +160,6 @@ def test_a_call_without_an_answer_ends_and_a_late_answer_confuses_nobody() -> No
         with pytest.raises(ApiTimeout, match="no answer to slow within 0.1 s"):
             bot.request("slow", timeout=0.1)
         assert bot.call_action("quick") == "right"
-        assert bot._connection and not bot._connection._waiting
 
 
 def test_a_lost_connection_frees_every_waiting_caller_at_once() -> None:
@@ -189,7 +190,8 @@ def test_a_lost_connection_frees_every_waiting_caller_at_once() -> None:
         for _ in threads:
             assert waiting.acquire(timeout=5)
         began = time.monotonic()
-        bot._hang_up()
+        gone.set()
+        bot.stop()
         for thread in threads:
             thread.join(5)
         assert time.monotonic() - began < 0.5
@@ -216,6 +218,151 @@ def test_a_stream_yields_frames_until_the_last(peer: ForwardWs) -> None:
         uploads = list(bot.stream_action("upload_file_stream", stream_id="s"))
         assert uploads == [{"type": "stream", "step": 0}]
         assert bot.call_action("upload_file_stream") == {"type": "stream", "step": 0}
+
+
+# -- echoes ---------------------------------------------------------------------------------------
+
+
+class Echoing(Scripted):
+    """A OneBot that answers each call as `answers` says: a list of what stands in for the echo."""
+
+    def __init__(self, answers: Callable[[str], list[Any]]) -> None:
+        self.echoes: list[Any] = []
+
+        def script(connection: ServerConnection, number: int) -> None:
+            connection.send(json.dumps(connect_event()))
+            for frame in connection:
+                call = json.loads(frame)
+                self.echoes.append(call["echo"])
+                for echo in answers(call["action"]):
+                    answer = ok(call["action"])
+                    if echo != MISSING:
+                        answer["echo"] = call["echo"] if echo == RIGHT else echo
+                    connection.send(json.dumps(answer))
+
+        super().__init__(script)
+
+
+MISSING, RIGHT = "missing", "right"
+
+
+def test_an_echo_is_a_string_that_is_no_number_and_different_in_every_call() -> None:
+    with Echoing(lambda action: [RIGHT]) as server:
+        for _ in range(2):
+            with WsClient(server.url) as bot:
+                for _ in range(50):
+                    bot.call_action("x")
+    assert len(set(server.echoes)) == 100
+    for echo in server.echoes:
+        assert isinstance(echo, str)
+        number, random = echo.split(":")
+        assert number.isdecimal() and len(random) == 8
+        with pytest.raises(ValueError):
+            float(echo)
+
+
+def test_an_echo_names_the_event_and_the_handler_that_made_the_call() -> None:
+    echoes: list[str] = []
+    poke = {"post_type": "notice", "notice_type": "x", "self_id": 10001, "user_id": 1}
+
+    def script(connection: ServerConnection, number: int) -> None:
+        for event in (connect_event(), message("hi", message_id=555), poke):
+            connection.send(json.dumps(event))
+        for frame in connection:
+            call = json.loads(frame)
+            echoes.append(call["echo"])
+            connection.send(json.dumps({**ok(None), "echo": call["echo"]}))
+
+    with Scripted(script) as server:
+        bot = WsClient(server.url)
+
+        @bot.on_message
+        def weather(event: Any) -> str:
+            return "sunny"
+
+        @bot.on_notice
+        def poked(event: Any) -> None:
+            bot.send_like(1)
+
+        with bot:
+            wait_until(lambda: len(echoes) == 2)
+    named = {}
+    for echo in echoes:
+        origin, number, random = echo.rsplit(":", 2)
+        event, handler = origin.split(":", 1)
+        named[event], _, place = handler.rpartition("@")
+        assert number.isdecimal() and len(random) == 8
+        assert re.fullmatch(r"test_ws_client\.py:\d+", place)
+    assert {event: name.rpartition(".")[2] for event, name in named.items()} == {
+        "555": "weather",
+        "e3": "poked",  # the third event of the connection
+    }
+
+
+@pytest.mark.parametrize("echo", [MISSING, None, ""])
+def test_an_answer_without_echo_is_that_of_the_only_call(echo: Any) -> None:
+    with Echoing(lambda action: [echo]) as server, WsClient(server.url, timeout=5) as bot:
+        assert bot.call_action("x") == "x"
+        assert bot.call_action("y") == "y"
+
+
+def test_an_answer_without_echo_is_nobodys_when_several_calls_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    both = threading.Barrier(2)
+    came: list[str] = []
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        calls = [json.loads(connection.recv()), json.loads(connection.recv())]
+        for _ in range(3):
+            connection.send(json.dumps(ok("whose?")))
+        for call in calls:
+            connection.send(json.dumps({**ok(call["action"]), "echo": call["echo"]}))
+        for _ in connection:
+            pass
+
+    def ask(action: str) -> None:
+        both.wait(5)
+        came.append(bot.call_action(action))
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        threads = [threading.Thread(target=ask, args=(name,)) for name in ("a", "b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+    assert sorted(came) == ["a", "b"]
+    assert caplog.text.count("an answer that nobody waits for") == 1
+
+
+def test_an_answer_without_echo_may_be_a_late_one_and_is_not_given_to_the_next_call() -> None:
+    def answers(action: str) -> list[Any]:
+        return [] if action == "slow" else [MISSING, RIGHT] if action == "next" else [RIGHT]
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        connection.recv()
+        call = json.loads(connection.recv())
+        connection.send(json.dumps(ok("of the slow one")))
+        connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
+        for _ in connection:
+            pass
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        with pytest.raises(ApiTimeout):
+            bot.request("slow", timeout=0.05)
+        assert bot.call_action("next") == "right"
+
+
+@pytest.mark.parametrize("echo", [1, 1.5, True, ["x"], {"x": 1}, "1", "nobody's"])
+def test_an_answer_with_another_echo_is_dropped_and_said_once(
+    echo: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Echoing(lambda action: [echo, echo, RIGHT, RIGHT]) as server, WsClient(server.url) as bot:
+        assert bot.call_action("x") == "x"
+        assert bot.call_action("y") == "y"
+    assert caplog.text.count("an answer that nobody waits for") == 1
 
 
 # -- starting -------------------------------------------------------------------------------------
@@ -254,27 +401,9 @@ def test_of_all_addresses_that_fail_the_most_telling_error_is_said() -> None:
         WsClient("ws://onebot:1").start()
 
 
-def test_a_port_that_was_left_out_is_asked_for() -> None:
-    assert "没有写端口" in str(cannot_connect("ws://127.0.0.1", ConnectionRefusedError()))
-    assert "没有写端口" not in str(cannot_connect("ws://127.0.0.1:1", ConnectionRefusedError()))
-
-
 def test_a_call_before_start_says_what_to_do() -> None:
     with pytest.raises(NetworkError, match="not started"):
         WsClient("ws://127.0.0.1:3001").get_status()
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_handshake_is_an_authentication_error(status: int) -> None:
-    def refuse(connection: ServerConnection) -> Response:
-        return connection.respond(status, "no")
-
-    with (
-        Scripted(stay, refuse) as server,
-        pytest.raises(AuthenticationError, match="refused the access_token") as caught,
-    ):
-        WsClient(server.url, "hush").start()
-    assert "hush" not in str(caught.value)
 
 
 def refuse_as_napcat(connection: ServerConnection, number: int) -> None:
@@ -283,14 +412,105 @@ def refuse_as_napcat(connection: ServerConnection, number: int) -> None:
     connection.send(json.dumps(refused, ensure_ascii=False))
 
 
-def test_napcats_1403_after_the_handshake_is_an_authentication_error() -> None:
-    with Scripted(refuse_as_napcat) as server:
-        with pytest.raises(AuthenticationError):
-            WsClient(server.url, "wrong").start()
-        bot = WsClient(server.url, "wrong")
-        with pytest.raises(AuthenticationError):
-            bot.run()
-        assert server.connections == 2  # it is not tried again
+REFUSALS: list[tuple[Any, Any]] = [
+    (stay, lambda connection: connection.respond(401, "no")),
+    (stay, lambda connection: connection.respond(403, "no")),
+    (refuse_as_napcat, None),
+]
+
+
+@pytest.mark.parametrize(
+    "token, chinese, english",
+    [
+        ("hush", "access_token 不对", "refused the access_token"),
+        (None, "没有给", "none was given"),
+        ("", "没有给", "none was given"),
+    ],
+)
+@pytest.mark.parametrize("script, check", REFUSALS, ids=["401", "403", "1403"])
+def test_a_refused_token_is_said_and_not_tried_again(
+    script: Any, check: Any, token: str | None, chinese: str, english: str
+) -> None:
+    with Scripted(script, check) as server:
+        for begin in (WsClient(server.url, token).start, WsClient(server.url, token).run):
+            with pytest.raises(AuthenticationError) as caught:
+                begin()
+            said = str(caught.value)
+            assert chinese in said and english in said and "hush" not in said
+            assert said.index(chinese) < said.index(english)
+        assert len(server.requests) == 2
+
+
+def test_a_token_that_is_refused_later_ends_the_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    def first_only(connection: ServerConnection, number: int) -> None:
+        if number > 1:
+            refuse_as_napcat(connection, number)
+            return
+        connection.send(json.dumps(connect_event()))
+        with contextlib.suppress(Exception):
+            connection.recv()
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+    with Scripted(first_only) as server, WsClient(server.url, "hush") as bot:
+        with pytest.raises(NetworkError):
+            bot.get_status()
+        wait_until(lambda: "refused the access_token" in caplog.text)
+        with pytest.raises(AuthenticationError, match="refused the access_token"):
+            bot.get_status()
+        assert server.connections == 2
+    assert "hush" not in caplog.text
+
+
+def test_url_and_token_are_read_at_each_start(peer: ForwardWs) -> None:
+    with Scripted(stay) as server:
+        bot = WsClient("ws://127.0.0.1:1")
+        bot.url, bot.access_token = server.url, "hush"
+        with bot:
+            assert server.requests[0].headers["Authorization"] == "Bearer hush"
+        bot.url, bot.access_token = peer.url, None
+        with bot:
+            assert bot.get_status() == {"message_id": 1234}
+        bot.url = "http://127.0.0.1:3000"
+        with pytest.raises(ValueError, match="begins with http://"):
+            bot.start()
+
+
+@pytest.mark.parametrize("status", [200, 401, 404])
+def test_the_port_of_napcats_webui_is_named_whatever_it_answers(status: int) -> None:
+    def answer(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(status, "WebUI")
+
+    try:
+        server = serve(stay, "127.0.0.1", 6099, process_request=answer)
+    except OSError:
+        pytest.skip("port 6099 is taken")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with pytest.raises(NetworkError, match="6099 是 NapCat 的 Web.*6099 is the port of NapCat"):
+            WsClient("ws://127.0.0.1:6099").start()
+    finally:
+        server.shutdown()
+        thread.join(5)
+
+
+def test_the_traceback_of_a_failure_ends_in_our_sentence_and_has_no_chain() -> None:
+    def refuse(connection: ServerConnection) -> Response:
+        return connection.respond(404, "no")
+
+    def hang_up(connection: ServerConnection, number: int) -> None:
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+    with (
+        Scripted(stay, refuse) as no_websocket,
+        Scripted(refuse_as_napcat) as no_token,
+        Scripted(hang_up) as gone,
+    ):
+        for url in ("ws://127.0.0.1:1", no_websocket.url, no_token.url, gone.url):
+            with pytest.raises(OneBotError) as caught:
+                WsClient(url).start()
+            shown = "".join(traceback.format_exception(caught.value))
+            assert shown.count("Traceback") == 1, shown
 
 
 def test_another_http_answer_says_that_no_websocket_is_there() -> None:
@@ -324,20 +544,7 @@ def test_a_proxy_in_the_environment_does_not_catch_the_connection(
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with WsClient(peer.url) as bot:
-        assert bot.send_like(1) == {"message_id": 1234}
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("ws://<host>:<port>", "placeholder"),
-        ("http://127.0.0.1:3000", "begins with http://"),
-        ("127.0.0.1:3001", "not a ws:// address"),
-    ],
-)
-def test_a_wrong_address_is_refused_at_once(url: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        WsClient(url)
+        assert bot.call_action("send_like", user_id=1) == {"message_id": 1234}
 
 
 # -- staying connected ----------------------------------------------------------------------------
@@ -424,11 +631,11 @@ def test_a_silent_connection_is_given_up_and_made_again(caplog: pytest.LogCaptur
 
 
 def test_pings_keep_a_quiet_connection(peer: ForwardWs) -> None:
-    with WsClient(peer.url, ping_interval=0.05, ping_timeout=1) as bot:
+    with WsClient(peer.url, ping_interval=0.05, ping_timeout=0.3) as bot:
         disconnected = threading.Event()
         bot.on_disconnect(lambda self_id: disconnected.set())
-        assert not disconnected.wait(0.5)
-        assert bot.send_like(1) == {"message_id": 1234}
+        assert not disconnected.wait(0.8)
+        assert bot.call_action("send_like", user_id=1) == {"message_id": 1234}
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
@@ -515,7 +722,7 @@ def test_a_bad_frame_is_dropped_and_nothing_else_is_lost(
             peer.push(bad)
         peer.push(message("after"))
         wait_until(lambda: "after" in heard)
-        assert bot.send_like(1) == {"message_id": 1234}
+        assert bot.call_action("send_like", user_id=1) == {"message_id": 1234}
     assert caplog.text.count("dropped ") <= 1
     assert "Traceback" not in caplog.text
 
@@ -544,5 +751,23 @@ def test_an_action_has_a_name(peer: ForwardWs) -> None:
     wrong: Any
     with WsClient(peer.url) as bot:
         for wrong in (b"send_like", 5, None):
-            with pytest.raises(TypeError, match="an action has a name"):
+            with pytest.raises(TypeError, match="An action has a name"):
                 bot.request(wrong)
+
+
+def test_a_token_that_the_other_side_repeats_gets_into_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+
+    def repeat(connection: ServerConnection) -> Response:
+        assert connection.request is not None
+        return connection.respond(404, connection.request.headers["Authorization"])
+
+    with Scripted(stay, repeat) as server:
+        with pytest.raises(NetworkError) as caught:
+            WsClient(server.url, "hush").start()
+        assert "hush" not in str(caught.value)
+    ours = [record for record in caplog.records if record.name == "onebot_simple"]
+    assert ours and not any("hush" in record.getMessage() for record in ours)
+    assert not any(record.exc_info for record in ours)

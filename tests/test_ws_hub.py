@@ -1,98 +1,98 @@
-"""The server's side of WebSockets: many connections, one thread, and everything a peer may send."""
+"""WsServer on the wire: whatever peers send, when they send nothing, and when they read nothing."""
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
 from websocket import ABNF, WebSocket, create_connection
-from websockets.http11 import Request, Response
 
-from onebot_simple import server_websocket as module
-from onebot_simple import ws_hub
-from onebot_simple.addresses import listen
-from onebot_simple.conversations import Conversations
-from onebot_simple.server_websocket import ServerWebSocket
-from onebot_simple.ws_hub import WebSocketHub
+from onebot_simple import NetworkError, WsServer, server_websocket, ws_hub
 
-from .peers import wait_until
+from .peers import message, wait_until
 
 TEXT, BINARY, BEGIN, MORE, LAST = 0x81, 0x82, 0x01, 0x00, 0x80
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
-
-
-class Recorder(ServerWebSocket):
-    """Remembers what it was told; a message may ask for an answer, a rest, or trouble."""
-
-    def __init__(self, sock: socket.socket, host: str) -> None:
-        super().__init__(sock, host)
-        self.messages: list[bytes] = []
-        self.reasons: list[str] = []
-
-    def refusal(self, request: Request, reject: Callable[[int, str], Response]) -> Response | None:
-        return reject(403, "no\n") if request.path == "/refused" else None
-
-    def opened(self) -> None:
-        if self.request and self.request.path == "/broken":
-            raise LookupError("broken")
-
-    def take(self, message: bytes) -> float:
-        self.messages.append(message)
-        if message == b"broken":
-            raise LookupError("broken")
-        if message == b"slow":
-            time.sleep(0.1)
-        return 0.3 if message == b"rest" else 0.0
-
-    def closed(self, reason: object) -> None:
-        self.reasons.append(str(reason))
-        if self.messages == [b"fails at the end"]:
-            raise LookupError("broken")
+HUGE = "x" * 30_000_000  # more than the buffers of the system hold
 
 
 class Scene:
-    def __init__(self, **options: float) -> None:
-        self.all: list[Recorder] = []
-        listener = listen("127.0.0.1", 0, 128)
-        self.port = listener.getsockname()[1]
-        times = {"ping_interval": 20, "ping_timeout": 20, **options}
-        self.complaints: list[Any] = []
-        complain: Any = lambda *words: self.complaints.append(words)  # noqa: E731
-        self.conversations = Conversations(insists=False)
-        self.hub = WebSocketHub(
-            listener, self.new, complain=complain, conversations=self.conversations, **times
-        )
+    """A server that remembers what it heard, and raw peers of it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.server = WsServer(port=0, **options)
+        self.heard: list[str] = []
+        self.server.on_message(lambda event: self.heard.append(event["raw_message"]))
+        self.gone: list[int] = []
+        self.server.on_disconnect(self.gone.append)
         self.closing = ExitStack()
 
     def __enter__(self) -> Scene:
-        self.hub.start()
+        self.server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.close()  # first: the hub would wait for who does not answer its goodbye
-        self.hub.stop()
+        self.closing.close()  # first: stop() would wait for who does not answer its goodbye
+        self.server.stop()
 
-    def new(self, sock: socket.socket, host: str) -> Recorder:
-        self.all.append(Recorder(sock, host))
-        return self.all[-1]
-
-    def connect(self, path: str = "/") -> tuple[WebSocket, Recorder]:
-        number = len(self.all)
-        url = f"ws://127.0.0.1:{self.port}{path}"
-        peer: WebSocket = create_connection(url, suppress_origin=True, timeout=5)
+    def connect(self, self_id: int = 10001) -> WebSocket:
+        before = self.server.bots
+        peer: WebSocket = create_connection(
+            self.server.url, header=[f"X-Self-ID: {self_id}"], suppress_origin=True, timeout=5
+        )
         self.closing.callback(peer.shutdown)
-        return peer, self.all[number]
+        wait_until(lambda: self_id in before or self_id in self.server.bots)
+        return peer
+
+    def call(self, message: str = "hi", self_id: int = 10001) -> Calling:
+        return Calling(lambda: self.server.bot(self_id).call_action("send_msg", message=message))
+
+
+class Calling:
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.error: Exception | None = None
+        self.ended = 0.0
+        self.thread = threading.Thread(target=self.run, args=(call,))
+        self.thread.start()
+
+    def run(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except NetworkError as error:
+            self.error = error
+        self.ended = time.monotonic()
+
+    def failed(self, seconds: float = 5) -> str:
+        self.thread.join(seconds)
+        assert self.error is not None, "it did not fail"
+        return str(self.error)
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     with Scene() as one:
         yield one
+
+
+@contextmanager
+def raw(server: WsServer) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as one:
+        yield one
+
+
+def said(text: str, **more: Any) -> bytes:
+    return json.dumps(message(text, **more), ensure_ascii=False).encode()
 
 
 def frame(first: int, data: bytes = b"", *, masked: bool = True) -> bytes:
@@ -103,45 +103,63 @@ def frame(first: int, data: bytes = b"", *, masked: bool = True) -> bytes:
         head = bytes([first, bit | 126]) + size.to_bytes(2, "big")
     else:
         head = bytes([first, bit | 127]) + size.to_bytes(8, "big")
+    if not masked:
+        return head + data
     key = b"\x01\x02\x03\x04"
-    mixed = bytes(byte ^ key[place % 4] for place, byte in enumerate(data))
-    return head + key + mixed if masked else head + data
+    pattern = int.from_bytes((key * (size // 4 + 1))[:size], "big")
+    return head + key + (int.from_bytes(data, "big") ^ pattern).to_bytes(size, "big")
 
 
-def test_messages_of_every_size_arrive_whole(scene: Scene) -> None:
-    peer, websocket = scene.connect()
-    sizes = [0, 1, 125, 126, 127, 65535, 65536, 300_000]
-    for size in sizes:
-        peer.send_bytes(b"x" * size)
-    wait_until(lambda: [len(message) for message in websocket.messages] == sizes)
-    assert set(b"".join(websocket.messages)) == {ord("x")}
+def send(peer: WebSocket, wire: bytes) -> None:
+    assert peer.sock
+    peer.sock.sendall(wire)
+
+
+# -- frames ---------------------------------------------------------------------------------------
+
+
+def test_messages_of_every_size_arrive_whole_in_text_and_binary_frames(scene: Scene) -> None:
+    peer = scene.connect()
+    texts = ["x" * size for size in (0, 1, 1000, 65_000, 66_000, 300_000)]
+    for text in texts:
+        for first in (TEXT, BINARY):
+            send(peer, frame(first, said(text)))
+    wait_until(lambda: len(scene.heard) == 2 * len(texts))
+    assert scene.heard == [text for text in texts for _ in range(2)]
 
 
 def test_it_is_all_the_same_where_the_pieces_are_cut(scene: Scene) -> None:
+    data = json.dumps({"post_type": "message", "raw_message": "你好"}).encode()
     wire = (
-        frame(TEXT, "你好".encode())
-        + frame(BEGIN, b"frag")
+        frame(TEXT, data)
+        + frame(BEGIN, data[:20])
         + frame(PING, b"?")
         + frame(MORE)
-        + frame(LAST, b"ments")
-        + frame(BINARY, b"y" * 200)
+        + frame(LAST, data[20:])
         + frame(PONG)
-        + frame(TEXT)
+        + frame(BINARY, data)
     )
-    wanted = ["你好".encode(), b"fragments", b"y" * 200, b""]
     for cut in range(1, len(wire)):
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            websocket = Recorder(ours, "somewhere")
-            websocket._protocol = None  # after the handshake
-            websocket.receive(memoryview(wire[:cut]))
-            websocket.receive(memoryview(wire[cut:]))
-            assert websocket.messages == wanted
-    peer, websocket = scene.connect()
-    assert peer.sock
+        peer = scene.connect()
+        send(peer, wire[:cut])
+        send(peer, wire[cut:])
+        wait_until(lambda: len(scene.heard) == 3)
+        assert scene.heard == ["你好"] * 3
+        scene.heard.clear()
+        peer.shutdown()  # type: ignore[no-untyped-call]
+    peer = scene.connect()
     for byte in wire:
-        peer.sock.sendall(bytes([byte]))
-    wait_until(lambda: websocket.messages == wanted)
+        send(peer, bytes([byte]))
+    wait_until(lambda: scene.heard == ["你好"] * 3)
+
+
+def test_fragments_and_control_frames_between_them_make_one_event(scene: Scene) -> None:
+    peer = scene.connect()
+    data = said("碎片")
+    send(peer, frame(BEGIN, data[:80]) + frame(MORE, data[80:81]) + frame(PING, b"?"))
+    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"?")
+    send(peer, frame(LAST, data[81:]) + frame(TEXT, said("next")))
+    wait_until(lambda: scene.heard == ["碎片", "next"])
 
 
 @pytest.mark.parametrize(
@@ -157,172 +175,159 @@ def test_it_is_all_the_same_where_the_pieces_are_cut(scene: Scene) -> None:
         (frame(BEGIN, b"one") + frame(TEXT, b"another"), 1002),
         (frame(CLOSE, b"x"), 1002),
         (frame(CLOSE, b"\x00\x01"), 1002),
-        (frame(CLOSE, b"\x03\xe8\xff"), 1002),
-        (frame(TEXT, b"x" * 1001), 1009),
-        (frame(TEXT, b"x" * 1001)[:8], 1009),
-        (frame(BEGIN, b"x" * 600) + frame(LAST, b"x" * 600)[:8], 1009),
+        (frame(CLOSE, b"\x03\xe8\xff"), 1007),
+        (bytes([TEXT, 0xFF]) + (64 * 1024 * 1024 + 1).to_bytes(8, "big"), 1009),
     ],
 )
 def test_what_no_client_may_send_ends_the_connection_with_a_code(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, wire: bytes, code: int
+    scene: Scene, caplog: pytest.LogCaptureFixture, wire: bytes, code: int
 ) -> None:
-    monkeypatch.setattr(module, "MAX_SIZE", 1000)
-    peer, websocket = scene.connect()
-    assert peer.sock
-    peer.sock.sendall(wire)
+    caplog.set_level(logging.INFO)
+    other = scene.connect(2)
+    peer = scene.connect(1)
+    send(peer, wire)
     opcode, data = peer.recv_data(control_frame=True)
     assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, code)
-    wait_until(lambda: websocket.reasons)
-    assert str(code) in websocket.reasons[0]
-    assert websocket.messages == []
-    other, answering = scene.connect()
-    other.send("still there?")
-    wait_until(lambda: answering.messages)
+    wait_until(lambda: scene.gone == [1])
+    wait_until(lambda: f"account 1 from 127.0.0.1 disconnected: sent {code}" in caplog.text)
+    with suppress(OSError):  # it is nobody's burden if the other side goes on
+        send(peer, frame(TEXT, said("too late")) * 100)
+    other.send(said("still there").decode())
+    wait_until(lambda: scene.heard == ["still there"])
+    assert "the server failed" not in caplog.text
 
 
-def test_a_message_just_within_the_limit_is_taken(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_SIZE", 1000)
-    peer, websocket = scene.connect()
-    assert peer.sock
-    peer.sock.sendall(frame(TEXT, b"x" * 1000))
-    peer.sock.sendall(frame(BEGIN, b"y" * 600) + frame(LAST, b"y" * 400))
-    wait_until(lambda: websocket.messages == [b"x" * 1000, b"y" * 1000])
+def test_fragments_are_limited_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_websocket, "MAX_SIZE", 1000)  # 64 MiB would take too long
+    with Scene() as scene:
+        peer = scene.connect()
+        data = said("x" * 200).ljust(1000)
+        send(peer, frame(BEGIN, data[:600]) + frame(LAST, data[600:]))
+        wait_until(lambda: scene.heard == ["x" * 200])
+        send(peer, frame(BEGIN, data[:600]) + frame(LAST, data[600:] + b" "))
+        opcode, data = peer.recv_data(control_frame=True)
+        assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, 1009)
 
 
 def test_a_ping_is_answered_and_a_goodbye_is_returned(scene: Scene) -> None:
-    peer, websocket = scene.connect()
+    peer = scene.connect()
     peer.ping("a")
     assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"a")
     peer.send_close(1000, b"bye")
     assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe8bye")
     assert peer.sock
     assert peer.sock.recv(1) == b""
-    wait_until(lambda: not scene.hub.websockets)
-    assert websocket.reasons == ["OneBot closed it (1000 (OK) bye)"]
-    with pytest.raises(OSError):
-        websocket.send("too late")
+    wait_until(lambda: scene.gone == [10001])
 
 
-def test_who_floods_with_pings_and_reads_nothing_is_nobodys_burden(scene: Scene) -> None:
-    peer, websocket = scene.connect()
-    other, _ = scene.connect()
-    assert peer.sock
-    queued = []
-    for number in range(300):
-        peer.sock.sendall(frame(PING, str(number).encode() * 30) * 1000)
-        queued.append(scene.hub._words.queued)
-    assert max(queued) <= 2
-    other.ping("me too")
-    assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
-    answer = b""
-    while answer != b"299" * 30:  # the last is answered, whatever came before
-        answer = peer.recv_data(control_frame=True)[1]
-    assert websocket.reasons == []
+def test_nothing_is_taken_after_a_goodbye(scene: Scene) -> None:
+    peer = scene.connect()
+    send(peer, frame(CLOSE) + frame(TEXT, said("too late")))
+    wait_until(lambda: scene.gone)
+    scene.connect().send(said("of the next").decode())
+    wait_until(lambda: scene.heard)
+    assert scene.heard == ["of the next"]
 
 
-def test_pings_and_pongs_wait_for_a_long_message_and_nobody_is_given_up_meanwhile() -> None:
-    with Scene(ping_interval=0.2, ping_timeout=0.5) as scene:
-        peer, websocket = scene.connect()
-        thread = threading.Thread(target=lambda: websocket.send("x" * 20_000_000))
-        thread.start()
-        wait_until(lambda: websocket.is_sending)
-        peer.ping("first")
-        peer.ping("last")
-        assert peer.sock
-        left = 20_000_000 + 10
-        while left:  # for more than ping_interval + ping_timeout
-            left -= len(peer.sock.recv(min(left, 1_000_000)))
-            threading.Event().wait(0.05)
-        thread.join()
-        seen: list[Any] = []
-        while not {(ABNF.OPCODE_PING, b""), (ABNF.OPCODE_PONG, b"last")} <= set(seen):
-            seen.append(peer.recv_data(control_frame=True))
-        assert len(seen) <= 4  # one ping of ours, and the two that could be answered at once
-        peer.pong()
-        assert websocket.reasons == []
-        scene.hub.stop()
+def test_an_event_in_the_same_breath_as_the_handshake_is_handled(scene: Scene) -> None:
+    with raw(scene.server) as peer:
+        peer.sendall(handshake() + frame(TEXT, said("early")) * 2)
+        wait_until(lambda: scene.heard == ["early", "early"])
+
+
+# -- the handshake --------------------------------------------------------------------------------
+
+
+def handshake(*headers: bytes) -> bytes:
+    lines = [b"GET / HTTP/1.1", b"Upgrade: websocket", b"Connection: Upgrade", *headers]
+    lines += [b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + b"A" * 22 + b"==", b"\r\n"]
+    return b"\r\n".join(lines)
+
+
+def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 0.2)
+    with Scene() as scene, raw(scene.server) as silent:
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        assert silent.recv(10) == b""
+
+
+def test_a_handshake_is_short(scene: Scene) -> None:
+    with raw(scene.server) as peer:
+        with suppress(OSError):
+            peer.sendall(b"GET / HTTP/1.1\r\n")
+            for number in range(100):
+                peer.sendall(f"X-{number}: {'x' * 1000}\r\n".encode())
+                time.sleep(0.0001)  # or all of it would be in the buffers before it is read
+        with suppress(ConnectionError):
+            assert b"101" not in peer.recv(100)
+    scene.connect()
 
 
 def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
-    with socket.create_connection(("127.0.0.1", scene.port), timeout=5) as peer:
-        head = "GET /refused HTTP/1.1\r\nHost: x\r\n\r\n"
-        peer.sendall(head.encode() + b"x" * 500_000)
-        wait_until(lambda: scene.all and not scene.hub.websockets)
+    with raw(scene.server) as peer:
+        peer.sendall(handshake(b"Origin: http://evil.example") + b"x" * 500_000)
         answer = b""
         while piece := peer.recv(1000):
             answer += piece
-    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"no\n")
-    assert scene.all[0].reasons == []  # it has never been open
+    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"web pages may not connect\n")
+    assert not scene.server.bots
 
 
-def test_what_fails_on_our_side_is_logged_and_hurts_nobody_else(
+def test_many_that_are_refused_cost_no_thread(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)
+    before = threading.active_count()
+    with ExitStack() as peers:
+        for _ in range(50):
+            peer = peers.enter_context(raw(scene.server))
+            peer.sendall(handshake(b"Origin: http://evil.example"))
+            assert b"403" in peer.recv(1000)
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("wire", "chinese", "english"),
+    [
+        (
+            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 ws://127.0.0.1:",
+            'In NapCat, add a "WebSocket client" (not an "HTTP client") with the address ws://',
+        ),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "浏览器打不开", "A browser cannot open"),
+        (b"\x16\x03\x01\x02\x00\x01\n", "不是 wss://", "must begin with ws://, not wss://"),
+        (b"EHLO mail.example\r\n", "它说的不是 WebSocket", "it does not speak WebSocket"),
+    ],
+)
+def test_who_speaks_something_else_is_named_once_with_what_to_change(
+    scene: Scene, caplog: pytest.LogCaptureFixture, wire: bytes, chinese: str, english: str
+) -> None:
+    for _ in range(3):
+        with raw(scene.server) as peer:
+            peer.sendall(wire)
+            while peer.recv(1000):
+                pass
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("拒绝了来自 127.0.0.1 的连接") and chinese in line
+    assert "refused a connection from 127.0.0.1" in line and english in line
+
+
+def test_who_only_looks_whether_the_port_is_open_is_no_line_of_the_log(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    peer, websocket = scene.connect()
-    peer.send("broken")
-    peer.send("after")
-    wait_until(lambda: websocket.messages == [b"broken", b"after"])
-    assert caplog.text.count("a message was not taken") == 1
-    with suppress(Exception):
-        scene.connect("/broken")[0].recv()
-    wait_until(lambda: "a connection failed" in caplog.text)
-    ending, _ = scene.connect()
-    ending.send("fails at the end")
-    ending.close(timeout=0)
-    wait_until(lambda: "the end of a connection failed" in caplog.text)
-    wait_until(lambda: len(scene.hub.websockets) == 1)  # the sockets of the others are closed
-    peer.send("and still")
-    wait_until(lambda: websocket.messages[2:] == [b"and still"])
+    with raw(scene.server):
+        pass
+    scene.connect()
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
-def test_a_failure_of_the_hub_itself_is_logged_and_it_goes_on(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: Any) -> None:
-        raise LookupError("broken")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(scene.hub, "_look_around", broken)
-        wait_until(lambda: "the server failed" in caplog.text)
-    peer, websocket = scene.connect()
-    peer.send("still there?")
-    wait_until(lambda: websocket.messages)
-
-
-def test_one_that_is_to_rest_is_read_later_and_the_others_are_not(scene: Scene) -> None:
-    resting, late = scene.connect()
-    other, quick = scene.connect()
-    resting.send("rest")
-    wait_until(lambda: late.messages)
-    began = time.monotonic()
-    resting.send("later")
-    other.send("now")
-    wait_until(lambda: quick.messages)
-    assert late.messages == [b"rest"]
-    wait_until(lambda: late.messages == [b"rest", b"later"])
-    assert time.monotonic() - began > 0.2
-    resting.send("rest")
-    wait_until(lambda: len(late.messages) == 3)
-    scene.hub.stop()  # with one that rests
-    assert late.reasons == ["stopped"]
-
-
-def test_one_that_rests_can_be_hung_up(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    peer, websocket = scene.connect()
-    peer.send("rest")
-    wait_until(lambda: websocket in scene.hub._resting)
-    websocket.hang_up("no longer wanted")
-    wait_until(lambda: websocket.reasons == ["no longer wanted"])
-    wait_until(lambda: not scene.hub.websockets)
-    assert "failed" not in caplog.text
+# -- silence --------------------------------------------------------------------------------------
 
 
 def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
     with Scene(ping_interval=0.1, ping_timeout=0.2) as scene:
-        answering, stays = scene.connect()
-        _, goes = scene.connect()
+        answering = scene.connect(1)
+        scene.connect(2)
         pings: list[int] = []
 
         def answer() -> None:
@@ -332,238 +337,333 @@ def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        wait_until(lambda: goes.reasons)
-        assert "silent for" in goes.reasons[0]
+        wait_until(lambda: scene.gone == [2])
         wait_until(lambda: pings.count(ABNF.OPCODE_PING) > 3)
-        assert stays.reasons == []
-        scene.hub.stop()
+        assert list(scene.server.bots) == [1]
+        scene.server.stop()
         thread.join(5)
-        assert stays.reasons == ["stopped"]
         assert pings[-1] == ABNF.OPCODE_CLOSE
 
 
-def test_stop_says_goodbye_and_waits_only_for_who_answers(scene: Scene) -> None:
-    polite, first = scene.connect()
-    _, second = scene.connect()
-    heard: list[Any] = []
-
-    def listen_to_the_end() -> None:
-        heard.append(polite.recv_data(control_frame=True))
-        polite.send_close()
-
-    thread = threading.Thread(target=listen_to_the_end)
-    thread.start()
-    with socket.create_connection(("127.0.0.1", scene.port)):
-        wait_until(lambda: len(scene.hub.websockets) == 3)
-        scene.hub.stop()
-    thread.join(5)
-    assert heard == [(ABNF.OPCODE_CLOSE, (1001).to_bytes(2, "big"))]
-    assert first.reasons == second.reasons == ["stopped"]
-    assert not scene.hub.websockets
+def test_a_message_that_takes_its_time_is_a_sign_of_life() -> None:
+    with Scene(ping_interval=0.2, ping_timeout=0.2) as scene:
+        peer = scene.connect()
+        wire = frame(TEXT, said("slow"))
+        for position in range(30):
+            send(peer, wire[position : position + 1])
+            time.sleep(0.02)
+        send(peer, wire[30:])
+        wait_until(lambda: scene.heard == ["slow"])
 
 
-def test_nothing_follows_a_goodbye(scene: Scene) -> None:
-    peer, websocket = scene.connect()
-    websocket.say_goodbye(bytes([CLOSE, 0]))
+# -- peers that read nothing, or slowly -----------------------------------------------------------
+
+
+def test_who_floods_with_pings_and_reads_nothing_is_ended_and_nobody_waits_for_it(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    other = scene.connect(2)
+    flood = scene.connect(1)
     with pytest.raises(OSError):
-        websocket.send("too late")
-    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"")
-    peer.send_close()
-    assert peer.sock
-    while piece := peer.sock.recv(1000):
-        assert b"late" not in piece
+        for _ in range(1000):
+            send(flood, frame(PING, b"x" * 120) * 1000)
+    wait_until(lambda: scene.gone == [1])
+    wait_until(lambda: "对方不读我们发的东西。" in caplog.text)
+    other.ping("me too")
+    assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
 
 
-def test_nothing_is_taken_after_a_goodbye(scene: Scene) -> None:
-    peer, websocket = scene.connect()
-    peer.send_close()
-    wait_until(lambda: websocket.reasons)
-    peer.send("too late")
-    assert peer.sock
-    peer.sock.shutdown(socket.SHUT_WR)
-    wait_until(lambda: not scene.hub.websockets)
-    assert websocket.messages == []
+def test_pongs_that_had_to_wait_and_a_call_after_them_go_out_whole_and_in_order(
+    scene: Scene,
+) -> None:
+    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+    peer = create_connection(
+        scene.server.url,
+        header=["X-Self-ID: 10001"],
+        sockopt=small,
+        suppress_origin=True,
+        timeout=5,
+    )
+    scene.closing.callback(peer.shutdown)
+    numbers = [str(number).encode().ljust(100) for number in range(6000)]
+    send(peer, b"".join(frame(PING, number) for number in numbers))
+    other = scene.connect(2)  # it is read after the pings
+    other.ping("?")
+    other.recv_data(control_frame=True)
+    calling = scene.call("x" * 10_000)
+    arrived: list[bytes] = []
+    while len(arrived) < len(numbers) + 1:
+        opcode, data = peer.recv_data(control_frame=True)
+        assert opcode in (ABNF.OPCODE_PONG, ABNF.OPCODE_TEXT)
+        arrived.append(data)
+    assert [data for data in arrived if len(data) == 100] == numbers
+    peer.shutdown()  # type: ignore[no-untyped-call]
+    calling.failed()
+
+
+def test_who_floods_while_a_long_message_is_sent_to_it_keeps_nobody_waiting(scene: Scene) -> None:
+    other = scene.connect(2)
+    flood = scene.connect(1)
+    calling = scene.call(HUGE, 1)
+    with suppress(OSError):
+        for _ in range(20):
+            send(flood, frame(PING) * 1000)
+            other.ping("me too")
+            assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
+    flood.shutdown()  # type: ignore[no-untyped-call]
+    calling.failed()
+
+
+def test_pongs_wait_for_a_long_message_and_a_slow_reader_is_not_given_up() -> None:
+    with Scene(ping_interval=0.2, ping_timeout=0.5) as scene:
+        peer = scene.connect()
+        calling = scene.call(HUGE[:20_000_000])
+        assert peer.sock
+        head = peer.sock.recv(10)  # it is being sent
+        peer.ping("first")
+        peer.ping("last")
+        left = int.from_bytes(head[2:], "big")
+        slow_until = time.monotonic() + 1.5  # longer than ping_interval and ping_timeout
+        while left:
+            piece = peer.sock.recv(min(left, 400_000))
+            assert piece, "it was given up"
+            left -= len(piece)
+            time.sleep(0.05 if time.monotonic() < slow_until else 0)
+        seen: list[Any] = []
+        while (ABNF.OPCODE_PONG, b"last") not in seen:
+            seen.append(peer.recv_data(control_frame=True))
+        assert (ABNF.OPCODE_PONG, b"first") in seen
+        assert not scene.gone
+        peer.shutdown()  # type: ignore[no-untyped-call]
+        calling.failed()
 
 
 @pytest.mark.parametrize("goodbye", [b"", frame(CLOSE)])
 def test_who_is_stuck_sending_is_free_as_soon_as_the_other_side_has_gone(
     scene: Scene, goodbye: bytes
 ) -> None:
-    peer, websocket = scene.connect()
-    failed: list[float] = []
-
-    def send(size: int) -> None:
-        with suppress(OSError):
-            websocket.send("x" * size)
-        failed.append(time.monotonic())
-
-    threads = [threading.Thread(target=send, args=(size,)) for size in (30_000_000, 1, 1)]
-    for thread in threads:
-        thread.start()
+    peer = scene.connect()
+    callings = [scene.call(HUGE), scene.call(), scene.call()]
     assert peer.sock
-    wait_until(lambda: websocket.is_sending)
+    peer.sock.recv(1)  # it is being sent
     peer.sock.sendall(frame(PING) * 10)  # whose answers wait for the sender
-    wait_until(lambda: scene.hub._words.threads)
     gone = time.monotonic()
     if goodbye:
         peer.sock.sendall(goodbye)
     else:
         peer.sock.shutdown(socket.SHUT_WR)
-    for thread in threads:
-        thread.join(5)
-    assert len(failed) == 3 and max(failed) - gone < 0.3
+    for calling in callings:
+        calling.failed()
+    assert max(calling.ended for calling in callings) - gone < 1
 
 
-def test_half_a_frame_is_followed_by_the_end() -> None:
-    with Scene(ping_timeout=0.1) as scene:
-        _, websocket = scene.connect()
-        with pytest.raises(OSError):
-            websocket.send("x" * 30_000_000)
-        wait_until(lambda: websocket.reasons == ["it does not read what is sent"])
-        scene.hub.stop()
+def test_a_peer_that_takes_nothing_frees_who_sends_and_is_ended() -> None:
+    with Scene(ping_timeout=0.2) as scene:
+        scene.connect()
+        callings = [scene.call(HUGE), *(scene.call() for _ in range(5))]
+        reasons = [calling.failed() for calling in callings]
+        assert "对方不读我们发的东西" in reasons[0] and "does not read what is sent" in reasons[0]
+        wait_until(lambda: scene.gone == [10001])
+        again = scene.connect()
+        calling = scene.call("short")
+        echo = json.loads(again.recv())["echo"]
+        again.send(json.dumps({"status": "ok", "retcode": 0, "data": None, "echo": echo}))
+        calling.thread.join(5)
+        assert calling.error is None
 
 
-def test_the_memory_of_half_a_message_goes_with_its_connection(scene: Scene) -> None:
-    peer, websocket = scene.connect()
-    assert peer.sock
-    peer.sock.sendall(frame(TEXT, bytes(5_000_000), masked=True)[:4_000_000])
-    wait_until(lambda: len(websocket._arrived) == 4_000_000)
+def test_many_threads_send_whole_frames_until_the_connection_ends(scene: Scene) -> None:
+    peer = scene.connect()
+    callings = [scene.call(str(number % 8) * 300_000) for number in range(24)]
+    for _ in range(12):
+        text = json.loads(peer.recv())["params"]["message"]
+        assert len(text) == 300_000 and len(set(text)) == 1
     peer.shutdown()  # type: ignore[no-untyped-call]
-    wait_until(lambda: websocket.reasons)
-    assert not websocket._arrived
+    for calling in callings:
+        calling.failed()
 
 
-def test_a_handshake_is_short(scene: Scene) -> None:
-    with socket.create_connection(("127.0.0.1", scene.port), timeout=5) as peer:
-        with suppress(OSError):
-            peer.sendall(b"GET / HTTP/1.1\r\n")
-            for number in range(100):
-                peer.sendall(f"X-{number}: {'x' * 1000}\r\n".encode())
-        with suppress(ConnectionError):
-            assert peer.recv(100) == b""
-    wait_until(lambda: not scene.hub.websockets)
+@pytest.mark.skipif(os.name == "nt", reason="no signal interrupts a thread there")
+def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(scene: Scene) -> None:
+    peer = scene.connect()
+
+    def interrupt() -> None:
+        assert peer.sock
+        peer.sock.recv(1)  # it is being sent
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        scene.server.call_action("send_msg", message=HUGE)
+    wait_until(lambda: scene.gone)
+    thread.join()
+    assert not scene.server.bots
 
 
-def test_who_is_refused_costs_no_thread_while_it_lingers(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "GOODBYE_SECONDS", 5)
-    before = threading.active_count()
-    with ExitStack() as peers:
-        for _ in range(50):
-            peer = peers.enter_context(socket.create_connection(("127.0.0.1", scene.port)))
-            peer.sendall(b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b"403" in peer.recv(1000)
-        assert len(scene.hub.websockets) == 50
-        assert threading.active_count() - before < 10
+# -- the end, and what goes wrong on our side -----------------------------------------------------
 
 
-def test_much_that_is_still_to_be_read_does_not_keep_stop_waiting() -> None:
+def test_stop_says_goodbye_and_waits_a_moment_for_an_answer() -> None:
     with Scene() as scene:
-        peers = [scene.connect()[0] for _ in range(20)]
+        peers = [scene.connect(1), scene.connect(2)]
+        with raw(scene.server):
+            began = time.monotonic()
+            scene.server.stop()
+            assert 0.3 < time.monotonic() - began < 2
         for peer in peers:
-            assert peer.sock
-            peer.sock.sendall(frame(TEXT, b"slow") * 2)
-        wait_until(lambda: any(websocket.messages for websocket in scene.all))
+            assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe9")
+        assert not scene.server.bots
+
+
+def test_when_all_are_polite_stop_waits_for_nobody() -> None:
+    with Scene() as scene, ExitStack() as stack:
+        for number in range(1, 6):
+            peer = scene.connect(number)
+            thread = threading.Thread(target=peer.recv)  # it answers the goodbye
+            thread.start()
+            stack.callback(thread.join)
         began = time.monotonic()
-        scene.hub.stop()
-        assert time.monotonic() - began < 1
-        assert not scene.hub._thread.is_alive()
-        assert [websocket.reasons for websocket in scene.all] == [["stopped"]] * 20
+        scene.server.stop()
+        assert time.monotonic() - began < 0.3
 
 
-def test_without_threads_to_give_those_who_are_there_are_served_and_the_rest_later(
+@pytest.mark.parametrize("reads", [True, False])
+def test_stop_ends_in_time_in_a_flood_and_leaves_no_thread(reads: bool) -> None:
+    before = threading.active_count()
+    with Scene() as scene:
+        peers = [scene.connect(number) for number in range(1, 5)]
+        stopping = threading.Event()
+
+        def flood(peer: WebSocket) -> None:
+            with suppress(OSError):
+                while not stopping.is_set():
+                    send(peer, frame(TEXT, said("x" * 1000)) * 50)
+
+        threads = [threading.Thread(target=flood, args=(peer,)) for peer in peers]
+        for thread in threads:
+            thread.start()
+        calling = None if reads else scene.call(HUGE, 1)
+        wait_until(lambda: len(scene.heard) > 100)
+        began = time.monotonic()
+        scene.server.stop()
+        seconds = time.monotonic() - began
+        stopping.set()
+        for thread in threads:
+            thread.join(5)
+        if calling:
+            calling.failed()
+        assert seconds < 2
+    wait_until(lambda: threading.active_count() <= before)
+
+
+def test_a_handler_may_stop_the_server() -> None:
+    server = WsServer(port=0)
+    stopped = threading.Event()
+
+    @server.on_command("stop")
+    def stop(event: Any) -> None:
+        server.stop()
+        stopped.set()
+
+    server.start()
+    peer = create_connection(server.url, suppress_origin=True, timeout=5)
+    peer.send(said("/stop").decode())
+    assert stopped.wait(2)
+    assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe9")
+    peer.shutdown()  # type: ignore[no-untyped-call]
+    with pytest.raises(ConnectionRefusedError), raw(server):
+        pass
+
+
+class Broken(logging.Handler):
+    """A log handler of the user's that fails."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise RuntimeError("the disk is full")
+
+
+def test_a_log_handler_that_raises_does_not_make_the_server_deaf(scene: Scene) -> None:
+    log, broken = logging.getLogger("onebot_simple"), Broken()
+    log.addHandler(broken)
+    level = log.level
+    log.setLevel(logging.INFO)
+    try:
+        for number in range(1, 4):
+            peer = scene.connect(number)
+            send(peer, frame(TEXT, b"no json") + frame(CLOSE))
+            wait_until(lambda: len(scene.gone) == number)  # noqa: B023 (it is called at once)
+        with raw(scene.server) as other:
+            other.sendall(b"EHLO\r\n")
+            assert other.recv(10) == b""
+        answering = scene.connect(5)
+        calling = scene.call("hi", 5)
+        echo = json.loads(answering.recv())["echo"]
+        answering.send(json.dumps({"status": "ok", "retcode": 0, "data": None, "echo": echo}))
+        calling.thread.join(5)
+        assert calling.error is None
+    finally:
+        log.setLevel(level)
+        log.removeHandler(broken)
+
+
+def test_connections_are_counted_and_too_many_are_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ws_hub, "MAX_CONNECTIONS", 2)
+    with Scene() as scene:
+        first = scene.connect(1)
+        scene.connect(2)
+        for _ in range(3):
+            with raw(scene.server) as third:
+                assert third.recv(10) == b""
+        assert caplog.text.count("cannot take a connection: 2 are open already") == 1
+        first.shutdown()  # type: ignore[no-untyped-call]
+        wait_until(lambda: scene.gone == [1])
+        scene.connect(3)
+
+
+def test_a_system_without_files_to_give_makes_connections_wait(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    peers = [scene.connect() for _ in range(5)]
-    wait_until(lambda: not scene.hub._words.threads, 10)
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(ws_hub, "ACCEPT_PAUSE", 0.01)
+    peer = scene.connect()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as late:
+        late.settimeout(5)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            late.connect(("127.0.0.1", scene.server.port))
+            wait_until(lambda: "cannot take a connection" in caplog.text)
+            send(peer, frame(TEXT, said("and I?")))
+            wait_until(lambda: scene.heard == ["and I?"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        late.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"426" in late.recv(100)
+    assert caplog.text.count("cannot take a connection") == 1
+    scene.connect(2)
 
+
+def test_an_event_that_no_thread_can_be_found_for_does_not_make_the_reader_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_more(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    peer = scene.connect()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        for peer, _ in peers[1:]:
-            peer.ping("no thread for the pong")
-        began = time.monotonic()
-        peers[0][0].send("and I?")
-        wait_until(lambda: peers[0][1].messages)
-        assert time.monotonic() - began < 0.2
-        wait_until(lambda: "can't start new thread" in caplog.text)
-    assert caplog.text.count("can't start new thread") == 1
-    for peer, _ in peers[1:]:  # nobody else has to call for it
-        assert peer.recv_data(control_frame=True)[0] == ABNF.OPCODE_PONG
+        send(peer, frame(TEXT, said("first")) + frame(PING, b"?"))
+        assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"?")
+    send(peer, frame(TEXT, said("second", user_id=5)))
+    wait_until(lambda: sorted(scene.heard) == ["first", "second"])
 
 
-def test_who_comes_and_goes_at_once_keeps_nobody_waiting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scene = Scene()
-    real = scene.hub._listener
-    gone = [ConnectionAbortedError("gone"), ConnectionResetError("gone")]
-
-    class Listener(socket.socket):
-        def accept(self) -> Any:
-            if gone:
-                raise gone.pop()
-            return super().accept()
-
-    scene.hub._listener = Listener(fileno=real.detach())
-    with scene:
-        began = time.monotonic()
-        scene.connect()
-        assert time.monotonic() - began < ws_hub.ACCEPT_PAUSE / 2
-        scene.hub.stop()
-
-
-def test_many_threads_send_whole_frames_while_the_connection_ends(scene: Scene) -> None:
-    for _ in range(3):
-        peer, websocket = scene.connect()
-        failed = threading.Barrier(5)
-
-        def send(websocket: Recorder = websocket, failed: threading.Barrier = failed) -> None:
-            with suppress(OSError):
-                for number in range(100_000):
-                    websocket.send(str(number % 10) * 300_000)
-            failed.wait(10)
-
-        threads = [threading.Thread(target=send) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for _ in range(20):
-            data = peer.recv()
-            assert len(data) == 300_000 and len(set(data)) == 1
-        peer.shutdown()  # type: ignore[no-untyped-call]
-        failed.wait(10)
-        for thread in threads:
-            thread.join()
-
-
-def test_a_pong_that_is_faster_than_its_ping_returns_is_a_sign_of_life() -> None:
-    class Slow(socket.socket):
-        def sendall(self, data: Any, flags: int = 0) -> None:
-            before = websocket.heard
-            super().sendall(data)
-            if data[0] == PING:
-                wait_until(lambda: websocket.heard > before)
-
-    with Scene(ping_interval=0.1, ping_timeout=0.2) as scene:
-        peer, websocket = scene.connect()
-        websocket.socket = Slow(fileno=websocket.socket.detach())
-        pings = 0
-        while pings < 4:
-            pings += peer.recv_data(control_frame=True)[0] == ABNF.OPCODE_PING
-        assert websocket.reasons == []
-
-
-def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(scene: Scene) -> None:
-    class Interrupted(socket.socket):
-        def sendall(self, data: Any, flags: int = 0) -> None:
-            super().sendall(data[:5])
-            raise KeyboardInterrupt
-
-    _, websocket = scene.connect()
-    websocket.socket = Interrupted(fileno=websocket.socket.detach())
-    with pytest.raises(KeyboardInterrupt):
-        websocket.send("hello")
-    wait_until(lambda: websocket.reasons == ["KeyboardInterrupt()"])
+def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
+    for _ in range(50):
+        with raw(scene.server) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    scene.connect()

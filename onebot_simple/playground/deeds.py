@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..simulator.api_groups import mute
 from ..simulator.simulator import Simulator
-from ..simulator.world import BOB, BOT, GROUP, Failure, World
+from ..simulator.world import BOT, GROUP, Failure
 from .bot_process import BotProcess
 from .feed import Feed
 
@@ -45,8 +44,10 @@ class Deeds:
             raise Failure("消息是空的 the message is empty")
         group = _group_of(wanted["chat"])
         if group is not None:
-            return self._simulator.send_group(parts, user, reply_to=reply_to, group=group)
-        return self._simulator.send_private(parts, user, reply_to)
+            said = self._simulator.send_group(parts, user, group, reply_to=reply_to)
+        else:
+            said = self._simulator.send_private(parts, user, reply_to)
+        return int(said["message_id"])
 
     def recall(self, wanted: Wanted) -> None:
         operator = wanted.get("operator")
@@ -70,31 +71,33 @@ class Deeds:
         self._simulator.leave(user, _group_of(wanted["chat"]) or GROUP)
 
     def ban(self, wanted: Wanted) -> None:
-        """Bob, the admin, mutes somebody for a minute, or lifts it."""
-        world: World = self._simulator.world
-        with world.lock:
-            group = world.group(_group_of(wanted["chat"]) or GROUP)
-            member = world.member(group, int(wanted["user"]))
-            if member.user_id == BOB or member.role == "owner":
-                raise Failure("Bob 是管理员，只能禁言普通成员 Bob can mute ordinary members only")
-            world.member(group, BOB)
-            mute(world, group, member, BAN_SECONDS if wanted.get("on") else 0, BOB)
+        """Somebody is muted for a minute, or may speak again."""
+        seconds, group = BAN_SECONDS if wanted.get("on") else 0, _group_of(wanted["chat"])
+        operator = wanted.get("operator")
+        self._simulator.mute(
+            int(wanted["user"]),
+            seconds,
+            None if operator is None else int(operator),
+            group or GROUP,
+        )
 
     def friend_request(self, wanted: Wanted) -> str:
-        return self._simulator.friend_request(
+        asked = self._simulator.friend_request(
             self._next_user(), str(wanted.get("comment", ""))[:200], _name(wanted)
         )
+        return str(asked["flag"])
 
     def group_request(self, wanted: Wanted) -> str:
         """Somebody wants into the group, or invites the bot into a new one."""
         invites = bool(wanted.get("invite"))
-        return self._simulator.group_request(
+        asked = self._simulator.group_request(
             self._next_user(),
             str(wanted.get("comment", ""))[:200],
             "invite" if invites else "add",
             self._next_group() if invites else _group_of(wanted["chat"]) or GROUP,
             _name(wanted),
         )
+        return str(asked["flag"])
 
     def _next_user(self) -> int:
         with self._simulator.world.lock:

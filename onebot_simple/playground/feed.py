@@ -40,18 +40,15 @@ class Feed:
 
     def _listen(self) -> None:
         world = self._simulator.world
-        publish, bot_sent = world.publish, world.bot_sent
-
-        def published(event: Event) -> None:
-            self._add_event(event)  # first, for bots are fast
-            publish(event)
+        bot_sent = world.bot_sent
+        world.listeners.insert(0, self._add_event)  # first, for bots are fast
 
         def sent(message: Message, action: str) -> None:
             item = self._message_item(message)
             self._add({**item, "action": action, "frame": self._simulator.wire.last_id})
             bot_sent(message, action)
 
-        world.publish, world.bot_sent = published, sent
+        world.bot_sent = sent
         self._simulator.wire.heard = self._notify
 
     def close(self) -> None:

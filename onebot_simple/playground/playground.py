@@ -37,7 +37,7 @@ class Playground:
         # an unreadable file is an OSError now, before anything runs
         source = file.read_text(encoding="utf-8", errors="replace") if file else None
         self.simulator = Simulator(
-            options.token,
+            access_token=options.token,
             http_port=free_or_zero(options.http_port),
             ws_port=free_or_zero(options.ws_port),
             reconnect_interval=RECONNECT_MS,

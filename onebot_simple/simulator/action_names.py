@@ -56,8 +56,15 @@ def base_name(name: str) -> str:
     return name
 
 
-def unknown_action(name: str) -> str:
-    """NapCat's sentence, and the spelling that was probably meant."""
+def unknown_action(name: str, word: str) -> str:
+    """NapCat's sentence, and the spelling that was probably meant. word: "Api" or "API"."""
     close = difflib.get_close_matches(name[:100], NAPCAT_ACTIONS, n=1)
     hint = f"（你是不是想写 {close[0]}？did you mean {close[0]}?）" if close else ""
-    return f"不支持的Api {name}{hint}"
+    return f"不支持的{word} {name}{hint}"
+
+
+def missing_action(name: str) -> str:
+    return (
+        f"NapCat 有 {name} 这个动作，模拟器还没有。可以用 qq.answer() 自己给回应。"
+        f" NapCat has the action {name}, the simulator does not yet: qq.answer() can stand in."
+    )

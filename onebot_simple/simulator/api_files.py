@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from typing import Any
 
 from . import events
-from .messages import (
-    check_group_speech,
-    check_private_speech,
-    find_file,
-    inline_content,
-)
+from .messages import find_file, inline_content, known_file, require_source
 from .registry import action
 from .schema import Params
+from .sending import check_group_speech, check_private_speech
 from .world import BOT, Failure, Group, StoredFile, World
 
 
@@ -23,20 +18,22 @@ def content_of(world: World, source: str) -> bytes:
     content = inline_content(source)
     if content is not None:
         return content
-    known = find_file(world, source.rpartition("/")[2])
-    if known is None:
-        raise Failure(
-            "the simulator reads no files and fetches nothing: send base64://,"
-            " or the file_path of upload_file_stream."
-            " 模拟器不读文件也不下载：请用 base64:// 或 upload_file_stream。"
-        )
-    return known.content
+    require_source(world, source)
+    known = known_file(world, source)
+    return known.content if known else b""
+
+
+def _no_file(name: str | None) -> Failure:
+    return Failure(
+        f"file not found · 没有文件 {name}：检查名字或 file_id。"
+        f" There is no file {name}: check its name or file_id."
+    )
 
 
 def _asked(world: World, params: Params) -> StoredFile:
     found = find_file(world, params["file"]) or find_file(world, params["file_id"])
     if found is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file"] or params["file_id"])
     return found
 
 
@@ -48,15 +45,18 @@ def get_file(world: World, params: Params) -> Any:
         "url": world.file_url(found.file_id),
         "file_size": str(len(found.content)),
         "file_name": found.name,
-        "base64": base64.b64encode(found.content).decode(),
     }
 
 
-@action("get_record", "file file_id out_format")
+_FORMATS = ("mp3", "amr", "wma", "m4a", "spx", "ogg", "wav", "flac")
+
+
+@action("get_record", "file file_id out_format!")
 def get_record(world: World, params: Params) -> Any:
+    if params["out_format"] not in _FORMATS:
+        raise Failure(f"转换失败 · out_format 只能是 must be one of: {' '.join(_FORMATS)}")
     answer = get_file(world, params)
-    if params["out_format"]:
-        answer["file"] += f".{params['out_format']}"
+    answer["file"] += f".{params['out_format']}"
     return answer
 
 
@@ -137,12 +137,12 @@ def _listing(world: World, group: Group, folder: str) -> dict[str, Any]:
     return {"files": files, "folders": [_folder(world, group, *item) for item in folders]}
 
 
-@action("get_group_root_files", "group_id:id! file_count:number=50")
+@action("get_group_root_files", "group_id:id! file_count:numeric=50")
 def get_group_root_files(world: World, params: Params) -> Any:
     return _listing(world, world.group(params["group_id"]), "/")
 
 
-@action("get_group_files_by_folder", "group_id:id! folder_id folder file_count:number=50")
+@action("get_group_files_by_folder", "group_id:id! folder_id folder file_count:numeric=50")
 def get_group_files_by_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     return _listing(world, group, params["folder_id"] or params["folder"] or "/")
@@ -164,7 +164,7 @@ def _in_group(world: World, params: Params) -> tuple[Group, StoredFile]:
     group = world.group(params["group_id"])
     file = group.files.get(params["file_id"])
     if file is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file_id"])
     return group, file
 
 
@@ -177,7 +177,7 @@ def get_group_file_url(world: World, params: Params) -> Any:
 def get_private_file_url(world: World, params: Params) -> Any:
     file = world.files.get(params["file_id"])
     if file is None:
-        raise Failure("file not found 文件不存在")
+        raise _no_file(params["file_id"])
     return {"url": world.file_url(file.file_id)}
 
 
@@ -195,7 +195,10 @@ def create_group_file_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     name = params["folder_name"] or params["name"]
     if not name or name in group.folders.values():
-        raise Failure("文件夹名称为空或已存在 folder name is empty or taken")
+        raise Failure(
+            "文件夹的名字是空的，或者已经有了：换一个。"
+            " The folder's name is empty or taken: choose another."
+        )
     folder_id = f"/folder-{world.count('folder')}"
     group.folders[folder_id] = name
     item = {"folderInfo": {"folderId": folder_id, "folderName": name}}
@@ -207,6 +210,6 @@ def delete_group_folder(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     folder_id = params["folder_id"] or params["folder"]
     if group.folders.pop(folder_id or "", None) is None:
-        raise Failure("文件夹不存在 no such folder")
+        raise Failure(f"没有文件夹 {folder_id}。 There is no folder {folder_id}.")
     group.files = {key: f for key, f in group.files.items() if f.folder != folder_id}
     return {"retCode": 0, "retMsg": "ok"}

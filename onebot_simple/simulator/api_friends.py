@@ -10,14 +10,15 @@ from .schema import Params
 from .world import BOT, Failure, Group, Member, Person, Request, World
 
 
-@action("send_like", "user_id:id! times:number=1")
+@action("send_like", "user_id:id! times:numeric=1")
 def send_like(world: World, params: Params) -> Any:
     world.person(params["user_id"])
     if not 1 <= params["times"] <= 20:
-        raise Failure("点赞失败 今日同一好友点赞数已达上限")
+        raise Failure("点赞失败 今日同一好友点赞数已达上限 · times is from 1 to 20")
+    return ABSENT
 
 
-@action("get_stranger_info", "user_id:id! no_cache:any")
+@action("get_stranger_info", "user_id:id! no_cache:only_if_true")
 def get_stranger_info(world: World, params: Params) -> Any:
     person = world.person(params["user_id"])
     return {
@@ -48,8 +49,6 @@ def _friend(person: Person) -> dict[str, Any]:
         "category_id": 0,
         "email": "",
         "phone_num": "-",
-        "categoryName": "我的好友",
-        "categoryId": 0,
         "level": 1,
         "nickname": person.nickname,
         "remark": person.remark,
@@ -62,7 +61,7 @@ def _friends(world: World) -> list[dict[str, Any]]:
     return [_friend(person) for person in world.people.values() if person.is_friend]
 
 
-@action("get_friend_list", "no_cache:any")
+@action("get_friend_list", "no_cache:only_if_true")
 def get_friend_list(world: World, params: Params) -> Any:
     return _friends(world)
 
@@ -90,9 +89,9 @@ def get_unidirectional_friend_list(world: World, params: Params) -> Any:
 @action("delete_friend", "friend_id:id user_id:id temp_block:boolean temp_both_del:boolean")
 def delete_friend(world: World, params: Params) -> Any:
     wanted = params["user_id"] if params["friend_id"] is None else params["friend_id"]
-    person = world.person(wanted)
-    if not person.is_friend:
-        raise Failure(f"{wanted} 不是好友 not a friend")
+    person = world.people.get(wanted)
+    if person is None or not person.is_friend:
+        return {"valid": False, "message": "好友不存在" if person is None else "不是好友"}
     person.is_friend = False
     return {"result": 0, "errMsg": ""}
 
@@ -101,8 +100,11 @@ def delete_friend(world: World, params: Params) -> Any:
 def set_friend_remark(world: World, params: Params) -> Any:
     person = world.person(params["user_id"])
     if not person.is_friend:
-        raise Failure(f"{params['user_id']} 不是好友 not a friend")
+        raise Failure(
+            f"{params['user_id']} 不是机器人的好友。 {params['user_id']} is no friend of the bot."
+        )
     person.remark = params["remark"]
+    return ABSENT
 
 
 @action("send_poke group_poke friend_poke", "group_id:id user_id:id! target_id:id")
@@ -127,7 +129,7 @@ def publish_poke(world: World, user_id: int, target_id: int, group_id: int | Non
     world.publish(events.notice("notify", sub_type="poke", **who))
 
 
-@action("set_friend_add_request", 'flag! approve:boolean=true remark=""')
+@action("set_friend_add_request", 'flag! approve:unless_false=true remark=""')
 def set_friend_add_request(world: World, params: Params) -> Any:
     settle_friend(world, params["flag"], params["approve"], params["remark"] or "")
     return ABSENT
@@ -136,14 +138,14 @@ def set_friend_add_request(world: World, params: Params) -> Any:
 def settle_friend(world: World, flag: str, approve: bool, remark: str = "") -> None:
     request = world.request(flag, "friend")
     request.settled = True
+    person = world.known_person(request.user_id)
+    person.remark = remark or person.remark  # NapCat sets it after a refusal, too
     if approve:
-        person = world.known_person(request.user_id)
         person.is_friend = True
-        person.remark = remark
         world.publish(events.notice("friend_add", user_id=person.user_id))
 
 
-@action("set_group_add_request", 'flag! approve:boolean=true reason="" count:number=100')
+@action("set_group_add_request", "flag! approve:unless_false=true reason:string? count:numeric=100")
 def set_group_add_request(world: World, params: Params) -> Any:
     settle_group(world, params["flag"], params["approve"])
 
@@ -179,7 +181,7 @@ def add_member(world: World, group: Group, user_id: int, operator_id: int, how: 
     )
 
 
-@action("get_group_system_msg", "count:number=50")
+@action("get_group_system_msg", "count:numeric=50")
 def get_group_system_msg(world: World, params: Params) -> Any:
     invited = [_notify(world, r) for r in world.requests.values() if r.sub_type == "invite"]
     joins = [_notify(world, r) for r in world.requests.values() if r.sub_type == "add"]

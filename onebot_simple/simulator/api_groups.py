@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from . import events
-from .registry import ABSENT, action
+from .registry import ABSENT, action, note
 from .schema import Params
 from .world import BOT, Failure, Group, Member, World
 
@@ -23,34 +23,43 @@ def _target(world: World, params: Params) -> tuple[Group, Member]:
 
 
 def remove_member(world: World, group: Group, user_id: int, operator_id: int, how: str) -> None:
-    group.members.pop(user_id, None)
+    group.let_go(user_id)
     _publish(world, "group_decrease", group, sub_type=how, operator_id=operator_id, user_id=user_id)
 
 
-@action("set_group_kick", _WHO + " reject_add_request:boolean=false")
+@action("set_group_kick", _WHO + " reject_add_request:only_if_true=false")
 def set_group_kick(world: World, params: Params) -> Any:
     group, member = _target(world, params)
     if member.user_id == BOT:
-        raise Failure("不能踢自己 cannot kick oneself")
+        raise Failure(
+            "机器人不能踢自己，请用 set_group_leave。 The bot cannot kick itself: it leaves."
+        )
     world.require_power(group, member)
     remove_member(world, group, member.user_id, BOT, "kick")
 
 
-@action("set_group_kick_members", "group_id:id! user_id:list! reject_add_request:any")
+@action("set_group_kick_members", "group_id:id! user_id:strings! reject_add_request:only_if_true")
 def set_group_kick_members(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
-    wanted = {str(user_id) for user_id in params["user_id"]}
+    wanted = set(params["user_id"])
     for member in [m for m in group.members.values() if str(m.user_id) in wanted]:
         set_group_kick(world, {"group_id": group.group_id, "user_id": member.user_id})
 
 
-@action("set_group_ban", _WHO + " duration:number=0")
+@action("set_group_ban", _WHO + " duration:numeric")
 def set_group_ban(world: World, params: Params) -> Any:
     group, member = _target(world, params)
+    if params["duration"] is None:
+        note(
+            world,
+            "没有 duration：NapCat 当作 0，也就是解除禁言（标准里是 1800 秒）。",
+            "There is no duration: NapCat takes 0, which lifts the ban (the standard's default is"
+            " 1800 s).",
+        )
     if member.user_id == BOT:
-        raise Failure("不能禁言自己 cannot mute oneself")
+        raise Failure("机器人不能禁言自己。 The bot cannot mute itself.")
     world.require_power(group, member)
-    mute(world, group, member, int(params["duration"]), BOT)
+    mute(world, group, member, int(params["duration"] or 0), BOT)
 
 
 def mute(world: World, group: Group, member: Member, duration: int, operator_id: int) -> None:
@@ -66,7 +75,7 @@ def mute(world: World, group: Group, member: Member, duration: int, operator_id:
     )
 
 
-@action("set_group_whole_ban", "group_id:id! enable:boolean=true")
+@action("set_group_whole_ban", "group_id:id! enable:unless_false=true")
 def set_group_whole_ban(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
@@ -77,12 +86,19 @@ def set_group_whole_ban(world: World, params: Params) -> Any:
     )
 
 
-@action("set_group_admin", _WHO + " enable:boolean=false")
+@action("set_group_admin", _WHO + " enable:only_if_true")
 def set_group_admin(world: World, params: Params) -> Any:
     group, member = _target(world, params)
+    if params["enable"] is None:
+        note(
+            world,
+            "没有 enable：NapCat 当作 false，也就是取消管理员（标准里默认是 true）。",
+            "There is no enable: NapCat takes false and takes the admin away (the standard's"
+            " default is true).",
+        )
     world.require_power(group, member, owner=True)
     if member.user_id == BOT:
-        raise Failure("不能设置自己 cannot change oneself")
+        raise Failure("机器人不能改自己的身份。 The bot cannot change its own role.")
     member.role = "admin" if params["enable"] else "member"
     kind = "set" if params["enable"] else "unset"
     _publish(world, "group_admin", group, sub_type=kind, user_id=member.user_id)
@@ -105,14 +121,16 @@ def set_group_name(world: World, params: Params) -> Any:
     _publish(world, "notify", group, sub_type="group_name", user_id=BOT, name_new=group.group_name)
 
 
-@action("set_group_leave", "group_id:id! is_dismiss:boolean=false")
+@action("set_group_leave", "group_id:id! is_dismiss:only_if_true=false")
 def set_group_leave(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
-    dismissed = params["is_dismiss"] and group.members[BOT].role == "owner"
-    remove_member(world, group, BOT, BOT, "disband" if dismissed else "leave")
-    if dismissed:
-        group.members.clear()
-    return ABSENT
+    if params["is_dismiss"]:
+        note(
+            world,
+            "NapCat 不理会 is_dismiss：机器人只是退群。",
+            "NapCat ignores is_dismiss: the bot only leaves the group.",
+        )
+    remove_member(world, group, BOT, BOT, "leave")
 
 
 @action("set_group_special_title", _WHO + ' special_title=""')
@@ -135,12 +153,12 @@ def _described(group: Group) -> dict[str, Any]:
     }
 
 
-@action("get_group_info get_group_detail_info", "group_id:id! no_cache:any")
+@action("get_group_info get_group_detail_info", "group_id:id!")
 def get_group_info(world: World, params: Params) -> Any:
     return _described(world.group(params["group_id"]))
 
 
-@action("get_group_list", "no_cache:any")
+@action("get_group_list", "no_cache:only_if_true")
 def get_group_list(world: World, params: Params) -> Any:
     return [_described(group) for group in world.groups.values() if BOT in group.members]
 
@@ -169,12 +187,12 @@ def _member(world: World, group: Group, member: Member) -> dict[str, Any]:
     }
 
 
-@action("get_group_member_info", _WHO + " no_cache:any")
+@action("get_group_member_info", _WHO + " no_cache:only_if_true")
 def get_group_member_info(world: World, params: Params) -> Any:
     return _member(world, *_target(world, params))
 
 
-@action("get_group_member_list", "group_id:id! no_cache:any")
+@action("get_group_member_list", "group_id:id! no_cache:only_if_true")
 def get_group_member_list(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     return [_member(world, group, member) for member in group.members.values()]
@@ -194,7 +212,10 @@ def get_group_shut_list(world: World, params: Params) -> Any:
     ]
 
 
-@action("get_group_honor_info", 'group_id:id! type="all"')
+_HONORS = "all|talkative|performer|legend|strong_newbie|emotion"
+
+
+@action("get_group_honor_info", f'group_id:id! type:{_HONORS}="all"')
 def get_group_honor_info(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     lists = ("talkative", "performer", "legend", "emotion", "strong_newbie")
@@ -220,9 +241,31 @@ def set_group_remark(world: World, params: Params) -> Any:
 @action("set_group_sign send_group_sign", "group_id:id!")
 def set_group_sign(world: World, params: Params) -> Any:
     world.group(params["group_id"])
+    return ABSENT
 
 
-@action("_send_group_notice", "group_id:id! content! image pinned:any type:any")
+_POLICIES = "disabled|require_approval|no_approval|no_approval_under_100"
+_PERMISSIONS = ("upload_album", "temporary_session", "create_group")
+
+
+def _only_as_admin(world: World, params: Params) -> Any:
+    """Settings that nothing in this world depends on."""
+    world.require_power(world.group(params["group_id"]))
+
+
+action("set_group_member_invite_policy", f"group_id:id! policy:{_POLICIES}!")(_only_as_admin)
+action("set_group_new_member_history_visibility", "group_id:id! visible:boolean!")(_only_as_admin)
+action(
+    "set_group_member_permissions",
+    "group_id:id! " + " ".join(f"allow_member_{name}:boolean" for name in _PERMISSIONS),
+)(_only_as_admin)
+
+
+@action(
+    "_send_group_notice",
+    "group_id:id! content! image pinned:mixed=0 type:mixed=1 confirm_required:mixed=1"
+    " is_show_edit_card:mixed=0 tip_window_type:mixed=0",
+)
 def send_group_notice(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
@@ -234,6 +277,7 @@ def send_group_notice(world: World, params: Params) -> Any:
         "message": {"text": params["content"], "image": [], "images": []},
         "read_num": 0,
     }
+    return ABSENT
 
 
 @action("_get_group_notice", "group_id:id!")
@@ -246,5 +290,5 @@ def del_group_notice(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
     if group.notices.pop(params["notice_id"], None) is None:
-        raise Failure("公告不存在 no such notice")
+        raise Failure(f"没有公告 {params['notice_id']}。 There is no notice {params['notice_id']}.")
     return {"result": 0, "errMsg": ""}

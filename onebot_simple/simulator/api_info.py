@@ -24,7 +24,7 @@ def get_version_info(world: World, params: Params) -> Any:
     return {
         "app_name": "NapCat.Onebot",
         "protocol_version": "v11",
-        "app_version": "4.18.13-simulator",
+        "app_version": "4.18.19",
     }
 
 
@@ -61,7 +61,7 @@ def bot_exit(world: World, params: Params) -> Any:
     raise Exit
 
 
-@action("set_qq_profile", "nickname! personal_note sex:any")
+@action("set_qq_profile", "nickname! personal_note sex:mixed")
 def set_qq_profile(world: World, params: Params) -> Any:
     own = world.people[BOT]
     own.nickname = params["nickname"]
@@ -83,4 +83,14 @@ def get_online_clients(world: World, params: Params) -> Any:
 
 @action("nc_get_packet_status")
 def nc_get_packet_status(world: World, params: Params) -> Any:
+    return ABSENT
+
+
+@action("send_qzone_msg", "content! images:strings ugc_right:mixed=1 target_uins:strings")
+def send_qzone_msg(world: World, params: Params) -> Any:
+    return {"tid": f"simulated-{world.count('qzone')}"}
+
+
+@action("delete_qzone_msg", "tid!")
+def delete_qzone_msg(world: World, params: Params) -> Any:
     return None

@@ -1,4 +1,4 @@
-"""Actions on messages: send, recall, look up, react."""
+"""Actions on messages: recall, look up, react. Sending is in api_send.py."""
 
 from __future__ import annotations
 
@@ -6,47 +6,12 @@ import time
 from typing import Any
 
 from . import events
-from .forwards import send_nodes
-from .messages import delivered, parse_message, send
-from .registry import ABSENT, NoReply, action
-from .schema import BadParams, Params, check, parse
+from .arrival import as_received
+from .forwards import shown
+from .registry import action
+from .schema import Params, as_id, as_text
+from .sending import Chat, send
 from .world import BOT, Failure, Group, Message, World
-
-_TARGET = parse("message_type user_id:id group_id:id auto_escape:boolean=false")
-
-
-def _send(world: World, given: Params, kind: str | None, name: str) -> dict[str, Any]:
-    params = check(_TARGET, given)
-    if given.get("message") is None:
-        raise NoReply
-    segments = parse_message(given["message"], params["auto_escape"])
-    group_id, user_id = params["group_id"], params["user_id"]
-    kind = kind or params["message_type"] or ("group" if group_id is not None else "private")
-    if kind not in ("private", "group"):
-        raise BadParams("message_type 只能是 private 或 group")
-    if kind == "group" and group_id is None:
-        raise Failure("请指定 group_id")
-    if kind == "private" and user_id is None:
-        raise Failure("请指定正确的 group_id 或 user_id")
-    target = {"group_id": group_id} if kind == "group" else {"user_id": user_id}
-    if any(segment["type"] == "node" for segment in segments):
-        return send_nodes(world, segments, name, **target)
-    return {"message_id": send(world, segments, name, **target).message_id}
-
-
-@action("send_private_msg", None)
-def send_private_msg(world: World, params: Params) -> Any:
-    return _send(world, params, "private", "send_private_msg")
-
-
-@action("send_group_msg", None)
-def send_group_msg(world: World, params: Params) -> Any:
-    return _send(world, params, "group", "send_group_msg")
-
-
-@action("send_msg", None)
-def send_msg(world: World, params: Params) -> Any:
-    return _send(world, params, None, "send_msg")
 
 
 @action("delete_msg", "message_id:id!")
@@ -54,11 +19,12 @@ def delete_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     if message.user_id != BOT:
         if message.group_id is None:
-            raise Failure("只能撤回自己的消息 only own messages")
+            raise Failure(
+                "私聊里只能撤回自己的消息。 In private the bot recalls its own messages only."
+            )
         group = world.group(message.group_id)
         world.require_power(group, group.members.get(message.user_id))
     recall(world, message, BOT)
-    return ABSENT
 
 
 def recall(world: World, message: Message, operator_id: int) -> None:
@@ -73,29 +39,58 @@ def recall(world: World, message: Message, operator_id: int) -> None:
 
 @action("get_msg", "message_id:id!")
 def get_msg(world: World, params: Params) -> Any:
-    return events.message_event(world, world.message(params["message_id"]))
+    message = world.message(params["message_id"])
+    likes = [
+        {"emoji_id": emoji_id, "emoji_type": "1", "likes_cnt": str(len(likers))}
+        for emoji_id, likers in message.likes.items()
+        if likers
+    ]
+    return {**shown(world, message), "emoji_likes_list": likes}
 
 
-@action("get_group_msg_history", "group_id:id! message_seq:id count:number=20 reverse_order:any")
+_HISTORY = (
+    "message_seq count:number=20 reverse_order:boolean=false reverseOrder:boolean=false"
+    " disable_get_url:boolean=false parse_mult_msg:boolean=true quick_reply:boolean=false"
+)
+
+
+@action("get_group_msg_history", "group_id:id! " + _HISTORY)
 def get_group_msg_history(world: World, params: Params) -> Any:
     return _page(world, world.history(world.group(params["group_id"]).group_id), params)
 
 
-@action("get_friend_msg_history", "user_id:id! message_seq:id count:number=20 reverse_order:any")
+@action("get_friend_msg_history", "user_id:id! " + _HISTORY)
 def get_friend_msg_history(world: World, params: Params) -> Any:
     return _page(world, world.history(None, world.person(params["user_id"]).user_id), params)
 
 
 def _page(world: World, history: list[Message], params: Params) -> dict[str, Any]:
     """The last `count` messages up to message_seq (0 and nothing mean the newest)."""
-    if params["message_seq"]:
+    wanted = as_id(params["message_seq"] or 0)
+    if wanted != 0:
         numbers = [message.message_id for message in history]
-        if params["message_seq"] not in numbers:
-            raise Failure("消息不存在")
-        history = history[: numbers.index(params["message_seq"]) + 1]
+        history = history[: numbers.index(wanted) + 1] if wanted in numbers else []
     count = max(int(params["count"]), 0)
     chosen = history[-count:] if count else []
-    return {"messages": [events.message_event(world, message) for message in chosen]}
+    if not chosen:
+        said = "undefined" if params["message_seq"] is None else params["message_seq"]
+        raise Failure(f"消息{said}不存在 · 没有消息 there are no messages")
+    return {"messages": [shown(world, message) for message in chosen]}
+
+
+@action("get_forward_msg", "id message_id")
+def get_forward_msg(world: World, params: Params) -> Any:
+    wanted = params["message_id"] or params["id"]
+    if not wanted:
+        raise Failure("message_id is required · 缺少 id 或 message_id")
+    nodes = world.forwards.get(wanted)
+    if nodes is None:
+        segments = world.message(as_id(wanted)).segments
+        ids = [as_text(s["data"].get("id")) for s in segments if s["type"] == "forward"]
+        nodes = world.forwards.get(ids[0]) if ids else None
+    if nodes is None:
+        raise Failure("找不到相关的聊天记录 · there is no such forward")
+    return {"messages": nodes}
 
 
 @action(
@@ -110,7 +105,7 @@ def mark_msg_as_read(world: World, params: Params) -> Any:
     elif params["message_id"] is not None:
         world.message(params["message_id"])
     else:
-        raise Failure("缺少参数 group_id 或 user_id")
+        raise Failure("缺少 group_id 或 user_id。 group_id or user_id is missing.")
 
 
 @action("_mark_all_as_read")
@@ -118,7 +113,7 @@ def mark_all_as_read(world: World, params: Params) -> Any:
     return None
 
 
-@action("set_msg_emoji_like", "message_id:id! emoji_id! set:boolean=true")
+@action("set_msg_emoji_like", "message_id:id! emoji_id! set:only_if_true=true")
 def set_msg_emoji_like(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     likers = message.likes.setdefault(params["emoji_id"], set())
@@ -190,7 +185,7 @@ def set_essence_msg(world: World, params: Params) -> Any:
 
 def _essence_group(world: World, message: Message) -> Group:
     if message.group_id is None:
-        raise Failure("只有群消息能设为精华 only group messages")
+        raise Failure("只有群消息能设为精华。 Only messages of a group can be essence messages.")
     group = world.group(message.group_id)
     world.require_power(group)
     return group
@@ -200,7 +195,7 @@ def _essence_group(world: World, message: Message) -> Group:
 def delete_essence_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     if _essence_group(world, message).essence.pop(message.message_id, None) is None:
-        raise Failure("这条消息不是精华 not an essence message")
+        raise Failure("这条消息不是精华。 This is no essence message.")
     return {"errCode": 0, "errMsg": "success"}
 
 
@@ -221,7 +216,7 @@ def _essence_item(world: World, message: Message, entry: dict[str, Any]) -> dict
         "operator_nick": world.known_person(entry["operator_id"]).nickname,
         "message_id": message.message_id,
         "operator_time": entry["operator_time"],
-        "content": message.segments,
+        "content": as_received(message.segments),
     }
 
 
@@ -230,39 +225,10 @@ def _essence_item(world: World, message: Message, entry: dict[str, Any]) -> dict
 )
 def forward_single_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
-    if params["group_id"] is not None:
-        send(world, message.segments, "forward_group_single_msg", group_id=params["group_id"])
-    elif params["user_id"] is not None:
-        send(world, message.segments, "forward_friend_single_msg", user_id=params["user_id"])
+    group_id, user_id = params["group_id"], params["user_id"]
+    if group_id is None and user_id is None:
+        raise Failure("缺少 group_id 或 user_id。 group_id or user_id is missing.")
+    if group_id is None:
+        send(world, message.segments, "forward_friend_single_msg", Chat(None, user_id))
     else:
-        raise Failure("请指定 group_id 或 user_id")
-
-
-def quick_operation(world: World, event: dict[str, Any], operation: dict[str, Any]) -> None:
-    """A reply the way NapCat does it: quoted in groups; delete, kick and ban are ignored."""
-    content = operation.get("reply")
-    if not content or event.get("message_type") not in ("private", "group"):
-        return
-    segments = parse_message(content, bool(operation.get("auto_escape")))
-    name = ".handle_quick_operation"
-    if event["message_type"] == "private":
-        send(world, segments, name, user_id=event["user_id"])
-        return
-    if operation.get("at_sender"):
-        segments.insert(0, {"type": "at", "data": {"qq": str(event["user_id"])}})
-    segments.insert(0, {"type": "reply", "data": {"id": str(event.get("message_id"))}})
-    send(world, delivered(world, segments, True), name, group_id=event["group_id"])
-
-
-_CONTEXT = parse(
-    "time:number! self_id:id! post_type! user_id:id! message_type group_id:id message_id:id"
-)
-
-
-@action(".handle_quick_operation", "context:object! operation:object!")
-def handle_quick_operation(world: World, params: Params) -> Any:
-    # NapCat's check strips what requests need from the context, so they do nothing here
-    context = check(_CONTEXT, params["context"])
-    if context["post_type"] == "message":
-        quick_operation(world, context, params["operation"])
-    return ABSENT
+        send(world, message.segments, "forward_group_single_msg", Chat(group_id))

@@ -14,20 +14,21 @@ from .registry import Streamed, action
 from .schema import Params
 from .world import Failure, StoredFile, World
 
-_DOWNLOAD = "file file_id chunk_size:number=65536"
+CHUNK = 64 * 1024
+_DOWNLOAD = "file file_id chunk_size:number=0"
 
 
-@action("download_file_stream", _DOWNLOAD)
+@action("download_file_stream", _DOWNLOAD, streams=True)
 def download_file_stream(world: World, params: Params) -> Any:
     return Streamed(_chunks(world, params, {}))
 
 
-@action("download_file_image_stream", _DOWNLOAD)
+@action("download_file_image_stream", _DOWNLOAD, streams=True)
 def download_file_image_stream(world: World, params: Params) -> Any:
     return Streamed(_chunks(world, params, {"width": 0, "height": 0}))
 
 
-@action("download_file_record_stream", _DOWNLOAD + " out_format")
+@action("download_file_record_stream", _DOWNLOAD + " out_format", streams=True)
 def download_file_record_stream(world: World, params: Params) -> Any:
     extra = {"out_format": params["out_format"]} if params["out_format"] else {}
     return Streamed(_chunks(world, params, extra))
@@ -37,10 +38,13 @@ def _chunks(world: World, params: Params, extra: dict[str, Any]) -> Iterator[dic
     with world.lock:
         file = find_file(world, params["file"]) or find_file(world, params["file_id"])
     if file is None:
-        raise Failure("Download failed: file not found 文件不存在")
-    content, chunk_size = file.content, int(params["chunk_size"])
+        raise Failure(
+            "Download failed: file not found · 没有这个文件：检查名字或 file_id。"
+            " There is no such file: check its name or file_id."
+        )
+    content, chunk_size = file.content, int(params["chunk_size"]) or CHUNK
     if chunk_size < 1:
-        raise Failure("chunk_size 要大于 0 must be positive")
+        raise Failure("chunk_size 不能是负数。 chunk_size must not be negative.")
     info = {"file_name": file.name, "file_size": len(content), "chunk_size": chunk_size}
     yield {"type": "stream", "data_type": "file_info", **info, **extra}
     starts = range(0, len(content), chunk_size)
@@ -68,7 +72,7 @@ def _chunk(index: int, part: bytes, start: int, total: int) -> dict[str, Any]:
     }
 
 
-@action("test_download_stream", "error:boolean=false")
+@action("test_download_stream", "error:boolean=false", streams=True)
 def test_download_stream(world: World, params: Params) -> Any:
     return Streamed(_test_frames(params["error"]))
 
@@ -76,8 +80,8 @@ def test_download_stream(world: World, params: Params) -> Any:
 def _test_frames(error: bool) -> Iterator[dict[str, Any]]:
     for index in range(10):
         yield {"type": "stream", "data_type": "data_chunk", "data": f"Index-> {index + 1}"}
-        if error and index == 4:
-            raise Failure("This is a test error")
+    if error:
+        raise Failure("This is a test error")
     yield {"type": "response", "data_type": "data_complete", "data": "Stream transmission complete"}
 
 
@@ -94,6 +98,7 @@ class Upload:
     "stream_id! chunk_data chunk_index:number total_chunks:number file_size:number"
     " expected_sha256 is_complete:boolean filename reset:boolean verify_only:boolean"
     " file_retention:number=300000",
+    streams=True,
 )
 def upload_file_stream(world: World, params: Params) -> Any:
     return Streamed(_received(world, params), whole=False)
@@ -126,7 +131,10 @@ def _take_chunk(world: World, params: Params) -> dict[str, Any]:
 
 def _new_upload(params: Params) -> Upload:
     if not params["total_chunks"] or params["total_chunks"] < 1:
-        raise Failure("total_chunks required for new stream 第一次调用要有 total_chunks")
+        raise Failure(
+            "total_chunks required for new stream · 第一次调用要有 total_chunks。"
+            " The first call needs total_chunks."
+        )
     expected = params["expected_sha256"]
     return Upload(int(params["total_chunks"]), params["filename"] or "file", expected)
 
@@ -139,7 +147,7 @@ def _keep_chunk(upload: Upload, index: int, encoded: str) -> str:
     try:
         upload.chunks[index] = base64.b64decode(encoded)
     except (binascii.Error, ValueError) as error:
-        raise Failure(f"base64 无法解码 cannot decode base64: {error}") from error
+        raise Failure(f"base64 解不开：{error} Cannot decode the base64: {error}") from error
     return "chunk_received"
 
 

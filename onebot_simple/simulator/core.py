@@ -11,12 +11,15 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from .api import Api
+from .causes import Causes
 from .faults import Faults
 from .gate import Gate
 from .journal import Journal
 from .json_text import encode
 from .wire import WireLog
 from .world import Event, World
+
+ORDER_SECONDS = 0.3  # a handler that asks back cannot be waited for
 
 
 @dataclass
@@ -27,6 +30,8 @@ class Outgoing:
     kind: str
     answers: int | None = None
     message_id: int | None = None
+    event: Event | None = None
+    arrived: threading.Event | None = None  # nothing to send: set when all before has arrived
 
 
 class Peer(Protocol):
@@ -39,6 +44,7 @@ class Peer(Protocol):
     wants_events: bool
 
     def put(self, outgoing: Outgoing) -> None: ...
+    def mark(self) -> threading.Event: ...
     def cut(self) -> None: ...
     def close(self) -> None: ...
 
@@ -47,6 +53,7 @@ class Pusher(Protocol):
     """A URL that events are posted to."""
 
     def push(self, event: Event, outgoing: Outgoing) -> None: ...
+    def wait_idle(self, seconds: float) -> bool: ...
 
 
 class Core:
@@ -56,6 +63,7 @@ class Core:
         self.heart_interval = heart_interval  # ms; 0 is off
         self.hearts_beat = True
         self.log = WireLog(self.token, max_frames)
+        self.causes = Causes()
         self.gate = Gate()
         self.faults = Faults()
         self.journal = Journal(self.log)
@@ -100,15 +108,27 @@ class Core:
 
     def publish(self, event: Event) -> None:
         message_id = event.get("message_id")
-        outgoing = Outgoing(
-            encode(event), "event", None, message_id if isinstance(message_id, int) else None
-        )
+        known = message_id if isinstance(message_id, int) else None
+        outgoing = Outgoing(encode(event), "event", None, known, event)
         for peer in self.peers:
             if peer.wants_events:
                 peer.put(outgoing)
         if event.get("post_type") != "meta_event":
             for pusher in self.pushers:
                 pusher.push(event, outgoing)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until the bots have received every event, and answered what was posted to them."""
+        deadline = time.monotonic() + seconds
+        for arrived in [peer.mark() for peer in self.peers if peer.wants_events]:
+            arrived.wait(max(0.0, deadline - time.monotonic()))
+        for pusher in self.pushers:
+            pusher.wait_idle(max(0.0, deadline - time.monotonic()))
+
+    def in_order(self) -> None:
+        """Let the bots take a posted event before the next one; posts overtake each other."""
+        for pusher in self.pushers:
+            pusher.wait_idle(ORDER_SECONDS)
 
     # tokens
 

@@ -15,14 +15,12 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from .api_friends import settle_friend, settle_group
-from .api_messages import quick_operation
+from .api_quick import carry_out
 from .core import Core, Outgoing
 from .json_text import InvalidJson, decode
 from .ports import require_loopback
-from .registry import NoReply
 from .wire import FROM_BOT, HTTP_POST, TO_BOT, Frame, head_of
-from .world import BOT, Event, Failure
+from .world import BOT, Event
 
 logger = logging.getLogger(__name__)
 MAX_WORKERS = 16  # NapCat has no bound; a bot that answers none of so many is stuck anyway
@@ -43,7 +41,8 @@ class EventPusher:
         self._workers: list[threading.Thread] = []
         self._clients: set[http.client.HTTPConnection] = set()
         self._waiting = 0  # events that no worker has taken, less the workers that are free
-        self._lock = threading.Lock()  # guards _workers, _clients and _waiting
+        # guards _workers, _clients and _waiting; notified when an event is done with
+        self._lock = threading.Condition()
 
     def push(self, event: Event, outgoing: Outgoing) -> None:
         with self._lock:
@@ -65,6 +64,11 @@ class EventPusher:
         for worker in workers:
             worker.join()
 
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until every event is answered."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._waiting == -len(self._workers), seconds)
+
     def reachable(self) -> bool:
         """Whether something listens at the URL."""
         parts = urlsplit(self.url)
@@ -85,6 +89,7 @@ class EventPusher:
                     self._deliver(client, *item)
                 with self._lock:
                     self._waiting -= 1
+                    self._lock.notify_all()
         finally:
             client.close()
             with self._lock:
@@ -103,6 +108,7 @@ class EventPusher:
         frame.head = head_of(f"POST {target} HTTP/1.1", headers.items())
         frame.message_id = outgoing.message_id
         number = self._core.log.add(frame)
+        self._core.causes.sent(number, self._connection, event, posted=True)
         try:
             status, head, body = client.post(target, headers, outgoing.data)
         except (OSError, http.client.HTTPException) as error:
@@ -112,6 +118,7 @@ class EventPusher:
         self.last_status, self.problem = status, ""
         self._core.gate.pass_through(HTTP_POST, FROM_BOT, body)
         answer = Frame(HTTP_POST, FROM_BOT, self._connection, "response", body, head, number)
+        answer.cause = self._core.causes.of_answer(number)
         self._obey(event, status, body, self._core.log.add(answer))
 
     def _headers(self, data: bytes) -> dict[str, str]:
@@ -124,46 +131,48 @@ class EventPusher:
         return headers
 
     def _obey(self, event: Event, status: int, body: bytes, frame: int) -> None:
-        if not 200 <= status < 300:
-            logger.warning("%s answered HTTP %s; NapCat logs an error here", self.url, status)
+        operation = self._operation_in(status, body)
+        if not operation:
             return
-        try:
-            operation = decode(body) if body else {}
-        except InvalidJson:
-            logger.warning(
-                "%s answered with something that is not JSON; NapCat logs an error here", self.url
-            )
-            return
-        if not isinstance(operation, dict) or not operation:
-            return
-        retcode = self._operate(event, operation)
-        params = {"context": event, "operation": operation}
+        world = self._core.world
+        notes: list[dict[str, str]] = []
+        with world.lock:
+            world.notes = notes
+            problem = carry_out(world, event, operation)
+        if problem:
+            logger.warning("快捷操作没有成功 a quick operation of %s failed: %s", self.url, problem)
         self._core.journal.add_call(
             {
                 "action": ".handle_quick_operation",
-                "params": params,
-                "retcode": retcode,
+                "params": {"context": event, "operation": operation},
+                "retcode": 200 if problem else 0,
                 "time": time.time(),
                 "transport": HTTP_POST,
                 "connection": self._connection,
                 "frame": frame,
+                "notes": notes,
             }
         )
 
-    def _operate(self, event: Event, operation: dict[str, Any]) -> int:
-        world, approve = self._core.world, operation.get("approve")
+    def _operation_in(self, status: int, body: bytes) -> dict[str, Any]:
+        """The quick operation of an answer; empty when there is none."""
+        if not 200 <= status < 300:
+            logger.warning(
+                "%s 回答了 HTTP %s，NapCat 会报错。 It answered HTTP %s, an error for NapCat.",
+                self.url,
+                status,
+                status,
+            )
+            return {}
         try:
-            with world.lock:
-                if event.get("post_type") == "message":
-                    quick_operation(world, event, operation)
-                elif event.get("request_type") == "friend" and approve is not None:
-                    settle_friend(world, str(event.get("flag")), bool(approve))
-                elif event.get("request_type") == "group" and approve is not None:
-                    settle_group(world, str(event.get("flag")), bool(approve))
-        except (Failure, NoReply, KeyError) as error:
-            logger.warning("a quick operation of %s failed: %s", self.url, error)
-            return 200
-        return 0
+            operation = decode(body) if body else {}
+        except InvalidJson:
+            logger.warning(
+                "%s 的回答不是 JSON，NapCat 会报错。 Its answer is not JSON, an error for NapCat.",
+                self.url,
+            )
+            return {}
+        return operation if isinstance(operation, dict) else {}
 
 
 class _Client(http.client.HTTPConnection):

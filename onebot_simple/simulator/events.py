@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..segment import to_cq
+from .arrival import as_received, cq_text
 from .world import BOT, Event, Message, StoredFile, World
 
 
@@ -64,7 +64,8 @@ def sender(world: World, message: Message) -> dict[str, Any]:
 
 def message_event(world: World, message: Message) -> Event:
     """The event of a message, which is also how get_msg and the histories show it."""
-    raw_message = to_cq(message.segments).strip()
+    segments = as_received(message.segments)
+    raw_message = cq_text(segments)
     array = world.message_format == "array"
     event: Event = {
         "self_id": BOT,
@@ -79,7 +80,7 @@ def message_event(world: World, message: Message) -> Event:
         "raw_message": raw_message,
         "font": 14,
         "sub_type": "normal",
-        "message": message.segments if array else raw_message,
+        "message": segments if array else raw_message,
         "message_format": world.message_format,
         "post_type": "message",
     }

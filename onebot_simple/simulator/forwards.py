@@ -5,102 +5,90 @@ from __future__ import annotations
 from typing import Any
 
 from . import events
-from .messages import delivered, parse_message, send
-from .registry import action
-from .schema import Params
+from .messages import parse_message
+from .registry import note
+from .schema import as_id, as_text, truthy
+from .sending import Chat, check_speech, delivered, send
 from .world import BOT, Failure, Message, Segments, World
 
+DEPTH = 3  # NapCat cuts what is nested more deeply
 
-def send_nodes(
-    world: World,
-    nodes: Segments,
-    name: str,
-    *,
-    group_id: int | None = None,
-    user_id: int = 0,
-) -> dict[str, Any]:
+Node = dict[str, Any]
+
+
+def send_nodes(world: World, nodes: Segments, name: str, chat: Chat) -> dict[str, Any]:
     """Store the nodes under a resource id, and send a forward segment that names it."""
-    if not nodes or any(node["type"] != "node" for node in nodes):
-        raise Failure("转发消息只能由 node 组成 nodes only")
-    contents = [_node_message(world, node["data"], group_id, depth=0) for node in nodes]
-    res_id = f"forward-{world.count('forward')}"
-    forward = [{"type": "forward", "data": {"id": res_id}}]
-    world.forwards[res_id] = contents
-    sent = send(world, forward, name, group_id=group_id, user_id=user_id)
+    check_speech(world, chat)
+    forward = _forward(world, nodes, chat, 0)
+    if forward is None:
+        raise Failure("发送合并转发消息失败 · 没有能发的 node。 No node is left that can be sent.")
+    sent = send(world, [forward], name, chat)
+    res_id = forward["data"]["id"]
     return {"message_id": sent.message_id, "res_id": res_id, "forward_id": res_id}
 
 
-def _node_message(
-    world: World, data: dict[str, Any], group_id: int | None, depth: int
-) -> dict[str, Any]:
-    if depth > 8:
-        raise Failure("转发嵌套太深 nested too deeply")
-    if data.get("id") is not None:
-        return events.message_event(world, world.message(_as_int(data["id"])))
-    segments = parse_message(data.get("content", ""))
-    inner = [segment for segment in segments if segment["type"] == "node"]
+def _forward(world: World, nodes: Segments, chat: Chat, depth: int) -> dict[str, Any] | None:
+    if depth >= DEPTH:
+        note(
+            world,
+            f"NapCat 会丢掉嵌套超过 {DEPTH} 层的转发。",
+            f"NapCat drops forwards that are nested more than {DEPTH} deep.",
+        )
+        return None
+    contents = [_content(world, node.get("data"), chat, depth) for node in nodes]
+    kept = [content for content in contents if content is not None]
+    if not kept:
+        return None
+    res_id = f"forward-{world.count('forward')}"
+    world.forwards[res_id] = kept
+    return {"type": "forward", "data": {"id": res_id}}
+
+
+def _content(world: World, data: Any, chat: Chat, depth: int) -> Node | None:
+    if not isinstance(data, dict):
+        raise Failure("node 没有 data。 A node has no data.")
+    if truthy(data.get("id")):
+        return _known_message(world, data["id"])
+    if data.get("content") is None:
+        raise Failure("node 没有 content，也没有 id。 A node has neither content nor id.")
+    segments = parse_message(world, data["content"])
+    inner = [segment for segment in segments if segment.get("type") == "node"]
     if inner:
-        res_id = f"forward-{world.count('forward')}"
-        world.forwards[res_id] = [
-            _node_message(world, node["data"], group_id, depth + 1) for node in inner
-        ]
-        segments = [{"type": "forward", "data": {"id": res_id}}]
-    author = _as_int(data.get("user_id") or data.get("uin") or BOT)
-    message = Message(
-        world.next_message_id(), 0, 0, author, 0, group_id, delivered(world, segments, True)
-    )
-    described = events.message_event(world, message)
-    name = data.get("nickname") or data.get("name")
-    described["sender"] = {"user_id": author, "nickname": str(name or author), "card": ""}
-    described["post_type"] = "message"
+        forward = _forward(world, inner, chat, depth + 1)
+        segments = [forward] if forward else []
+    return _described(world, data, delivered(world, segments, chat), chat)
+
+
+def _known_message(world: World, message_id: Any) -> Node | None:
+    found = world.messages.get(as_id(message_id))
+    if found is None:
+        note(
+            world,
+            f"NapCat 会丢掉这个 node：没有消息 {message_id}。",
+            f"NapCat drops this node: there is no message {message_id}.",
+        )
+        return None
+    return shown(world, found)
+
+
+def _described(world: World, data: Node, segments: Segments, chat: Chat) -> Node:
+    author = data.get("user_id") if data.get("user_id") is not None else data.get("uin")
+    author = BOT if author is None else as_id(author)
+    if not isinstance(author, int):
+        raise Failure(
+            f"node 的 user_id {author} 不是数字。 A node's user_id {author} is no number."
+        )
+    message = Message(world.next_message_id(), 0, 0, BOT, chat.user_id, chat.group_id, segments)
+    described = shown(world, message)
+    name = data.get("nickname") or data.get("name") or "QQ用户"
+    described["sender"] = {"user_id": author, "nickname": as_text(name), "card": ""}
+    described.update(user_id=author, post_type="message")
+    described.pop("message_sent_type")
     return described
 
 
-def _as_int(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise Failure(f"{value!r} 不是数字 not a number") from None
-
-
-@action("get_forward_msg", "id message_id")
-def get_forward_msg(world: World, params: Params) -> Any:
-    wanted = params["message_id"] or params["id"]
-    if not wanted:
-        raise Failure("message_id is required")
-    nodes = world.forwards.get(wanted)
-    if nodes is None and wanted.isascii() and wanted.isdigit():
-        segments = world.message(int(wanted)).segments
-        ids = [s["data"].get("id") for s in segments if s["type"] == "forward"]
-        nodes = world.forwards.get(ids[0]) if ids else None
-    if nodes is None:
-        raise Failure("找不到相关的聊天记录")
-    return {"messages": nodes}
-
-
-_FORWARD = "messages:any! message_type user_id:id group_id:id"
-
-
-@action("send_forward_msg", _FORWARD)
-def send_forward_msg(world: World, params: Params) -> Any:
-    return _send(world, params, "send_forward_msg")
-
-
-@action("send_group_forward_msg", _FORWARD + "!")
-def send_group_forward_msg(world: World, params: Params) -> Any:
-    return _send(world, {**params, "message_type": "group"}, "send_group_forward_msg")
-
-
-@action("send_private_forward_msg", _FORWARD.replace("user_id:id", "user_id:id!"))
-def send_private_forward_msg(world: World, params: Params) -> Any:
-    return _send(world, {**params, "message_type": "private"}, "send_private_forward_msg")
-
-
-def _send(world: World, params: Params, name: str) -> dict[str, Any]:
-    nodes = parse_message(params["messages"])
-    in_group = params["group_id"] is not None and params["message_type"] != "private"
-    if in_group:
-        return send_nodes(world, nodes, name, group_id=params["group_id"])
-    if params["user_id"] is None:
-        raise Failure("请指定 group_id 或 user_id")
-    return send_nodes(world, nodes, name, user_id=params["user_id"])
+def shown(world: World, message: Message) -> Node:
+    """A message as it is looked up: only its event has a target_id."""
+    event = events.message_event(world, message)
+    event.pop("target_id", None)
+    return event

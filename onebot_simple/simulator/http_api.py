@@ -8,7 +8,7 @@ import logging
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not may_enter(self.headers.get("Host"), self.headers.get("Origin")):
             self._respond(403, "text/plain", "only loopback. 只允许本机访问。".encode())
         elif self.command == "OPTIONS":
-            self._respond(204, None, b"")
+            self._respond(204, None, b"", headers=self._preflight())
         elif urlsplit(self.path).path.startswith(f"/{FILES}/"):
             self._send_file()
         else:
@@ -162,8 +162,13 @@ class _Handler(BaseHTTPRequestHandler):
         query = _joined(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         try:
             given = {} if self.command in ("GET", "HEAD") else self._parsed(body)
-        except InvalidJson:
+        except InvalidJson as error:
             # NapCat looks at the body before the token
+            note = {
+                "zh": f"请求体不是 JSON，NapCat 只回答 Invalid JSON：{error}",
+                "en": f"The body is no JSON; NapCat only answers Invalid JSON: {error}",
+            }
+            self.core.journal.add_note(HTTP_API, self.number, self.asked, note)
             self._respond(400, "text/html; charset=utf-8", b"Invalid JSON")
             return
         if not self.core.admits(self.path, self.headers.get("Authorization")):
@@ -173,13 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.core.http_was_called()
         params = {**given, **query}
         params.pop("access_token", None)
-        echo = params.pop("echo", None) or random_echo()
-        action = unquote(urlsplit(self.path).path).strip("/").split("/")[0]
+        echo = params.pop("echo", None)
+        action = (unquote(urlsplit(self.path).path) + "/").split("/")[1]
         if not action:
-            welcome = envelope({}, echo)
-            welcome["message"] = welcome["wording"] = "NapCat4 Is Running"
+            welcome = envelope({}, None) | {"message": "NapCat4 Is Running"}
             self._respond(200, JSON, encode(welcome))
             return
+        echo = random_echo() if echo is None else echo
         call = Call(action, params, echo, True, HTTP_API, self.number, self.asked)
         self._deliver(call, self.core.api.perform(call))
 
@@ -189,8 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "application/x-www-form-urlencoded":
             text = body.decode("utf-8", "replace")
             return _joined(parse_qsl(text, keep_blank_values=True))
-        value = decode(body) if body.strip() else {}
-        if isinstance(value, list):
+        value = decode(body) if body else {}
+        if isinstance(value, (list, str)):  # so does JavaScript spread them
             return {str(index): item for index, item in enumerate(value)}
         return value if isinstance(value, dict) else {}
 
@@ -208,11 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_envelope(call, outcome)
 
     def _send_envelope(self, call: Call, outcome: Outcome) -> None:
-        answer = next(iter(outcome.envelopes), None)
-        if answer is None:
-            page = b"<pre>Internal Server Error</pre>"
-            self._respond(500, "text/html; charset=utf-8", page)
-            return
+        answer = next(iter(outcome.envelopes))
         data = answer.get("data")
         message_id = data.get("message_id") if isinstance(data, dict) else None
         self.core.log.mark_message(call.frame, message_id)
@@ -255,11 +256,22 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._respond(200, "application/octet-stream", file.content)
 
+    def _preflight(self) -> list[tuple[str, str]]:
+        asked = self.headers.get("Access-Control-Request-Headers")
+        allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
+        allowed.append(("Vary", "Access-Control-Request-Headers"))
+        return [*allowed, ("Access-Control-Allow-Headers", asked)] if asked else allowed
+
     def _respond(
-        self, status: int, kind: str | None, body: bytes, message_id: int | None = None
+        self,
+        status: int,
+        kind: str | None,
+        body: bytes,
+        message_id: int | None = None,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         reason = http.client.responses[status]
-        headers = [("Access-Control-Allow-Origin", "*")]
+        headers = [("Access-Control-Allow-Origin", "*"), *headers]
         if kind:
             headers.append(("Content-Type", kind))
         if status != 204:
@@ -285,6 +297,8 @@ class _Handler(BaseHTTPRequestHandler):
         message_id: int | None = None,
     ) -> int:
         frame = Frame(HTTP_API, direction, self.number, kind, body, head, answers, message_id)
+        if kind == "call":
+            frame.cause = self.core.causes.of_request(self.path, body)
         return self.core.log.add(frame)
 
 

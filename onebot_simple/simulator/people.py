@@ -1,23 +1,26 @@
-"""What people do in the world: talk, poke, recall, come and go, ask to be let in."""
+"""What people do in the world: talk, poke, recall, ask to be let in."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from . import events
-from .api_friends import add_member, publish_poke
-from .api_groups import remove_member
+from .api_friends import publish_poke
 from .api_messages import recall as recall_message
-from .messages import as_text, media
+from .membership import called, heard_group, is_muted, may, member_of, person_known
+from .messages import media
+from .names import checked_segment
+from .schema import as_text
 from .world import BOT, Failure, Group, Message, Request, Segments, World
 
 
 def spoken(message: Any) -> Segments:
     """What a person typed: a str is plain text, whatever it looks like."""
     items = message if isinstance(message, list) else [message]
+    if not items:
+        raise ValueError("消息是空的。 The message is empty.")
     return [
-        {"type": "text", "data": {"text": item}} if isinstance(item, str) else item
+        {"type": "text", "data": {"text": item}} if isinstance(item, str) else checked_segment(item)
         for item in items
     ]
 
@@ -29,11 +32,15 @@ def say_in_group(
     group_id: int,
     at_bot: bool = False,
     reply_to: int | None = None,
-) -> Message:
-    group = world.group(group_id)
-    member = world.member(group, user_id)
-    if member.muted_until > time.time() or (group.all_muted and member.role == "member"):
-        raise Failure(f"user {user_id} is muted in group {group_id}. 这个人正被禁言，说不了话。")
+) -> None:
+    group = heard_group(world, group_id)
+    member = member_of(world, group, user_id)
+    if is_muted(group, member):
+        name = called(world, user_id)
+        raise Failure(
+            f"{name} 在群 {group_id} 里被禁言了，说不了话；用 mute(…, 0) 解除。"
+            f" {name} is muted in group {group_id}: lift it with mute(..., 0)."
+        )
     segments = spoken(message)
     if at_bot:  # the text stays as it was given, so that a test finds it again in an echo
         segments = [{"type": "at", "data": {"qq": str(BOT)}}, *segments]
@@ -41,19 +48,15 @@ def say_in_group(
         segments = [{"type": "reply", "data": {"id": str(reply_to)}}, *segments]
     said = world.store(user_id, _received(world, segments), group_id=group_id)
     world.publish(events.message_event(world, said))
-    return said
 
 
-def say_in_private(
-    world: World, message: Any, user_id: int, reply_to: int | None = None
-) -> Message:
+def say_in_private(world: World, message: Any, user_id: int, reply_to: int | None = None) -> None:
     world.known_person(user_id)
     segments = spoken(message)
     if reply_to is not None:
         segments = [{"type": "reply", "data": {"id": str(reply_to)}}, *segments]
     said = world.store(user_id, _received(world, segments), peer_id=user_id)
     world.publish(events.message_event(world, said))
-    return said
 
 
 def _received(world: World, segments: Segments) -> Segments:
@@ -71,53 +74,72 @@ def _received(world: World, segments: Segments) -> Segments:
 
 def poke(world: World, user_id: int, target_id: int, group_id: int | None) -> None:
     if group_id is not None:
-        group = world.group(group_id)
-        world.member(group, user_id)
-        world.member(group, target_id)
+        group = heard_group(world, group_id)
+        member_of(world, group, user_id)
+        member_of(world, group, target_id)
+    else:
+        person_known(world, user_id)
+        person_known(world, target_id)
     publish_poke(world, user_id, target_id, group_id)
 
 
 def recall(world: World, message_id: int, operator_id: int | None) -> None:
-    message = world.message(message_id)
-    recall_message(world, message, message.user_id if operator_id is None else operator_id)
+    """Anybody takes back an own message; in a group, also who stands above the sender."""
+    message = world.messages.get(message_id)
+    if message is None or message.recalled:
+        raise Failure(
+            f"消息 {message_id} 不存在，或已经撤回。"
+            f" There is no message {message_id}, or it was recalled already."
+        )
+    operator = message.user_id if operator_id is None else operator_id
+    if message.group_id is not None:
+        _require_recall(world, message, heard_group(world, message.group_id), operator)
+    elif operator != message.user_id:
+        raise Failure(
+            "私聊里只能撤回自己的消息。 In a private chat only one's own messages can be recalled."
+        )
+    recall_message(world, message, operator)
 
 
-def join(world: World, user_id: int, group_id: int, nickname: str | None) -> None:
-    group = world.group(group_id)
-    if user_id in group.members:
-        raise Failure(f"user {user_id} is in group {group_id} already. 已经在群里了。")
-    world.known_person(user_id, nickname)
-    add_member(world, group, user_id, BOT, "approve")
+def _require_recall(world: World, message: Message, group: Group, operator_id: int) -> None:
+    member = member_of(world, group, operator_id)
+    sender = group.members.get(message.user_id)
+    if operator_id == message.user_id or may(group, operator_id, sender):
+        return
+    name, whose = called(world, operator_id), called(world, message.user_id)
+    raise Failure(
+        f"{name} 是 {member.role}，不能撤回 {whose} 的消息。"
+        f" {name} is {member.role} and may not recall a message of {whose}."
+    )
 
 
-def leave(world: World, user_id: int, group_id: int) -> None:
-    group = world.group(group_id)
-    world.member(group, user_id)
-    remove_member(world, group, user_id, user_id, "leave")
-
-
-def ask_for_friendship(world: World, user_id: int, comment: str, nickname: str | None) -> str:
+def ask_for_friendship(world: World, user_id: int, comment: str, nickname: str | None) -> None:
     world.known_person(user_id, nickname)
     flag = str(1_700_000_000 + world.count("friend request"))
     world.requests[flag] = Request(flag, "friend", user_id, comment)
     world.publish(events.request("friend", user_id=user_id, comment=comment, flag=flag))
-    return flag
 
 
 def ask_for_group(
     world: World, user_id: int, group_id: int, comment: str, sub_type: str, nickname: str | None
-) -> str:
+) -> None:
     """Somebody asks to be let in (add), or asks the bot to join another group (invite)."""
     if sub_type not in ("add", "invite"):
-        raise ValueError(f"sub_type is 'add' or 'invite', not {sub_type!r}. 只能是这两种之一。")
-    world.known_person(user_id, nickname)
+        raise ValueError(
+            f"sub_type 是 add 或 invite，不是 {sub_type!r}。"
+            f" sub_type is add or invite, not {sub_type!r}."
+        )
     group = world.groups.get(group_id) or Group(group_id, f"Group{group_id}")
     if sub_type == "add":
-        world.group(group_id)
+        heard_group(world, group_id)
+    already = group.members.get(user_id if sub_type == "add" else BOT)
+    if already:
+        name = called(world, already.user_id)
+        raise Failure(f"{name} 已经在群 {group_id} 里。 {name} is in group {group_id} already.")
+    world.known_person(user_id, nickname)
     flag = str(1_700_000_000_000 + world.count("group request"))
     world.requests[flag] = Request(
         flag, "group", user_id, comment, sub_type, group_id, group.group_name
     )
     who = {"group_id": group_id, "user_id": user_id, "comment": comment, "flag": flag}
     world.publish(events.request("group", sub_type=sub_type, **who))
-    return flag

@@ -14,12 +14,16 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=128)
     except OverflowError as error:
-        raise ValueError(f"port {port} is not in 0..65535. 端口号要在 0 到 65535 之间。") from error
+        raise ValueError(
+            f"端口号要在 0 到 65535 之间，不能是 {port}。"
+            f" A port is a number from 0 to 65535, not {port}."
+        ) from error
     except OSError as error:
         raise OSError(
             error.errno,
-            f"cannot listen on {HOST}:{port}: {error.strerror}."
-            f" 端口 {port} 用不了：是不是已经有 NapCat、练习场或另一个模拟器在运行？",
+            f"端口 {port} 用不了：是不是已经有 NapCat、练习场或另一个模拟器在运行？"
+            f" cannot listen on {HOST}:{port}: {error.strerror}. Is NapCat, a playground or"
+            " another simulator running already?",
         ) from error
 
 
@@ -56,9 +60,12 @@ def may_enter(host: str | None, origin: str | None) -> bool:
 def require_loopback(url: str, schemes: tuple[str, ...]) -> None:
     parts = urlsplit(url)
     if parts.scheme not in schemes:
-        raise ValueError(f"{url!r} does not begin with {schemes[0]}://. 地址的开头不对。")
+        raise ValueError(
+            f"地址要以 {schemes[0]}:// 开头，不能是 {url!r}。"
+            f" The address must begin with {schemes[0]}://: {url!r} does not begin with it."
+        )
     if not is_loopback(parts.hostname):
         raise ValueError(
-            f"the simulator connects to this machine only, not to {parts.hostname!r}."
-            " 模拟器只连接本机，请写 127.0.0.1。"
+            f"模拟器只连接本机，请写 127.0.0.1，不能是 {parts.hostname!r}。 the simulator connects"
+            f" to this machine only: write 127.0.0.1, not {parts.hostname!r}."
         )

@@ -14,7 +14,10 @@ Handler = Callable[[World, Params], Any]
 
 
 class NoReply(Exception):
-    """NapCat's handler crashes here, and over WebSocket nothing is answered at all."""
+    """NapCat crashes before its handler runs: over WebSocket nothing is answered at all.
+
+    Over HTTP the answer has the text of this exception.
+    """
 
 
 class Exit(Exception):
@@ -26,6 +29,11 @@ class Absent:
 
 
 ABSENT = Absent()
+
+
+def note(world: World, zh: str, en: str) -> None:
+    """Say what NapCat does here that a beginner would not expect; it is shown beside the call."""
+    world.notes.append({"zh": zh, "en": en})
 
 
 class Streamed:
@@ -41,18 +49,21 @@ class Action:
     name: str
     fields: tuple[schema.Field, ...] | None  # None: NapCat skips the check
     run: Handler
+    streams: bool  # every answer looks like a frame of a stream, failures too
 
 
 ACTIONS: dict[str, Action] = {}
 
 
-def action(names: str, parameters: str | None = "") -> Callable[[Handler], Handler]:
+def action(
+    names: str, parameters: str | None = "", streams: bool = False
+) -> Callable[[Handler], Handler]:
     """Register a handler under one or several names, parted by spaces."""
 
     def register(handler: Handler) -> Handler:
         fields = None if parameters is None else schema.parse(parameters)
         for name in names.split():
-            ACTIONS[name] = Action(name, fields, handler)
+            ACTIONS[name] = Action(name, fields, handler, streams)
         return handler
 
     return register

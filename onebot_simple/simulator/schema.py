@@ -1,7 +1,8 @@
 """The parameters of an action: which there are, which must be there, and NapCat's coercions.
 
-A schema is one line, `"group_id:id! duration:number=0 reason"`: a name, its kind (string
-unless given), `!` when it is mandatory, `=` and a JSON value as its default.
+A schema is one line, `"group_id:id! duration:numeric=0 reason"`: a name, its kind (string
+unless given), `!` when it is mandatory, `=` and a JSON value as its default. A kind may be a
+choice, as `policy:disabled|no_approval`; `reason:string?` may also be null.
 """
 
 from __future__ import annotations
@@ -20,61 +21,93 @@ class BadParams(Exception):
 
 
 class _Misfit(Exception):
-    pass
+    """What NapCat's checker says of a value; it never names the parameter."""
 
 
-def _id(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise _Misfit("Expected union value")
-    return _number_if_digits(value)
+_UNION = "Expected union value"
 
 
-def _number_if_digits(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        return int(value) if len(value) < 20 else value
+def truthy(value: Any) -> bool:
+    """What JavaScript takes for true: lists and objects always, even empty ones."""
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return bool(value) or isinstance(value, (list, dict))
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        return int(value)
-    return value
+        return str(int(value))  # JavaScript has one kind of number
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_id(value: Any) -> Any:
+    """A number where the text is one, for that is how the world knows everybody."""
+    text = as_text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
 def _string(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return str(_number_if_digits(value))
-    raise _Misfit("Expected string")
+    if value is None or isinstance(value, (list, dict)):
+        raise _Misfit("Expected string")
+    return as_text(value)
+
+
+def _id(value: Any) -> Any:
+    return as_id(_string(value))
 
 
 def _number(value: Any) -> float | int:
-    if isinstance(value, bool):
-        return int(value)
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise _Misfit("Expected number") from None
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return value if isinstance(value, int) or not value.is_integer() else int(value)
+        value = {"true": 1, "false": 0}.get(value.lower(), value)
+    if isinstance(value, (bool, int, float, str)):
+        number = _as_number(value)
+        if number is not None:
+            return number
     raise _Misfit("Expected number")
 
 
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+def _as_number(value: float | str) -> float | int | None:
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or "_" in str(value):  # 1_000 is a number in Python only
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def _mixed(value: Any) -> Any:
+    """A number or a text, as it came."""
+    if value is None or isinstance(value, (list, dict)):
+        raise _Misfit(_UNION)
+    return value
+
+
+def _numeric(value: Any) -> float | int:
+    """A number, or any text: one that is no number counts as 0."""
+    return _as_number(_mixed(value)) or 0
 
 
 def _boolean(value: Any) -> bool:
     if isinstance(value, (bool, int, float, str)):
-        answer = _BOOLEANS.get(_string(value).lower())
+        answer = {"true": True, "1": True, "false": False, "0": False}.get(as_text(value).lower())
         if answer is not None:
             return answer
     raise _Misfit("Expected boolean")
 
 
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise _Misfit("Expected array")
+def _unless_false(value: Any) -> bool:
+    return as_text(_mixed(value)) != "false"
+
+
+def _only_if_true(value: Any) -> bool:
+    return as_text(_mixed(value)) == "true"
+
+
+def _strings(value: Any) -> list[str]:
+    return [_string(item) for item in (value if isinstance(value, list) else [value])]
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -87,12 +120,18 @@ def _any(value: Any) -> Any:
     return value
 
 
-_KINDS: dict[str, Callable[[Any], Any]] = {
+Convert = Callable[[Any], Any]
+
+_KINDS: dict[str, Convert] = {
     "id": _id,
     "string": _string,
     "number": _number,
+    "mixed": _mixed,
+    "numeric": _numeric,
     "boolean": _boolean,
-    "list": _list,
+    "unless_false": _unless_false,
+    "only_if_true": _only_if_true,
+    "strings": _strings,
     "object": _object,
     "any": _any,
 }
@@ -101,7 +140,8 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
 @dataclass(frozen=True)
 class Field:
     name: str
-    convert: Callable[[Any], Any]
+    kind: str
+    convert: Convert
     required: bool
     default: Any
 
@@ -115,25 +155,70 @@ def _field(word: str) -> Field:
     name, _, kind = described.rstrip("!").partition(":")
     return Field(
         name,
-        _KINDS[kind or "string"],
+        kind or "string",
+        _converter(kind or "string"),
         described.endswith("!"),
         json.loads(default) if has_default else None,
     )
 
 
+def _converter(kind: str) -> Convert:
+    if kind.endswith("?"):
+        return _nullable(_KINDS[kind[:-1]])
+    return _choice(kind.split("|")) if "|" in kind else _KINDS[kind]
+
+
+def _nullable(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)
+
+
+def _choice(allowed: list[str]) -> Convert:
+    def convert(value: Any) -> str:
+        if value in allowed:
+            return str(value)
+        raise _Misfit(_UNION)
+
+    return convert
+
+
 def check(fields: tuple[Field, ...], given: Any) -> Params:
     """Return every named parameter, coerced, with None for what is neither given nor defaulted."""
     if not isinstance(given, dict):
-        raise BadParams("Schema compilation error: /: Expected object")
+        raise BadParams("Schema compilation error: Expected object")
+    for field in fields:
+        if field.required and field.name not in given:
+            raise _bad(field, "Expected required property", "缺少参数", "The missing parameter:")
     params: Params = {}
     for field in fields:
-        if field.name in given:
-            try:
-                params[field.name] = field.convert(given[field.name])
-            except (_Misfit, OverflowError) as misfit:
-                raise BadParams(f"Schema compilation error: /{field.name}: {misfit}") from None
-        elif field.required:
-            raise BadParams(f"Schema compilation error: /{field.name}: Expected required property")
-        else:
+        if field.name not in given:
             params[field.name] = field.default
+            continue
+        try:
+            params[field.name] = field.convert(given[field.name])
+        except _Misfit as misfit:
+            raise _bad(field, str(misfit), "参数不对", "The wrong parameter:") from None
     return params
+
+
+def _bad(field: Field, napcats: str, zh: str, en: str) -> BadParams:
+    hint = (
+        f"{zh} {field.name}（NapCat 不会说是哪个）。 {en} {field.name} (NapCat does not say which)."
+    )
+    return BadParams(f"Schema compilation error: {napcats} · {hint}")
+
+
+_LOOKS = dict.fromkeys(("false", "0", "no", "off", ""), False)
+_LOOKS |= dict.fromkeys(("true", "1", "yes", "on"), True)
+
+
+def misread(
+    fields: tuple[Field, ...], given: Params, params: Params
+) -> list[tuple[str, Any, bool]]:
+    """Yes and no that NapCat takes for the opposite: (name, what was given, how it is taken)."""
+    return [
+        (field.name, given[field.name], params[field.name])
+        for field in fields
+        if field.kind in ("unless_false", "only_if_true")
+        and field.name in given
+        and params[field.name] != _LOOKS.get(as_text(given[field.name]).lower(), params[field.name])
+    ]

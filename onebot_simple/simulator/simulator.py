@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from ..segment import plain_text
-from . import people
-from .core import Core, Outgoing
+from .acting import Acting
+from .core import Core
+from .expecting import Expecting
+from .faulting import Faulting
 from .gate import Gate
+from .hosting import HostedBot, MistakeWatch
 from .http_api import FILES
 from .transports import Transports
 from .wire import WireLog
-from .world import ALICE, BOB, BOT, CAROL, GROUP, Event, Message, World
+from .world import Message, World
 
-MessageLike = str | dict[str, Any] | list[Any]
-Result = TypeVar("Result")
+CONNECT_SECONDS = 5.0  # for a bot that was given
+SETTLE_SECONDS = 1.0  # for it to receive the last events of a test
 
 
-class Simulator:
+class Simulator(Acting, Expecting, Faulting):
     """内存里的 NapCat：一个小小的 QQ 世界，四种连接方式都能用。
 
     A NapCat in memory: a small QQ world behind all four transports of OneBot 11.
@@ -27,7 +30,10 @@ class Simulator:
     The bot is 10001 (owner of the group), its friend Alice is 20001; group 30001 also has
     Bob 20002 (admin) and Carol 20003. Everything listens on 127.0.0.1 only.
 
-    access_token: what bots must show; None asks for nothing.
+    bot: a bot of any class that is not started. It is given the simulator's addresses and free
+    ports, started and connected, and left as it was at the end; a handler of it that raises
+    fails the test then. access_token: what bots must show; None asks for nothing, or for what
+    the given bot shows.
     http_port, ws_port: 0 takes free ones; a taken one is an OSError at the start.
     message_format: "array" or "string", NapCat's messagePostFormat.
     report_self_message: whether what the bot sends comes back as message_sent.
@@ -39,8 +45,9 @@ class Simulator:
 
     def __init__(
         self,
-        access_token: str | None = None,
+        bot: Any = None,
         *,
+        access_token: str | None = None,
         http_port: int = 0,
         ws_port: int = 0,
         message_format: str = "array",
@@ -51,32 +58,63 @@ class Simulator:
         max_frames: int = 100_000,
     ) -> None:
         if message_format not in ("array", "string"):
-            raise ValueError(f'message_format is "array" or "string", not {message_format!r}')
+            raise ValueError(
+                f"message_format 是 array 或 string，不能是 {message_format!r}。"
+                f" message_format is array or string, not {message_format!r}."
+            )
+        self._hosted = None if bot is None else HostedBot(bot)
+        if self._hosted and access_token is None:
+            access_token = self._hosted.token
         self._access_token = access_token
         self.world = World(message_format, report_self_message)
         self._core = Core(access_token, self.world, heart_interval, max_frames)
+        self._watch = MistakeWatch(bot, self._core.journal)
         ports = (http_port, ws_port)
         self._transports = Transports(self._core, ports, keep_alive, reconnect_interval / 1000)
-        self.world.publish = self._core.publish
+        self.world.listeners.append(self._core.publish)
         self.world.bot_sent = self._note_reply
         self.world.file_url = self._file_url
 
     # running
 
     def start(self) -> Simulator:
-        """开始监听；端口被占用时抛出 OSError。
+        """开始监听，并启动机器人；端口被占用时抛出 OSError。
 
-        Listen; OSError when a port is taken, and then nothing listens.
+        Listen, and start the bot; OSError when a port is taken, and then nothing listens.
         """
-        self._transports.start()
+        if self._transports.running:
+            return self
+        with ExitStack() as undone:  # in case that the bot does not start
+            undone.callback(self.stop)
+            self._watch.start()
+            self._transports.start()
+            if self._hosted:
+                self._connect(self._hosted)
+            undone.pop_all()
         return self
 
-    def stop(self) -> None:
-        """断开一切连接并停止；可以再次 start()。
+    def _connect(self, hosted: HostedBot) -> None:
+        hosted.start(self.http_url, self.ws_url)
+        if hosted.receives == "post":
+            self._transports.post_to(hosted.url, hosted.secret, for_good=False)
+        elif hosted.receives == "reverse":
+            self._transports.connect_to(hosted.url, self._access_token, for_good=False)
+        if hosted.receives:
+            self.wait_connected(CONNECT_SECONDS)
+            hosted.wait_connected(CONNECT_SECONDS)
 
-        Close every connection and end every thread, within two seconds; may be started again.
+    def stop(self) -> None:
+        """停止机器人，断开一切连接；可以再次 start()。
+
+        Stop the bot, close every connection and end every thread, within a few seconds; may be
+        started again.
         """
-        self._transports.stop()
+        try:
+            if self._hosted:
+                self._hosted.stop()
+        finally:
+            self._transports.stop()
+            self._watch.stop()
 
     def __enter__(self) -> Simulator:
         return self.start()
@@ -85,9 +123,15 @@ class Simulator:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        trace: TracebackType | None,
     ) -> None:
+        __tracebackhide__ = True
+        if self._hosted and error is None:
+            self._core.settle(SETTLE_SECONDS)  # a handler may still fail at the last event
         self.stop()
+        failure = self._unexpected() if self._hosted and error is None else None
+        if failure is not None:
+            raise failure
 
     # addresses
 
@@ -129,223 +173,11 @@ class Simulator:
         Wait up to timeout seconds until every post_to and connect_to target is there, or,
         where none was named, until somebody connected or called.
         """
+        __tracebackhide__ = True
         if not self._transports.wait_connected(timeout):
-            raise AssertionError(
-                f"nobody connected within {timeout} s. 没有机器人连上。\n" + self.wire.tail()
+            raise self._failed(
+                f"{timeout:g} 秒内没有机器人连上。", f"nobody connected within {timeout:g} s."
             )
-
-    # what people do; each returns what a later step may need
-
-    def send_group(
-        self,
-        message: MessageLike,
-        user: int = BOB,
-        at_bot: bool = False,
-        reply_to: int | None = None,
-        group: int = GROUP,
-    ) -> int:
-        """有人在群里说话；返回 message_id。
-
-        Somebody talks in the group. message: a str is plain text; segments as they are.
-        reply_to: the message_id that is quoted.
-        """
-        said = self._happen(
-            people.say_in_group, message, user, group, at_bot=at_bot, reply_to=reply_to
-        )
-        return said.message_id
-
-    def send_private(
-        self, message: MessageLike, user: int = ALICE, reply_to: int | None = None
-    ) -> int:
-        """有人私聊机器人；返回 message_id。
-
-        Somebody talks to the bot in private: a friend, or as a temporary chat anybody else.
-        """
-        return self._happen(people.say_in_private, message, user, reply_to).message_id
-
-    def poke(self, user: int = BOB, target: int = BOT, group: int | None = GROUP) -> None:
-        """有人戳一戳；group=None 是私聊里戳。
-
-        Somebody pokes; group=None pokes in private.
-        """
-        self._happen(people.poke, user, target, group)
-
-    def recall(self, message_id: int, operator: int | None = None) -> None:
-        """撤回一条消息，默认由发的人自己撤回。
-
-        A message is recalled, by its sender unless an operator is given.
-        """
-        self._happen(people.recall, message_id, operator)
-
-    def join(self, user: int = 20004, nickname: str | None = None, group: int = GROUP) -> None:
-        """有人进群。
-
-        Somebody comes into the group.
-        """
-        self._happen(people.join, user, group, nickname)
-
-    def leave(self, user: int = CAROL, group: int = GROUP) -> None:
-        """有人退群。
-
-        Somebody leaves the group.
-        """
-        self._happen(people.leave, user, group)
-
-    def friend_request(
-        self, user: int = 20005, comment: str = "hello", nickname: str | None = None
-    ) -> str:
-        """有人想加机器人为好友；返回 flag。
-
-        Somebody wants to be a friend; returns the flag.
-        """
-        return self._happen(people.ask_for_friendship, user, comment, nickname)
-
-    def group_request(
-        self,
-        user: int = 20006,
-        comment: str = "hello",
-        sub_type: str = "add",
-        group: int = GROUP,
-        nickname: str | None = None,
-    ) -> str:
-        """有人想进群（add），或邀请机器人进群（invite）；返回 flag。
-
-        Somebody wants into the group (add), or invites the bot into one (invite).
-        """
-        return self._happen(people.ask_for_group, user, group, comment, sub_type, nickname)
-
-    def emit(self, event: Event) -> None:
-        """原样推送任何事件。
-
-        Push any event, verbatim.
-        """
-        self._core.journal.mark()
-        with self.world.lock:
-            self._core.publish(event)
-
-    def _happen(self, what: Callable[..., Result], *details: Any, **more: Any) -> Result:
-        # before the event leaves: a bot may answer faster than this method returns
-        self._core.journal.mark()
-        with self.world.lock:
-            return what(self.world, *details, **more)
-
-    # what the bot did
-
-    def wait_reply(self, timeout: float = 3) -> dict[str, Any]:
-        """等机器人发出下一条消息。
-
-        Wait for the bot's next message since the last send_*: {"text", "message", "message_id",
-        "group_id" or None, "user_id" or None, "action"}. Each message is returned once.
-        AssertionError when none comes within timeout seconds.
-        """
-        return self._core.journal.wait_reply(timeout)
-
-    def wait_call(self, action: str, timeout: float = 3, **params: Any) -> dict[str, Any]:
-        """等机器人调用某个动作；返回它的参数。
-
-        Wait for a call with these parameters (others may be there too); returns all of them.
-        Each call is returned once. AssertionError when none comes within timeout seconds.
-        """
-        return self._core.journal.wait_call(action, timeout, params)
-
-    def expect_silence(self, seconds: float = 0.3) -> None:
-        """确认机器人不说话。
-
-        AssertionError when the bot sends a message within so many seconds, or did already.
-        """
-        self._core.journal.expect_silence(seconds)
-
-    @property
-    def calls(self) -> list[dict[str, Any]]:
-        """机器人的每次调用，按顺序。
-
-        Every call in order: {"action", "params", "retcode", "transport", ...}.
-        """
-        return self._core.journal.copy_of_calls()
-
-    @property
-    def frames(self) -> list[dict[str, Any]]:
-        """经过线路的每一帧，按顺序；令牌已遮住。
-
-        Every frame in order, tokens masked: {"id", "time", "transport", "direction", "kind",
-        "head", "text", "answers", "ms", "message_id", ...}.
-        """
-        return self.wire.newest(self.wire.limit)
-
-    # faults
-
-    def fail(
-        self,
-        action: str = "*",
-        retcode: int = 1200,
-        times: int = 1,
-        message: str = "simulated failure 模拟的失败",
-    ) -> None:
-        """让接下来的几次调用失败；"*" 是任何动作。
-
-        Let the next calls of this action fail; "*" is any action.
-        """
-        self._core.faults.fail(action, retcode, times, message)
-
-    def delay(self, seconds: float, times: int = 1) -> None:
-        """接下来几次调用的回应迟到。
-
-        Let the next answers come so many seconds late.
-        """
-        self._core.faults.delay(seconds, times)
-
-    def swallow(self, times: int = 1) -> None:
-        """接下来几次调用照做，但没有回应。
-
-        Do what the next calls ask, and answer nothing.
-        """
-        self._core.faults.swallow(times)
-
-    def refuse_token(self, times: int = 1) -> None:
-        """接下来几次握手或 HTTP 调用当作令牌错误。
-
-        Treat the token of the next handshakes or HTTP calls as wrong.
-        """
-        self._core.faults.refuse_token(times)
-
-    def drop(self) -> None:
-        """切断所有连接，不打招呼。
-
-        Cut every connection without a word.
-        """
-        self._core.drop()
-
-    def heartbeat(self, beats: bool) -> None:
-        """心跳开或关。
-
-        Let heartbeats come, or not.
-        """
-        self._core.hearts_beat = beats
-
-    def send_raw(self, text: str) -> None:
-        """向每个 WebSocket 发送任意文本，不必是 JSON。
-
-        Send any text over every WebSocket, JSON or not.
-        """
-        self._core.journal.mark()
-        for peer in self._core.peers:
-            peer.put(Outgoing(text.encode("utf-8", "replace"), "raw"))
-
-    def clear_faults(self) -> None:
-        """忘掉还没用上的故障。
-
-        Forget the faults that have not happened yet, and let the heart beat.
-        """
-        self._core.faults.clear()
-        self._core.hearts_beat = True
-
-    @property
-    def pending_faults(self) -> dict[str, int]:
-        """还没用上的故障各有几个。
-
-        How many faults of each kind are still to come.
-        """
-        return self._core.faults.pending
 
     # for a page that shows it all
 

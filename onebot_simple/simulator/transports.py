@@ -13,6 +13,11 @@ from .wire import HTTP_API, HTTP_POST, WS, WS_REVERSE
 from .ws_api import WsApi
 from .ws_reverse import WsReverse
 
+NOT_RUNNING = (
+    "模拟器没有运行：先 start()，或写 with Simulator() as qq。"
+    " the simulator is not running: start() it first, or write `with Simulator() as qq`."
+)
+
 
 class Transports:
     def __init__(
@@ -37,13 +42,13 @@ class Transports:
     @property
     def http(self) -> HttpApi:
         if self._http is None:
-            raise RuntimeError("the simulator is not running. 先 start()，或写 with Simulator()。")
+            raise RuntimeError(NOT_RUNNING)
         return self._http
 
     @property
     def ws(self) -> WsApi:
         if self._ws is None:
-            raise RuntimeError("the simulator is not running. 先 start()，或写 with Simulator()。")
+            raise RuntimeError(NOT_RUNNING)
         return self._ws
 
     def start(self) -> None:
@@ -94,17 +99,21 @@ class Transports:
             self._core.changed.wait_for(lambda: not self._core.peers, 0.8)
         self._core.drop()
 
-    def post_to(self, url: str, secret: str | None) -> None:
+    def post_to(self, url: str, secret: str | None, for_good: bool = True) -> None:
+        """for_good: again after the next start, too."""
         with self._lock:
             EventPusher(self._core, url, secret)  # refuses a bad address early
-            self._post_targets.append((url, secret))
+            if for_good:
+                self._post_targets.append((url, secret))
             if self._http:
                 self._start_pusher(url, secret)
 
-    def connect_to(self, url: str, token: str | None) -> None:
+    def connect_to(self, url: str, token: str | None, for_good: bool = True) -> None:
+        """for_good: again after the next start, too."""
         with self._lock:
             WsReverse(self._core, url, token, 0)  # refuses a bad address early
-            self._reverse_targets.append((url, token))
+            if for_good:
+                self._reverse_targets.append((url, token))
             if self._http:
                 self._start_reverse(url, token)
 
@@ -129,7 +138,7 @@ class Transports:
                 if left <= 0:
                     return False
                 # a URL that events are posted to does not announce itself: look again soon
-                self._core.changed.wait(min(left, 0.05) if self._post_targets else left)
+                self._core.changed.wait(min(left, 0.05) if self._pushers else left)
 
     def _connected(self) -> bool:
         if self._reverse or self._pushers:

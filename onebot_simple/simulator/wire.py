@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .readable import readable
+
 _SECRETS = re.compile(
     r"(authorization:[ ]*(?:(?:bearer|token)[ ]+)?|access_token=|\"access_token\"\s*:\s*\")"
     r"[^\s&\"]+",
@@ -36,14 +38,16 @@ class Frame:
     transport: str
     direction: str
     connection: int
-    kind: str  # handshake, event, call, response, stream, raw, close
+    kind: str  # handshake, event, call, response, stream, raw, close, note
     data: bytes = b""
     head: str = ""  # start line and headers, for HTTP and for handshakes
     answers: int | None = None  # the id of the frame that this one answers
     message_id: int | None = None
+    note: dict[str, str] | None = None  # {"zh", "en"}: what NapCat would do, see journal.py
     id: int = 0
     time: float = field(default_factory=time.time)
     ms: float | None = None  # since the answered frame
+    cause: dict[str, Any] | None = None  # of a call: the event that it is about, see causes.py
 
     def to_dict(self, token: str | None = None, limit: int | None = None) -> dict[str, Any]:
         data = self.data if limit is None else self.data[:limit]
@@ -60,6 +64,8 @@ class Frame:
             "answers": self.answers,
             "ms": self.ms,
             "message_id": self.message_id,
+            "note": self.note,
+            "cause": self.cause,
         }
 
 
@@ -100,6 +106,11 @@ class WireLog:
             frame = self._frames.get(frame_id) if frame_id else None
             if frame and message_id:
                 frame.message_id = message_id
+
+    def cause_of(self, frame_id: int) -> dict[str, Any] | None:
+        with self._changed:
+            frame = self._frames.get(frame_id)
+            return frame.cause if frame else None
 
     def wait_after(
         self, last_seen: int, timeout: float, limit: int | None = None
@@ -146,11 +157,5 @@ class WireLog:
 
     def tail(self, count: int = 10) -> str:
         """The newest frames, one line each, for an error message."""
-        lines = []
-        for frame in self.newest(count, limit=300):
-            arrow = "→ bot" if frame["direction"] == TO_BOT else "← bot"
-            content = frame["text"] or frame["head"].replace("\n", " | ")
-            lines.append(
-                f"  {frame['id']:>4} {arrow} {frame['transport']} {frame['kind']} {content}"
-            )
-        return "\n".join(lines) or "  (nothing crossed the wire yet 还没有任何帧)"
+        lines = [readable(frame) for frame in self.newest(count)]
+        return "\n".join(lines) or "  还没有任何帧。 Nothing crossed the wire yet."

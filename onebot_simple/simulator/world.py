@@ -7,18 +7,43 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 Segments = list[dict[str, Any]]
 Event = dict[str, Any]
 
 BOT, ALICE, BOB, CAROL = 10001, 20001, 20002, 20003
 GROUP = 30001
+RANK = {"member": 0, "admin": 1, "owner": 2}
 RESOLVABLE_MESSAGES = 5000
+KEPT = 1000  # files, forwards and requests, of each kind
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class Failure(ValueError):
-    """The action was understood, and did not succeed."""
+    """动作听懂了，但没有成功；是 ValueError。
+
+    The action was understood, and did not succeed.
+    """
+
+
+class Newest(OrderedDict[Key, Value]):
+    """A dict that forgets its oldest entries, so that a long day does not fill the memory."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        super().__setitem__(key, value)
+        if len(self) > self._limit:
+            self.popitem(last=False)
+
+
+def newest() -> Newest[Any, Any]:
+    return Newest(KEPT)
 
 
 @dataclass
@@ -58,12 +83,19 @@ class Group:
     group_id: int
     group_name: str
     members: dict[int, Member] = field(default_factory=dict)
+    former: dict[int, Member] = field(default_factory=dict)  # who left, as they were
     all_muted: bool = False
     remark: str = ""
-    essence: dict[int, dict[str, Any]] = field(default_factory=dict)  # by message_id
-    notices: dict[str, dict[str, Any]] = field(default_factory=dict)  # by notice_id
-    files: dict[str, StoredFile] = field(default_factory=dict)  # by file_id
+    essence: dict[int, dict[str, Any]] = field(default_factory=newest)  # by message_id
+    notices: dict[str, dict[str, Any]] = field(default_factory=newest)  # by notice_id
+    files: dict[str, StoredFile] = field(default_factory=newest)  # by file_id
     folders: dict[str, str] = field(default_factory=dict)  # folder_id -> name
+
+    def let_go(self, user_id: int) -> None:
+        """Somebody is no member any more, and may be brought back later."""
+        member = self.members.pop(user_id, None)
+        if member:
+            self.former[user_id] = member
 
 
 @dataclass
@@ -97,23 +129,36 @@ class World:
     def __init__(self, message_format: str = "array", report_self_message: bool = False) -> None:
         self.message_format = message_format
         self.report_self_message = report_self_message
-        self.publish: Callable[[Event], None] = lambda event: None
+        self.listeners: list[Callable[[Event], None]] = []  # called with every event, in order
+        self.latest: Event | None = None  # the event that was published last
         self.file_url: Callable[[str], str] = lambda file_id: ""
         # called with the name of the action, for every message that the bot has sent
         self.bot_sent: Callable[[Message, str], None] = lambda message, action: None
         # guards everything below; events are published while it is held, so that every
         # connection sees them in the same order
         self.lock = threading.RLock()
-        self.people: dict[int, Person] = {}
-        self.groups: dict[int, Group] = {}
-        self.messages: OrderedDict[int, Message] = OrderedDict()
-        self.requests: dict[str, Request] = {}
-        self.files: dict[str, StoredFile] = {}  # of messages, by file_id
-        self.forwards: dict[str, list[dict[str, Any]]] = {}  # res_id -> nodes
-        self.uploads: dict[str, Any] = {}  # by stream_id
-        self.online = True
+        self.notes: list[dict[str, str]] = []  # what NapCat would do, about the call that runs now
         self._counters: dict[str, int] = {}
-        self._populate()
+        self.reset()
+
+    def reset(self) -> None:
+        """Everybody and everything as at the start; numbers go on, so that no id comes twice."""
+        with self.lock:
+            self.people: dict[int, Person] = {}
+            self.groups: dict[int, Group] = {}
+            self.messages: Newest[int, Message] = Newest(RESOLVABLE_MESSAGES)
+            self.requests: Newest[str, Request] = Newest(KEPT)
+            self.files: Newest[str, StoredFile] = Newest(KEPT)  # of messages, by file_id
+            self.forwards: Newest[str, list[dict[str, Any]]] = Newest(KEPT)  # res_id -> nodes
+            self.uploads: Newest[str, Any] = Newest(KEPT)  # by stream_id
+            self.online = True
+            self._populate()
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody who listens; called while the lock is held."""
+        self.latest = event
+        for listener in self.listeners:
+            listener(event)
 
     def _populate(self) -> None:
         for person in (
@@ -150,7 +195,7 @@ class World:
     def person(self, user_id: Any) -> Person:
         found = self.people.get(user_id)
         if found is None:
-            raise Failure(f"用户 {user_id} 不存在 no such user")
+            raise Failure(f"没有用户 {user_id}。 There is no user {user_id}.")
         return found
 
     def known_person(self, user_id: int, nickname: str | None = None) -> Person:
@@ -163,34 +208,42 @@ class World:
     def group(self, group_id: Any) -> Group:
         found = self.groups.get(group_id)
         if found is None or BOT not in found.members:
-            raise Failure(f"群 {group_id} 不存在 no such group")
+            raise Failure(
+                f"没有群 {group_id}，或机器人不在里面。 The bot is in no group {group_id}."
+            )
         return found
 
     def member(self, group: Group, user_id: Any) -> Member:
         found = group.members.get(user_id)
         if found is None:
-            raise Failure(f"群 {group.group_id} 没有成员 {user_id} no such member")
+            raise Failure(
+                f"群 {group.group_id} 里没有 {user_id}。"
+                f" {user_id} is no member of group {group.group_id}."
+            )
         return found
 
     def message(self, message_id: Any) -> Message:
         found = self.messages.get(message_id)
         if found is None or found.recalled:
-            raise Failure("消息不存在")
+            raise Failure(
+                "消息不存在 · message_id 对吗？ There is no such message, or it was recalled."
+            )
         return found
 
     def request(self, flag: str, kind: str) -> Request:
         found = self.requests.get(flag)
         if found is None or found.kind != kind or found.settled:
-            raise Failure(f"请求 {flag} 不存在 no such request")
+            raise Failure(f"没有请求 {flag}，或已经处理过了。 There is no open request {flag}.")
         return found
 
     def require_power(self, group: Group, over: Member | None = None, owner: bool = False) -> None:
         """NapCat's account may only do to others what its role in the group allows."""
-        rank = {"member": 0, "admin": 1, "owner": 2}
-        own = rank[self.member(group, BOT).role]
+        own = RANK[self.member(group, BOT).role]
         needed = 2 if owner else 1
-        if own < needed or (over and over.user_id != BOT and rank[over.role] >= own):
-            raise Failure("权限不足 not enough permission")
+        if own < needed or (over and over.user_id != BOT and RANK[over.role] >= own):
+            raise Failure(
+                "权限不足：看看机器人在群里的身份。 Not permitted: look at the bot's role."
+            )
 
     def common_group(self, user_id: int) -> Group | None:
         shared = (g for g in self.groups.values() if BOT in g.members and user_id in g.members)
@@ -212,8 +265,6 @@ class World:
             segments,
         )
         self.messages[message.message_id] = message
-        if len(self.messages) > RESOLVABLE_MESSAGES:
-            self.messages.popitem(last=False)
         if group_id is not None and user_id in self.groups[group_id].members:
             self.groups[group_id].members[user_id].last_sent_time = message.time
         return message

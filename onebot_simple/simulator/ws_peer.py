@@ -16,9 +16,16 @@ from . import events
 from .api import Call, Outcome, failed
 from .core import Core, Outgoing
 from .json_text import InvalidJson, decode, encode
+from .schema import as_text
 from .wire import FROM_BOT, TO_BOT, Frame
+from .world import Event
 
 MAX_SIZE = 50 * 1024 * 1024  # NapCat's maxPayload
+NO_OBJECT = {
+    "zh": "这一帧不是 JSON 对象：NapCat 处理它时出错，不会有回应。",
+    "en": "This frame is no JSON object: NapCat fails over it and answers nothing.",
+}
+PONG_TIMEOUT = 1.0  # seconds
 CLOSE_TIMEOUT = 0.5  # seconds for the other side to answer a close frame
 
 
@@ -47,6 +54,12 @@ class WsPeer:
     def put(self, outgoing: Outgoing) -> None:
         self._outbox.put(outgoing)
 
+    def mark(self) -> threading.Event:
+        """An event that is set once the bot has read everything that was put before."""
+        arrived = threading.Event()
+        self.put(Outgoing(b"", "ping", arrived=arrived))
+        return arrived
+
     def close(self) -> None:
         """Say goodbye after what is already on its way."""
         self._outbox.put(None)
@@ -59,7 +72,7 @@ class WsPeer:
     def run(self) -> None:
         """Serve the connection until it ends."""
         if self.wants_events:
-            self.put(Outgoing(encode(events.lifecycle()), "event"))
+            self.put(self._own(events.lifecycle()))
         writer = threading.Thread(target=self._write_all, daemon=True)
         # before the greeting leaves: who has read it must not miss what happens next
         self._core.add_peer(self)
@@ -73,7 +86,7 @@ class WsPeer:
             self._core.remove_peer(self)
             self.close()
             writer.join()
-            self._log(FROM_BOT, "close", b"")
+            self._core.log.add(self._frame(FROM_BOT, "close", b""))
 
     # out
 
@@ -86,9 +99,17 @@ class WsPeer:
             pass
 
     def _write(self, outgoing: Outgoing) -> None:
+        if outgoing.arrived:
+            if self._websocket.ping().wait(PONG_TIMEOUT):
+                outgoing.arrived.set()
+            return
         self._core.gate.pass_through(self.transport, TO_BOT, outgoing.data)
         # logged first: what the bot does about it must come later in the log
-        self._log(TO_BOT, outgoing.kind, outgoing.data, outgoing.answers, outgoing.message_id)
+        frame = self._frame(TO_BOT, outgoing.kind, outgoing.data)
+        frame.answers, frame.message_id = outgoing.answers, outgoing.message_id
+        self._core.log.add(frame)
+        if outgoing.event is not None:
+            self._core.causes.sent(frame.id, self.connection, outgoing.event)
         self._websocket.send(outgoing.data, text=True)
 
     def _next_outgoing(self) -> Outgoing | None:
@@ -101,36 +122,40 @@ class WsPeer:
             except queue.Empty:
                 self._next_beat += interval
                 if self._core.hearts_beat:
-                    return Outgoing(encode(self._heartbeat()), "event")
+                    online = self._core.world.online
+                    return self._own(events.heartbeat(self._core.heart_interval, online))
 
-    def _heartbeat(self) -> dict[str, Any]:
-        return events.heartbeat(self._core.heart_interval, self._core.world.online)
+    def _own(self, event: Event) -> Outgoing:
+        return Outgoing(encode(event), "event", event=event)
 
     # in
 
     def _receive(self, data: bytes) -> None:
         self._core.gate.pass_through(self.transport, FROM_BOT, data)
-        frame = self._log(FROM_BOT, "call", data)
+        frame = self._frame(FROM_BOT, "call", data)
         try:
             request = decode(data)
-            if not isinstance(request, dict):
-                raise InvalidJson("not an object")
-            echo = request.get("echo", "")
-            encode([[[echo]]])  # more deeply nested than it will be in the answer
+            if request is None:
+                raise InvalidJson("null is no call null 不是调用")
+            fields = request if isinstance(request, dict) else {}
+            encode([[[fields.get("echo")]]])  # more deeply nested than it will be in the answer
         except InvalidJson as error:
-            answer = failed(1400, f"json解析失败,请检查数据格式: {error}", None)
-            self.put(Outgoing(encode(answer), "response", frame))
+            answer = failed(1400, f"json解析失败,请检查数据格式 · {error}", None)
+            self.put(Outgoing(encode(answer), "response", self._core.log.add(frame)))
             return
-        action = request.get("action")
-        call = Call(
-            action if isinstance(action, str) else str(action or "undefined"),
-            request.get("params"),
-            echo,
-            False,
-            self.transport,
-            self.connection,
-            frame,
-        )
+        if isinstance(request, (dict, list)):
+            self._perform(fields, frame)
+        else:
+            number = self._core.log.add(frame)
+            self._core.journal.add_note(self.transport, self.connection, number, NO_OBJECT)
+
+    def _perform(self, fields: dict[str, Any], frame: Frame) -> None:
+        action, params = fields.get("action", "undefined"), fields.get("params")
+        echo = fields.get("echo")
+        frame.cause = self._core.causes.of_call(self.connection, echo, params)
+        number = self._core.log.add(frame)
+        name = action if isinstance(action, str) else as_text(action)
+        call = Call(name, params, echo, False, self.transport, self.connection, number)
         outcome = self._core.api.perform(call)
         if outcome.delay:
             self._core.spawn(self._answer_later, call, outcome)
@@ -152,22 +177,5 @@ class WsPeer:
                 kind = "response" if envelope["stream"] == "normal-action" else "stream"
                 self.put(Outgoing(encode(envelope), kind, call.frame, message_id))
 
-    def _log(
-        self,
-        direction: str,
-        kind: str,
-        data: bytes,
-        answers: int | None = None,
-        message_id: int | None = None,
-    ) -> int:
-        return self._core.log.add(
-            Frame(
-                self.transport,
-                direction,
-                self.connection,
-                kind,
-                data,
-                answers=answers,
-                message_id=message_id,
-            )
-        )
+    def _frame(self, direction: str, kind: str, data: bytes) -> Frame:
+        return Frame(self.transport, direction, self.connection, kind, data)

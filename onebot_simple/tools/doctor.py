@@ -11,8 +11,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty
+from urllib.parse import urlsplit
 
-from ..addresses import WEBUI_PORT, check_token, check_url, is_loopback, take_token, without_secrets
+from ..addresses import WEBUI_PORT, check_token, check_url, is_loopback, without_secrets
 from ..errors import ApiTimeout, AuthenticationError, OneBotError, printable
 from ..event import Event
 from ..http_client import HttpClient
@@ -75,16 +76,15 @@ class _Forward:
         self.url = url
         self.is_http = not url.lower().startswith("ws")
         try:
-            parts = check_url(url, "http" if self.is_http else "ws")
-            query, token_in_query = take_token(parts.query)
-            self.token = check_token(token or token_in_query)
+            address = check_url(url, "http" if self.is_http else "ws")
+            self.token = check_token(token or address.token)
         except ValueError as error:
             raise Trouble("地址写错了。", str(error)) from error
-        self.shown = without_secrets(url)
-        self.tls = parts.scheme in ("https", "wss")
-        self.path = parts.path.rstrip("/")
-        self.query = f"?{query}" if query else ""
-        self.place = Place(parts.hostname or "", parts.port or (443 if self.tls else 80), seconds)
+        self.shown = address.base
+        self.tls = address.secure
+        self.path = urlsplit(address.base).path.rstrip("/")
+        self.query = address.query
+        self.place = Place(address.host, address.port, seconds)
 
     def examine(self) -> None:
         self.report.good(f"地址 {self.shown} 写得对。", "The address is well-formed.")

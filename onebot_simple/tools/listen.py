@@ -11,6 +11,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from ..addresses import check_url
 from ..bot import Bot
@@ -69,16 +70,16 @@ def server_at(
 ) -> Http | Ws:
     """The server for a URL as OneBot has it; ValueError when it is none that we can serve."""
     scheme = "ws" if url.lower().startswith("ws") else "http"
-    parts = check_url(url, scheme)
-    if parts.scheme != scheme:
+    address = check_url(url, scheme)
+    if address.secure:
         raise ValueError(
             f"serving is done without TLS: use {scheme}://. "
             f"我们的服务器不带 TLS：用 {scheme}://，TLS 交给前面的 nginx 等。"
         )
-    host, port = parts.hostname or "", parts.port or 80
     if scheme == "http":
-        return http(host, port, path=parts.path or "/", secret=token)
-    return ws(host, port, token)
+        path = unquote(urlsplit(address.base).path) or "/"
+        return http(address.host, address.port, path=path, secret=token)
+    return ws(address.host, address.port, token)
 
 
 def _listener(options: argparse.Namespace) -> Listening:

@@ -11,15 +11,15 @@ from queue import Empty
 from typing import Any
 
 from flask import Response, request
-from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request
 
 from ..actions import Actions
 from ..addresses import is_loopback
 from ..errors import OneBotError, printable
 from ..event import Event
-from ..http_front import NO_REQUEST
-from ..server_websocket import ServerWebSocket
+from ..event_server import NO_HTTP
+from ..server_websocket import Refusal
+from ..ws_accounts import Connection
 from .console import Report, Trouble
 from .listen import ListeningEventServer, ListeningServer, server_at
 from .probe import in_container, open_ports, report_account, report_events
@@ -31,34 +31,34 @@ NAPCAT_SERVERS = {3000: "http", 3001: "ws"}
 
 
 class WatchedServer(ListeningServer):
-    """A WsServer that remembers everybody who knocked."""
+    """A WsServer that remembers why somebody was not let in."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._visitors: list[ServerWebSocket] = []
+        self._troubles: list[Trouble] = []
 
-    def _new_peer(self, *args: Any) -> Any:
-        visitor = super()._new_peer(*args)
-        self._visitors.append(visitor)
-        return visitor
+    def _refusal(self, connection: Connection, request: Request) -> Refusal | None:
+        refusal = super()._refusal(connection, request)
+        if refusal and refusal[0] in (401, 403) and "Origin" not in request.headers:
+            wrong = _wrong_token(refusal[0]) if self.access_token else _foreign_host(request)
+            self._troubles.append(wrong)
+        return refusal
+
+    def _misunderstood(self, connection: Connection, head: bytes) -> None:
+        if not head.startswith(b"GET "):  # else it may be a person with a browser
+            self._troubles.append(
+                Trouble(
+                    "有人连上来了，但说的不是 WebSocket：在 NapCat 里要新建“WebSocket 客户端”"
+                    "（不是“HTTP 客户端”），地址以 ws:// 开头（不是 wss://）。",
+                    "Somebody came who does not speak WebSocket: NapCat needs a "
+                    '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
+                )
+            )
+        super()._misunderstood(connection, head)
 
     def trouble(self) -> Trouble | None:
         """Why somebody was not let in."""
-        return next(filter(None, map(self._refused, list(self._visitors))), None)
-
-    def _refused(self, visitor: ServerWebSocket) -> Trouble | None:
-        status = visitor.response.status_code if visitor.response else 0
-        if status in (401, 403) and visitor.request and "Origin" not in visitor.request.headers:
-            return _wrong_token(status) if self._token else _foreign_host(visitor.request)
-        error = visitor.unreadable
-        if not isinstance(error, InvalidMessage) or isinstance(error.__cause__, EOFError):
-            return None  # among them a person with a browser, and who only looks
-        return Trouble(
-            "有人连上来了，但说的不是 WebSocket：在 NapCat 里要新建“WebSocket 客户端”"
-            "（不是“HTTP 客户端”），地址以 ws:// 开头（不是 wss://）。",
-            "Somebody came who does not speak WebSocket: NapCat needs a "
-            '"WebSocket client" (no "HTTP client"), with ws:// (not wss://).',
-        )
+        return self._troubles[0] if self._troubles else None
 
 
 class WatchedEventServer(ListeningEventServer):
@@ -96,7 +96,7 @@ class WatchedEventServer(ListeningEventServer):
         return Trouble(f"推送来了，但不能接收（HTTP {status}）。", words)
 
     def _complain(self, kind: str, what: object, advice: str = "") -> None:
-        if kind == NO_REQUEST:
+        if kind == NO_HTTP:
             self._troubles.append(
                 Trouble(
                     "有东西连上来了，但说的不是 HTTP：NapCat 里的地址要以 http:// 开头"

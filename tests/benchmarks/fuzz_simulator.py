@@ -37,7 +37,6 @@ def simulator_websocket(chance: random.Random, count: int, finds: Finds) -> None
             except Exception as error:
                 finds.add(error, batch)
                 peer = create_connection(qq.ws_url, suppress_origin=True, timeout=10)
-            qq._core.journal.calls.clear()
         peer.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -88,7 +87,6 @@ def simulator_http(chance: random.Random, count: int, finds: Finds) -> None:
             return [head.encode() + b"\r\n\r\n" + body]
 
         def alive() -> bool:
-            qq._core.journal.calls.clear()
             answer = exchange(port, [b"POST /get_status HTTP/1.1\r\nConnection: close\r\n\r\n"])
             return answer.startswith(b"HTTP/1.1 200")
 

@@ -79,7 +79,7 @@ def handle(bot: EventServer, events: list[dict[str, Any]]) -> None:
             all_answered.set()
 
     for event in events:
-        bot.handle(event, answer=note)
+        bot.handle(event, respond=note)
     if not all_answered.wait(60) or not all(answers):
         raise RuntimeError("an event was not answered")
 
@@ -110,7 +110,7 @@ def with_asks(stack: ExitStack, number: int, count: int) -> Measure:
 
     bot.on_message(lambda event: "hi")
     for user in range(number):
-        bot.handle(message("/ask", user_id=CROWD + user), answer=lambda answer: None)
+        bot.handle(message("/ask", user_id=CROWD + user), respond=lambda answer: None)
     wait_until(lambda: waiting(bot) == number, 60)
     return rate(bot, [message(user_id=20001 + n % 10) for n in range(count)])
 

@@ -1,11 +1,13 @@
 """What Python can do at most: bare sockets, frames by hand, json, and a function that is called.
 
     python -m tests.benchmarks.ws_limit calls|threaded_calls|events|big PORT COUNT
-    python -m tests.benchmarks.ws_limit threads|selectors BOTS EVENTS
+    python -m tests.benchmarks.ws_limit threads|selectors|stock BOTS EVENTS
 
 The first four are clients of `ws_load forward` and print how many per second; `threaded_calls` is
 one that can receive events as well: a thread reads, and answers go to the caller by their echo.
-The last two are servers: they print their port, and a word when they have handled all events.
+The others are servers: they print their port, and a word when they have handled all events.
+`stock` is no limit: the `ServerProtocol` of websockets in the loop of `selectors`, which is the
+bare stock part of WsServer.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from itertools import islice
 from queue import SimpleQueue
 from statistics import median
 from typing import Any
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from .frames import accept, connect, frame, frames, frames_in
 from .measure import BURST, PARAMS, Counter
@@ -135,6 +141,37 @@ def with_selectors(bots: int, count: int) -> str:
                     if content["post_type"] == "message":
                         counter.handle(content)
     return "handled"
+
+
+def stock(bots: int, count: int) -> str:
+    """One thread for all connections, and ServerProtocol for what crosses them."""
+    counter = Counter(count)
+    listener = listen()
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while not counter.done.is_set():
+            for key, _ in selector.select():
+                if key.data is None:
+                    sock = listener.accept()[0]
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    protocol = ServerProtocol(max_size=None)
+                    selector.register(sock, selectors.EVENT_READ, (sock, protocol, counter))
+                else:
+                    take(*key.data)
+    return "handled"
+
+
+def take(sock: socket.socket, protocol: ServerProtocol, counter: Counter) -> None:
+    protocol.receive_data(sock.recv(128 * 1024))
+    for item in protocol.events_received():
+        if isinstance(item, Request):
+            protocol.send_response(protocol.accept(item))
+        elif isinstance(item, Frame) and item.opcode is Opcode.TEXT:
+            content = json.loads(bytes(item.data))
+            if content["post_type"] == "message":
+                counter.handle(content)
+    for data in protocol.data_to_send():
+        sock.sendall(data)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from .harness import OURS, Measure, Other, Row, installed, told_by
 
 Contenders = dict[str, Measure | None]
 NAPCAT, NONEBOT, AIOCQHTTP = "napcat-sdk", "NoneBot2", "aiocqhttp"
+STOCK = "websocket-client"
 THREADS, SELECTORS = "limit (a thread each)", "limit (selectors)"
+SERVER_PROTOCOL = "bare ServerProtocol"
 
 
 def rows(quick: bool) -> list[Row]:
@@ -19,21 +21,21 @@ def rows(quick: bool) -> list[Row]:
             "WebSocket action call, sequential",
             "calls/s",
             lambda stack: calls(stack, 500 if quick else 3000),
-            {"limit": 0.8},
+            {"limit": 0.65, STOCK: 0.85},
         ),
         Row(
             "ws-event",
             "WebSocket events to a handler, 1.1 KB",
             "events/s",
             lambda stack: events(stack, 4000 if quick else 40_000, 800 if quick else 2000),
-            {"limit": 0.55, NAPCAT: 2, NONEBOT: 40},
+            {"limit": 0.4, STOCK: 0.85, NAPCAT: 1.4, NONEBOT: 15},
         ),
         Row(
             "ws-big",
             "WebSocket event of 1.4 MB",
             "events/s",
             lambda stack: big(stack, 20 if quick else 60),
-            {"limit": 0.67},
+            {STOCK: 0.85},
         ),
         *(reverse_row(bots, quick) for bots in (1, 50, 500)),
         Row(
@@ -41,7 +43,7 @@ def rows(quick: bool) -> list[Row]:
             "memory of a reverse connection, of 500",
             "KB",
             lambda stack: {OURS: lambda: reverse("ws_ours", "memory", 500, 0)},
-            at_most=75,
+            at_most=20,
             less_is_better=True,
             rounds=3,
         ),
@@ -88,6 +90,7 @@ def calls(stack: ExitStack, count: int) -> Contenders:
         OURS: told("ws_ours", "calls", port, count),
         NAPCAT: told("peers.ws_napcat", "calls", port, count) if installed("napcat") else None,
         NONEBOT: told("peers.ws_nonebot", "calls", port, count) if installed("nonebot") else None,
+        STOCK: told("ws_stock", "calls", port, count),
         "limit with a reader thread": told("ws_limit", "threaded_calls", port, count),
         "limit": told("ws_limit", "calls", port, count),
     }
@@ -100,6 +103,7 @@ def events(stack: ExitStack, count: int, few: int) -> Contenders:
         OURS: told("ws_ours", "events", port, count),
         NAPCAT: told("peers.ws_napcat", "events", port, count) if installed("napcat") else None,
         NONEBOT: told("peers.ws_nonebot", "events", port, few) if installed("nonebot") else None,
+        STOCK: told("ws_stock", "events", port, count),
         "limit": told("ws_limit", "events", port, count),
     }
 
@@ -108,6 +112,7 @@ def big(stack: ExitStack, count: int) -> Contenders:
     port = load(stack)
     return {
         OURS: told("ws_ours", "big", port, count),
+        STOCK: told("ws_stock", "big", port, count),
         "limit": told("ws_limit", "big", port, count),
     }
 
@@ -125,9 +130,10 @@ def reverse_row(bots: int, quick: bool) -> Row:
             if installed("aiocqhttp")
             else None,
             THREADS: lambda: reverse("ws_limit", "threads", bots, count),
+            SERVER_PROTOCOL: lambda: reverse("ws_limit", "stock", bots, count),
             SELECTORS: lambda: reverse("ws_limit", "selectors", bots, count),
         },
-        {AIOCQHTTP: 3, THREADS: 0.6, SELECTORS: 0.6},
+        {AIOCQHTTP: {1: 2.5, 50: 3.5, 500: 6}[bots], THREADS: 0.6, SERVER_PROTOCOL: 0.85},
         rounds=5,
     )
 

@@ -171,7 +171,7 @@ def test_the_page_itself_may_write(visitor: Visitor) -> None:
         ("say", {"chat": "p20001"}),
         ("recall", {"message_id": 5}),
         ("leave", {"chat": "g30001", "user": 10001}),
-        ("ban", {"chat": "g30001", "user": 20002, "on": True}),
+        ("ban", {"chat": "g30001", "user": 20002, "operator": 20003, "on": True}),
     ],
 )
 def test_what_cannot_be_done_is_answered_with_the_reason(
