@@ -232,7 +232,7 @@ def test_ask_comes_before_wait_for_and_both_before_the_handlers(bot: WsServer) -
         if not number:
             time.sleep(0.1)  # both have given up their turn by now
         say(bot, number, user=1, group=2)
-        wait_until(lambda expected=expected: expected in seen)
+        wait_until(lambda expected=expected: expected in seen)  # type: ignore[misc]
 
 
 def test_a_thousand_who_are_asked_delay_nobody(bot: WsServer) -> None:
@@ -305,7 +305,7 @@ def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(bot: WsServe
     bot.on_message(lambda event: threads.add(threading.current_thread()))
     for number in range(50):
         say(bot, number, group=number + 1)
-        wait_until(lambda number=number: idle(bot) and threads)
+        wait_until(lambda number=number: idle(bot) and threads)  # type: ignore[misc]
         time.sleep(0.002)
     assert len(threads) < 10
     wait_until(lambda: not any(thread.is_alive() for thread in threads), 8)

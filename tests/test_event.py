@@ -107,7 +107,9 @@ def test_nobody_is_at_the_other_end_of_a_deed_of_the_account_that_names_nobody()
 
 def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
     said = conversation_of(message(group_id=30001))
-    assert said == conversation_of(message(user_id=7, group_id="30001"))
+    assert said == conversation_of(
+        {**message(user_id=7), "message_type": "group", "group_id": "30001"}
+    )
     assert said == conversation_of({"post_type": "notice", "self_id": 10001, "group_id": 30001})
     assert said == conversation_of({"post_type": "request", "self_id": "10001", "group_id": 30001})
     assert said != conversation_of(connect_event())
@@ -125,7 +127,7 @@ def test_two_channels_of_a_guild_are_two_chats() -> None:
     "event",
     [
         message(user_id=10001),
-        message(user_id="10001", group_id=30001),
+        {**message(group_id=30001), "user_id": "10001"},
         {**message(), "post_type": "message_sent"},
         poke(user_id=10001, target_id=20002, group_id=30001),
         poke(user_id=20002, sender_id=10001, target_id=20002),

@@ -477,7 +477,7 @@ def test_who_is_told_of_connections_may_take_the_account_or_nothing(ws_stage: St
     account = told[1]
     assert told == ["hi", account, account]
     assert account in (10001, None)  # NapCat's server does not say it
-    ws_stage.peer.sockets[0].close()  # type: ignore[union-attr]
+    wait_until(lambda: ws_stage.peer.sockets)[0].close()  # type: ignore[union-attr]
     wait_until(lambda: len(told) >= 5)
     assert told[3:5] == ["bye", account]
 
