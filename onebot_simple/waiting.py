@@ -174,7 +174,7 @@ class Waiting(Running):
                 except Empty:
                     continue
                 self._now.account, self._now.label = arrival.account, arrival.label
-                self._now.handler = "events"
+                self._now.handler = "events@"
                 yield arrival.event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")

@@ -113,6 +113,8 @@ def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
     assert said == conversation_of({"post_type": "notice", "self_id": 10001, "group_id": 30001})
     assert said == conversation_of({"post_type": "request", "self_id": "10001", "group_id": 30001})
     assert said != conversation_of(connect_event())
+    of_no_chat = {"post_type": "notice", "notice_type": "client_status", "self_id": 10001}
+    assert conversation_of(of_no_chat) != conversation_of(connect_event())
     assert said != conversation_of(message(group_id=30001, self_id=10002))
     assert said != conversation_of(message(group_id=30002))
 

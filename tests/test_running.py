@@ -424,8 +424,7 @@ def test_the_console_shows_plain_lines_and_a_gbk_console_bears_every_sign(tmp_pa
 @pytest.mark.skipif(os.name == "nt", reason="a terminal as on POSIX")
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_a_terminal_shows_colours_unless_they_are_not_wanted(tmp_path: Path, no_color: str) -> None:
-    import pty
-
+    pty = pytest.importorskip("pty")
     write(tmp_path, bot=CONSOLE)
     ours, theirs = pty.openpty()
     environment = {"PYTHONPATH": str(Path(__file__).parent.parent), "NO_COLOR": no_color}

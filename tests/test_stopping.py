@@ -180,21 +180,22 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
 
 
 def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> None:
-    entered = threading.Event()
+    entered, handled = threading.Event(), list[bool]()
 
     @stage.bot.on_message
     def slow(event: dict[str, Any]) -> None:
         entered.set()
         time.sleep(0.3)
+        handled.append(True)
 
     stage.go()
     stage.push(message())
     assert entered.wait(5)
-    running: list[bool] = []
+    finished: list[bool] = []
 
     def stop() -> None:
         stage.bot.stop()
-        running.append(stage.bot._running)
+        finished.append(bool(handled))
 
     stopping = [threading.Thread(target=stop) for _ in range(4)]
     with quickly():
@@ -202,7 +203,7 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
             thread.start()
         for thread in stopping:
             thread.join(5)
-    assert running == [False] * 4
+    assert finished == [True] * 4
     assert not handler_threads()
 
 
@@ -255,7 +256,8 @@ def test_stop_in_the_middle_of_start_leaves_nobody_listening(
     with monkeypatch.context() as patch:
         patch.setattr(socket, "create_server", listen_and_stop)
         bot.start()
-    assert not bot._running
+    with pytest.raises(RuntimeError, match="not started"):
+        bot.events()
     with socket.socket() as late:
         assert late.connect_ex(("127.0.0.1", bot.port)) != 0
     with bot, socket.socket() as late:
@@ -323,7 +325,8 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     pushing.start()
     bot.run()
     pushing.join(5)
-    assert not bot._running
+    with pytest.raises(RuntimeError, match="not started"):
+        bot.events()
     release.set()
     bot.start()
     wait_until(lambda: len(peer.sockets) == 2)
