@@ -293,6 +293,30 @@ def test_an_empty_prompt_sends_nothing(stage: Stage, prompt: Any) -> None:
     assert set(stage.api.all_said()) <= {"got yes", "too early"}
 
 
+@pytest.mark.parametrize(
+    "elsewhere", [{"self_id": 10002}, {"group_id": 30001}, {"user_id": 7}, {"self_id": None}]
+)
+def test_ask_hears_the_person_in_that_chat_with_that_account_alone(
+    bot: WsServer, elsewhere: Event
+) -> None:
+    got: list[str] = []
+    heard: list[str] = []
+    asked = threading.Event()
+
+    @bot.on_command("q")
+    def question(event: Event) -> None:
+        asked.set()
+        got.append(bot.ask(event))
+
+    bot.on_message(lambda event: heard.append(words(event)))
+    bot.handle(message("/q"))
+    assert asked.wait(5)
+    bot.handle(message("elsewhere", **elsewhere))
+    wait_until(lambda: heard == ["elsewhere"])
+    bot.handle(message("here", user_id=20002))
+    wait_until(lambda: got == ["here"])
+
+
 def test_there_must_be_somebody_to_ask(bot: WsServer) -> None:
     with pytest.raises(ValueError, match=r"没有可以问的人.*names nobody"):
         bot.ask(connect_event(), "?")
