@@ -174,6 +174,7 @@ def at(qq: object) -> Any:
         [at(10001), "\u200b", at(10001), " "],
         [segment.reply(5)],
         [segment.reply(5), at(20002), " "],
+        [segment.reply(5), " ", at(20002), " "],
         [segment.reply(5), at(20002), " ", at(10001), " \u200d"],
         [at(10001), segment.reply(5), " "],
     ],

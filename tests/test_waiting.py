@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import EventServer, WaitTimeout, WsServer, segment
+from onebot_simple import ApiNotAvailable, EventServer, WaitTimeout, WsServer, segment
 
 from .conftest import Stage
-from .peers import connect_event, message, text_of, wait_until
+from .peers import Api, ReverseWs, connect_event, message, text_of, wait_until
 
 Event = dict[str, Any]
 
@@ -409,11 +409,11 @@ def test_a_loop_that_is_left_takes_no_more_and_the_rest_is_handled(bot: WsServer
     assert sorted(map(int, handled)) == list(range(10, 51))
 
 
-def _talking(bot: WsServer, texts: list[str]) -> Any:
+def _talking(bot: WsServer, texts: list[Any]) -> Any:
     """A loop for which these messages have come already."""
     loop = bot.events()
     for text in texts:
-        bot.handle(message(text))
+        bot.handle(message(text) if isinstance(text, str) else text)
     return loop
 
 
@@ -601,3 +601,19 @@ def test_a_post_is_answered_once_when_its_event_is_seen_by_a_loop() -> None:
         wait_until(lambda: len(responses) == 2)
         loop.close()
     assert responses == [None, None]
+
+
+def test_a_loop_answers_through_the_account_of_its_event(bot: WsServer) -> None:
+    apis = {self_id: Api() for self_id in (10001, 10002)}
+    peers = [ReverseWs(api, bot.url, self_id) for self_id, api in apis.items()]
+    wait_until(lambda: set(bot.bots) == set(apis))
+    for self_id in (10002, 10001):
+        for event in _talking(bot, [message("hi", self_id=self_id)]):
+            if event["post_type"] == "message":
+                bot.send_group_msg(30001, "hello")
+                break
+        assert apis[self_id].said() == "hello"
+    with pytest.raises(ApiNotAvailable, match="not clear which account"):
+        bot.send_group_msg(30001, "nobody is meant")
+    for peer in peers:
+        peer.close()
