@@ -24,7 +24,7 @@ Task = tuple[Callable[..., object], tuple[Any, ...]]
 class _Worker(Thread):
     def __init__(self, owner: Threads) -> None:
         super().__init__(name="onebot_simple handler", daemon=True)
-        self.tasks: SimpleQueue[Task | None] = SimpleQueue()  # None: there is no more, end
+        self.calls: SimpleQueue[None] = SimpleQueue()  # it gets one when it is idle and needed
         self._owner = owner
 
     def run(self) -> None:
@@ -40,64 +40,71 @@ class _Worker(Thread):
 class Threads:
     """Runs each function on a thread of its own, which may have run others before.
 
-    The functions let no error out.
-    One new thread is started at a time. When it has taken its task, it starts the next one, if
-    tasks still wait. So a burst of short tasks is done by few threads, and nobody has to start a
-    thousand of them while it hands in the tasks.
+    The functions let no error out. One worker is called at a time. When it takes its task, it
+    calls the next worker, if tasks still wait. So a few workers do a burst of short tasks, and as
+    many come as there are long ones.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()  # guards everything below
+        self._waiting: deque[Task] = deque()
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
-        self._waiting: deque[Task] = deque()  # what has no thread yet
-        self._starting: _Worker | None = None  # it has not taken its first task yet
+        self._called: _Worker | None = None  # it is on its way to a task
         self._closed = False
 
     def run(self, function: Callable[..., object], *arguments: Any) -> None:
         """Run ``function(*arguments)`` on another thread, as soon as there is one."""
         with self._lock:
-            if self._idle:
-                self._idle.pop().tasks.put((function, arguments))
-            else:
-                self._waiting.append((function, arguments))
-                self._start_worker()
+            self._waiting.append((function, arguments))
+            self._call_worker()
 
-    def _start_worker(self) -> None:
-        if self._starting is not None:
+    def _call_worker(self) -> None:
+        if self._called is not None:
             return
-        self._starting = worker = _Worker(self)
+        if self._idle:
+            self._called = self._idle.pop()
+            self._called.calls.put(None)
+            return
+        self._called = worker = _Worker(self)
         try:
             worker.start()
             self._workers.add(worker)
         except RuntimeError:  # a thread that becomes free takes the task, or the next run() helps
-            self._starting = None
+            self._called = None
             if len(self._waiting) == 1:
                 log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
 
     def _next_task(self, worker: _Worker) -> Task | None:
-        with self._lock:
-            if worker is self._starting:
-                self._starting = None
-            if self._waiting:
-                task = self._waiting.popleft()
+        """The next task, when there is one; None when the worker is to end."""
+        while True:
+            with self._lock:
+                if self._called is worker:
+                    self._called = None
                 if self._waiting:
-                    self._start_worker()
-                return task
-            if self._closed:
-                self._workers.discard(worker)
+                    task = self._waiting.popleft()
+                    if self._waiting:
+                        self._call_worker()
+                    return task
+                if self._closed:
+                    self._workers.discard(worker)
+                    return None
+                self._idle.append(worker)
+            if not self._is_needed(worker):
                 return None
-            self._idle.append(worker)
+
+    def _is_needed(self, worker: _Worker) -> bool:
+        """Wait until the idle worker is called; False when it was idle for long."""
         try:
-            return worker.tasks.get(timeout=IDLE_SECONDS)
+            worker.calls.get(timeout=IDLE_SECONDS)
         except Empty:
-            pass
-        with self._lock:
-            if worker in self._idle:
-                self._idle.remove(worker)
-                self._workers.discard(worker)
-                return None
-        return worker.tasks.get()  # it was called at the last moment
+            with self._lock:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    self._workers.discard(worker)
+                    return False
+            worker.calls.get()  # it was called at the last moment
+        return True
 
     def inside(self) -> bool:
         """Whether the caller is on one of these threads."""
@@ -114,8 +121,6 @@ class Threads:
             self._closed = True
             workers = self._workers - {current_thread()}
             while self._idle:
-                worker = self._idle.pop()
-                self._workers.discard(worker)
-                worker.tasks.put(None)
+                self._idle.pop().calls.put(None)
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
