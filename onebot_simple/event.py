@@ -106,7 +106,10 @@ def peer_of(event: Event) -> Any:
     """The user at the other end, never the account itself; None when the event names nobody."""
     is_sent = event["post_type"] == "message_sent" or _is_own(event, "user_id")
     keys = ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS
-    return next((event[key] for key in keys if event.get(key) and not _is_own(event, key)), None)
+    for key in keys:
+        if event.get(key) and not _is_own(event, key):
+            return event[key]
+    return None
 
 
 def actor_of(event: Event) -> Any:

@@ -24,7 +24,10 @@ class Handler:
         commands: Iterable[str] | None = None,
     ) -> None:
         self.function = function
-        self.name, self.place = _name_of(function), _place_of(function)
+        self.name = _name_of(function)
+        place = _place_of(function)
+        self.origin = f"{self.name}@{place}"  # for echoes, such as order@bot.py:28
+        self.shown = f"{self.name}() {place}"  # for the log
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
         self.signature = _signature_of(function)

@@ -268,8 +268,8 @@ class Running(Handlers):
     # -- what handlers do, and what the log says of it ----------------------------------------
 
     def _begin(self, handler: Handler) -> None:
-        self._now.handler = f"{handler.name}@{handler.place}"
-        self._conversations.name_job(f"{handler.name}() {handler.place}")
+        self._now.handler = handler.origin
+        self._conversations.name_job(handler.shown)
 
     def _origin(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""

@@ -207,6 +207,24 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
     assert not handler_threads()
 
 
+def test_stop_waits_no_longer_than_the_handlers_need(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 8)
+    entered = threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        time.sleep(0.2)
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    with quickly(4):
+        stage.bot.stop()
+
+
 def test_start_right_after_stop_again_and_again(stage: Stage) -> None:
     heard: list[int] = []
     stage.bot.on_message(lambda event: heard.append(event["user_id"]))

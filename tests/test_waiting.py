@@ -356,6 +356,28 @@ def test_a_condition_that_exits_harms_nobody(
     wait_until(lambda: len(heard) == bot.stats["events"])
 
 
+def test_an_event_that_matches_when_the_wait_is_over_is_for_the_handlers(bot: WsServer) -> None:
+    heard: list[Event] = []
+    looked_at, over = threading.Event(), threading.Event()
+    bot.on_message(heard.append)
+
+    def wants(event: Event) -> bool:
+        looked_at.set()
+        return over.wait(5)
+
+    def wait() -> None:
+        with pytest.raises(WaitTimeout):
+            bot.wait_for(wants, timeout=0.2)
+        over.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not looked_at.wait(0.02):
+        bot.handle(message())
+    waiting.join(5)
+    wait_until(lambda: len(heard) == bot.stats["events"])
+
+
 # -- for event in bot.events() --------------------------------------------------------------------
 
 
