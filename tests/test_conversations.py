@@ -314,6 +314,21 @@ def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(bot: WsServe
     wait_until(lambda: threads)
 
 
+def test_a_burst_of_short_events_from_many_chats_needs_few_threads(bot: WsServer) -> None:
+    threads: dict[threading.Thread, int] = {}
+    handled: list[int] = []
+
+    @bot.on_message
+    def note(event: Event) -> None:
+        threads[threading.current_thread()] = 1
+        handled.append(1)
+
+    for group in range(1, 3001):
+        say(bot, "hi", group=group)
+    wait_until(lambda: len(handled) == 3000, 20)
+    assert len(threads) < 300  # 660 when each is called at once
+
+
 def test_a_system_without_threads_to_give_makes_events_wait(
     bot: WsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
