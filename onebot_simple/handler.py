@@ -60,20 +60,7 @@ def check_callable(function: Any, called: str) -> Callable[..., Any]:
 def check_fits(handler: Handler, *counts: int) -> None:
     """TypeError when the function cannot be called with any of these numbers of arguments."""
     function, name = handler.function, handler.name
-    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
-    for one in (function, called):
-        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
-            raise TypeError(
-                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
-                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
-                "awaits: write def, without async and await; each chat has a thread of its own."
-            )
-        if inspect.isgeneratorfunction(one):
-            raise TypeError(
-                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
-                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
-                "send several messages with bot.send(event, ...), and answer with return."
-            )
+    _check_kind(function, name)
     if handler.signature and list(handler.signature.parameters)[:1] == ["self"]:
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
@@ -95,6 +82,24 @@ def check_fits(handler: Handler, *counts: int) -> None:
             name,
             name,
         )
+
+
+def _check_kind(function: Any, name: str) -> None:
+    """TypeError when calling the function would not run it."""
+    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
+    for one in (function, called):
+        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
+            raise TypeError(
+                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
+                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
+                "awaits: write def, without async and await; each chat has a thread of its own."
+            )
+        if inspect.isgeneratorfunction(one):
+            raise TypeError(
+                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
+                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
+                "send several messages with bot.send(event, ...), and answer with return."
+            )
 
 
 def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:

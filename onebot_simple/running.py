@@ -124,20 +124,15 @@ class Running(Handlers):
         Starts and returns at once; raises the reason when it cannot. Does nothing when started.
         """
         log_to_console()
-        self._warn_if_loaded_twice()
+        trap = traps.main_loaded_twice()
+        if trap:
+            log.warning("%s", trap)
         with self._starting:
             if self._stopping.is_set():  # a stop() that has begun comes first
                 self._stopped.wait(STOP_SECONDS)
-            with self._state:
-                if self._running:
-                    return
-                self._running = True
-                self._stopping = stopping = Flag()  # a thread that ends late keeps the old one
-                self._stopped.clear()
-                self._failure = None
-                self._dropped = 0
-                self._clocks = []
-                self._conversations.open()
+            if self._running:
+                return
+            stopping = self._begin_anew()
             try:
                 self._open()
             except BaseException:
@@ -148,6 +143,17 @@ class Running(Handlers):
                     self._start_clock(seconds, tick)
             if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
+
+    def _begin_anew(self) -> Flag:
+        with self._state:
+            self._running = True
+            self._stopping = Flag()  # a thread that ends late keeps the old one
+            self._stopped.clear()
+            self._failure = None
+            self._dropped = 0
+            self._clocks = []
+            self._conversations.open()
+            return self._stopping
 
     def stop(self) -> None:
         """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
@@ -186,19 +192,6 @@ class Running(Handlers):
             clock = self._clocks.pop()
             if clock is not current_thread():
                 clock.join(END_SECONDS)
-
-    def _warn_if_loaded_twice(self) -> None:
-        name = traps.loaded_twice()
-        if name:
-            log.warning(
-                "%s 被加载了两次（程序和 import），所以有两个机器人，有的处理函数不会运行："
-                "把 bot 放进单独的文件（例如 bot.py），两边都从那里 import。 "
-                "%s was loaded twice, as the program and by an import, so there are two bots, and "
-                "the handlers of one never run: put the bot into a file of its own, such as "
-                "bot.py, and import it from there.",
-                name,
-                name,
-            )
 
     def __enter__(self: AnyBot) -> AnyBot:
         self.start()

@@ -48,8 +48,8 @@ def _own_names() -> frozenset[str]:
     return sys.stdlib_module_names - {"__main__", "antigravity", "idlelib", "this", "turtledemo"}
 
 
-def loaded_twice() -> str:
-    """The main file's name, if it was imported a second time; else ""."""
+def main_loaded_twice() -> str:
+    """What to say if the main file was imported a second time; else ""."""
     main = sys.modules.get("__main__")
     path: str | None = getattr(main, "__file__", None)
     if not path:  # there is none in a REPL
@@ -58,7 +58,14 @@ def loaded_twice() -> str:
         try:
             file = vars(module).get("__file__")
             if module is not main and file and os.path.abspath(file) == os.path.abspath(path):
-                return os.path.basename(path)
+                name = os.path.basename(path)
+                return (
+                    f"{name} 被加载了两次（程序和 import），所以有两个机器人，有的处理函数不会运行"
+                    "：把 bot 放进单独的文件（例如 bot.py），两边都从那里 import。 "
+                    f"{name} was loaded twice, as the program and by an import, so there are two "
+                    "bots, and the handlers of one never run: put the bot into a file of its own, "
+                    "such as bot.py, and import it from there."
+                )
         except Exception:  # anything may stand in sys.modules
             continue
     return ""

@@ -41,6 +41,29 @@ class Arrival(NamedTuple):
     respond: Callable[[str | None], None] | None
 
 
+class _Condition:
+    """The predicate of a wait_for(). An event on which it fails does not match."""
+
+    def __init__(self, predicate: Callable[[Any], object]) -> None:
+        self.predicate = predicate
+        self.has_failed = False
+
+    def __call__(self, event: Event) -> bool:
+        try:
+            return bool(self.predicate(event))
+        except (Exception, SystemExit) as error:
+            if not self.has_failed:
+                self.has_failed = True
+                name = name_of(event)
+                log.warning(
+                    "wait_for() 的条件在 %s 上出错了：%r，这个事件不算；可以用 event.get()。 "
+                    "The condition of wait_for() failed on %s: %r. That event does not count; "
+                    "event.get() is safer.",
+                    *(name, error, name, error),
+                )
+            return False
+
+
 class Loop(SimpleQueue[Arrival]):
     """What a `for event in bot.events()` has still to see."""
 
@@ -103,25 +126,6 @@ class Waiting(Running):
         timeout: seconds. An event for which the predicate raises an error does not match; the
         log says so once. Returns the event. Errors: WaitTimeout, NetworkError when stopped.
         """
-        warned: list[BaseException] = []
-
-        def wants(event: Event) -> bool:
-            try:
-                return bool(predicate(event))
-            except (Exception, SystemExit) as error:
-                if not warned:
-                    warned.append(error)
-                    log.warning(
-                        "wait_for() 的条件在 %s 上出错了：%r，这个事件不算；可以用 event.get()。 "
-                        "The condition of wait_for() failed on %s: %r. That event does not count; "
-                        "event.get() is safer.",
-                        name_of(event),
-                        error,
-                        name_of(event),
-                        error,
-                    )
-                return False
-
         if not callable(predicate):
             raise TypeError(
                 f"wait_for() 要一个函数，不是 {predicate!r}：写成 wait_for(lambda event: ...)。 "
@@ -129,7 +133,7 @@ class Waiting(Running):
                 "wait_for(lambda event: ...)."
             )
         seconds = check_seconds(timeout, "timeout")
-        with self._conversations.waiter(wants) as waiter:
+        with self._conversations.waiter(_Condition(predicate)) as waiter:
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import json
 import logging
 import threading
 import time
@@ -582,34 +583,46 @@ def test_a_loop_that_does_not_keep_up_is_warned_of(
     assert bot.stats["queued"] == 1099
 
 
-def test_events_of_one_chat_are_not_handled_side_by_side_when_a_loop_is_left(
-    bot: WsServer,
-) -> None:
-    """Those that the loop had not seen go to the handlers, each in its chat."""
-    alone, broken, handled = threading.Lock(), list[str](), list[str]()
+def test_what_a_loop_had_not_seen_has_its_turn_in_its_chat_and_one_answer() -> None:
+    looked_at, release, entered, go_on = (threading.Event() for _ in range(4))
+    running, broken, responses = threading.Lock(), list[str](), list[str | None]()
 
-    @bot.on_message
-    def hear(event: Event) -> None:
-        if not alone.acquire(blocking=False):
-            broken.append(words(event))
-            return
-        time.sleep(0.001)
-        handled.append(words(event))
-        alone.release()
+    def holds_all_up(event: Event) -> bool:
+        looked_at.set()
+        release.wait(5)
+        return False
 
-    for round_ in range(5):
-        handled.clear()
+    with EventServer(port=0) as bot:
+
+        @bot.on_message
+        def answer(event: Event) -> str:
+            if not running.acquire(blocking=False):
+                broken.append(words(event))
+            entered.set()
+            go_on.wait(5)
+            running.release()
+            return words(event)
+
         loop = bot.events()
-        talking = threading.Thread(
-            target=lambda: [bot.handle(message(str(number))) for number in range(100)]
+        waiting = threading.Thread(
+            target=lambda: pytest.raises(WaitTimeout, bot.wait_for, holds_all_up, 1)
         )
-        talking.start()
-        seen = [words(next(loop)) for _ in range(round_ * 10 + 1)]
+        waiting.start()
+        while not looked_at.wait(0.02):
+            bot.handle(connect_event())
+        bot.handle(message("unseen"), respond=responses.append)
         loop.close()
-        talking.join()
-        wait_until(lambda seen=seen: len(handled) + len(seen) == 100)  # type: ignore[misc]
-        assert {*seen, *handled} == {str(number) for number in range(100)}
+        bot.handle(message("later"), respond=responses.append)
+        assert entered.wait(5)
+        release.set()
+        waiting.join()
+        go_on.set()
+        wait_until(lambda: len(responses) == 2)
     assert not broken
+    assert [json.loads(response or "{}").get("reply") for response in responses] == [
+        [segment.text("later")],
+        [segment.text("unseen")],
+    ]
 
 
 def test_a_post_is_answered_once_when_its_event_is_seen_by_a_loop() -> None:
