@@ -144,10 +144,17 @@ def test_an_ask_in_vain_ends_the_handler_with_one_line(
     stage = calling_stage
     caplog.set_level(logging.INFO)
     stage.bot.on_command("q")(lambda event: stage.bot.ask(event, "?", timeout=0.05))
+    stage.bot.on_message(lambda event: "the next handler")
     stage.go()
     stage.push(message("/q"))
     wait_until(lambda: "did not answer within 0.05 s" in caplog.text)
+    stage.push(message("hi"))
+    stage.api.said(2)
+    assert stage.api.all_said() == ["?", "the next handler"]  # for "hi" alone
     assert "Traceback" not in caplog.text
+    lines = [r for r in caplog.records if "did not answer" in r.getMessage()]
+    assert [line.levelname for line in lines] == ["INFO"]
+    assert "没有回答" in caplog.text
 
 
 def test_ask_can_be_caught_when_nobody_answers(calling_stage: Stage) -> None:
@@ -292,6 +299,24 @@ def test_an_empty_prompt_sends_nothing(stage: Stage, prompt: Any) -> None:
         number += 1
         stage.api.said(number)
     assert set(stage.api.all_said()) <= {"got yes", "too early"}
+
+
+def test_no_wait_for_a_message_takes_what_the_account_said_itself(bot: WsServer) -> None:
+    got: list[Event] = []
+    ready = threading.Event()
+
+    def wants(event: Event) -> bool:
+        ready.set()
+        return event["post_type"] == "message"
+
+    waiting = threading.Thread(target=lambda: got.append(bot.wait_for(wants, 5)))
+    waiting.start()
+    while not ready.wait(0.02):
+        bot.handle(connect_event())
+    bot.handle(message("mine", user_id=10001))
+    bot.handle(message("yours", user_id=20002))
+    waiting.join()
+    assert words(got[0]) == "yours"
 
 
 @pytest.mark.parametrize(
