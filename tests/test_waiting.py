@@ -307,7 +307,7 @@ def test_no_wait_for_a_message_takes_what_the_account_said_itself(bot: WsServer)
 
     def wants(event: Event) -> bool:
         ready.set()
-        return event["post_type"] == "message"
+        return bool(event["post_type"] == "message")
 
     waiting = threading.Thread(target=lambda: got.append(bot.wait_for(wants, 5)))
     waiting.start()
