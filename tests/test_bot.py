@@ -17,13 +17,14 @@ from onebot_simple import (
     ApiTimeout,
     EventServer,
     NetworkError,
+    WaitTimeout,
     WsServer,
     segment,
 )
 from onebot_simple.quick_operation import response_body
 
 from .conftest import Stage
-from .peers import failed, message, ok, text_of, wait_until
+from .peers import Api, ReverseWs, failed, message, ok, text_of, wait_until
 
 # -- answering -------------------------------------------------------------------------------------
 
@@ -335,6 +336,74 @@ def test_a_handler_sees_why_its_action_failed(calling_stage: Stage) -> None:
     stage.go()
     stage.push(message())
     assert stage.api.said() == "set_group_kick 1200 not an admin"
+
+
+# -- whose event it is ----------------------------------------------------------------------------
+
+OTHER = 10002
+GROUP_REQUEST = {
+    "post_type": "request",
+    "request_type": "group",
+    "sub_type": "add",
+    "group_id": 30001,
+    "flag": "g",
+    "user_id": 7,
+}
+WITH_EVENT: dict[str, Callable[[WsServer, dict[str, Any]], object]] = {
+    "send": lambda bot, event: bot.send(event, "x"),
+    "ask": lambda bot, event: pytest.raises(WaitTimeout, bot.ask, event, "x", 0.01),
+    "approve": lambda bot, event: bot.approve({**event, **GROUP_REQUEST}),
+    "reject": lambda bot, event: bot.reject({**event, **GROUP_REQUEST}, "full"),
+    "send from a timer": lambda bot, event: _in_a_timer(lambda: bot.send(event, "x")),
+}
+
+
+def _in_a_timer(function: Callable[[], object]) -> None:
+    timer = threading.Timer(0, function)
+    timer.start()
+    timer.join()
+
+
+@pytest.mark.parametrize("place", ["in a handler of another", "outside of handlers"])
+@pytest.mark.parametrize("way", WITH_EVENT)
+def test_whatever_is_given_an_event_goes_through_the_account_of_that_event(
+    way: str, place: str
+) -> None:
+    with WsServer(port=0) as bot:
+        apis = {self_id: Api() for self_id in (10001, OTHER)}
+        peers = [ReverseWs(api, bot.url, self_id) for self_id, api in apis.items()]
+        wait_until(lambda: set(bot.bots) == set(apis))
+        event = message("of the other", self_id=OTHER)
+        bot.on_message(lambda _: WITH_EVENT[way](bot, event) and None)
+        if place == "outside of handlers":
+            WITH_EVENT[way](bot, event)
+        else:
+            peers[0].push(message("of the first"))
+        wait_until(lambda: apis[OTHER].calls)
+        assert not apis[10001].calls
+    for peer in peers:
+        peer.close()
+
+
+def test_what_a_handler_returns_goes_through_the_account_of_its_event() -> None:
+    with WsServer(port=0) as bot:
+        bot.on_message(lambda event: f"to {event['self_id']}")
+        apis = {self_id: Api() for self_id in (10001, OTHER)}
+        peers = [ReverseWs(api, bot.url, self_id) for self_id, api in apis.items()]
+        for peer, self_id in zip(peers, apis, strict=True):
+            peer.push(message(self_id=self_id))
+            assert apis[self_id].said() == f"to {self_id}"
+        waiting = threading.Thread(
+            target=lambda: bot.send(bot.wait_for(lambda event: event.get("user_id") == 5), "found")
+        )
+        waiting.start()
+        while waiting.is_alive():
+            peers[1].push(message(self_id=OTHER, user_id=5))
+            waiting.join(0.05)
+        assert "found" in apis[OTHER].all_said()
+        assert "found" not in apis[10001].all_said()
+    for peer in peers:
+        peer.close()
 
 
 # -- starting and stopping -------------------------------------------------------------------------

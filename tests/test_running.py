@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -67,18 +68,28 @@ def test_every_may_call_actions(calling_stage: Stage) -> None:
     assert stage.api.said() == "water!"
 
 
-def test_a_function_registered_later_runs_once_each_time(ws_stage: Stage) -> None:
-    stage = ws_stage
+@pytest.mark.parametrize("when", ["in the middle of start()", "after start()"])
+def test_a_function_registered_later_runs_once_each_time(
+    bot: WsServer, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turns: list[float] = []
 
-    @stage.bot.on_connect
-    def register() -> None:  # start() has not returned yet
-        if not turns:
-            stage.bot.every(0.1)(lambda: turns.append(time.monotonic()))
+    def register() -> None:
+        bot.every(0.1)(lambda: turns.append(time.monotonic()))
 
-    stage.go()
+    def listen(*args: Any, **options: Any) -> socket.socket:
+        register()
+        return create_server(*args, **options)
+
+    create_server = socket.create_server
+    if when == "in the middle of start()":
+        monkeypatch.setattr(socket, "create_server", listen)
+        bot.start()
+    else:
+        bot.start()
+        register()
     wait_until(lambda: len(turns) >= 4)
-    assert all(later - turn > 0.05 for turn, later in zip(turns, turns[1:], strict=False))
+    assert turns[3] - turns[0] > 0.2
 
 
 def test_every_never_runs_beside_itself(bot: WsServer) -> None:

@@ -601,11 +601,17 @@ def test_a_loop_that_was_left_lying_takes_nothing_from_the_next_start(
 def test_a_loop_that_does_not_keep_up_is_warned_of(
     bot: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loop = _talking(bot, ["hi"] * 1100)
-    wait_until(lambda: "1000 events wait for their turn" in caplog.text)
-    wait_until(lambda: bot.stats["queued"] == 1100)
+    taken: list[str | None] = []
+    loop = bot.events()
+    for number in range(1, 2101):
+        bot.handle(message(), respond=taken.append)
+        if number % 100 == 0:  # they wait for the loop, and not for their turn
+            wait_until(lambda number=number: len(taken) == number)  # type: ignore[misc]
+    warnings = [r.getMessage() for r in caplog.records if "wait for their turn" in r.getMessage()]
+    assert [text.split(" ")[0] for text in warnings] == ["1000", "2000"]
+    assert bot.stats["queued"] == 2100
     next(loop)
-    assert bot.stats["queued"] == 1099
+    assert bot.stats["queued"] == 2099
 
 
 def test_what_a_loop_had_not_seen_has_its_turn_in_its_chat_and_one_answer() -> None:
