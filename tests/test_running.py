@@ -113,6 +113,20 @@ def test_every_never_runs_beside_itself(bot: WsServer) -> None:
     assert not broken
 
 
+def test_turns_that_were_missed_are_not_made_up_for(bot: WsServer) -> None:
+    turns: list[float] = []
+
+    @bot.every(0.1)
+    def slow() -> None:
+        if not turns:
+            time.sleep(0.5)
+        turns.append(time.monotonic())
+
+    bot.start()
+    wait_until(lambda: len(turns) >= 4)
+    assert turns[3] - turns[0] > 0.15
+
+
 def test_a_turn_that_is_still_running_is_not_doubled_by_a_restart(bot: WsServer) -> None:
     release, entered, turns = threading.Event(), threading.Event(), list[int]()
 

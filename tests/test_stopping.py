@@ -207,6 +207,23 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
     assert not handler_threads()
 
 
+def test_answers_that_are_being_made_when_stop_begins_go_out(stage: Stage) -> None:
+    entered = threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> str:
+        entered.set()
+        time.sleep(0.2)
+        return "made in time"
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    with quickly():
+        stage.bot.stop()
+    assert stage.api.said() == "made in time"
+
+
 def test_stop_waits_no_longer_than_the_handlers_need(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +380,7 @@ def test_sigterm_cannot_meet_a_lock_that_the_main_thread_holds() -> None:
 
 
 PATIENT = (
+    test_answers_that_are_being_made_when_stop_begins_go_out,
     test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each,
     test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted,
 )
