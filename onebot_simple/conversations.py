@@ -223,7 +223,7 @@ class Conversations:
             self._queued -= 1
             if not self._queued:
                 self._warn_at = QUEUE_WARNING
-            line.start("")
+            line.start("wait_for()")  # its conditions come before the handlers, see name_job()
             return line.jobs.popleft()
 
     # -- who takes long -----------------------------------------------------------------------
