@@ -14,6 +14,7 @@ if __name__ == "__main__":
     # as `python bot.py` has it, before anything else is imported: a random.py beside the bot
     # has to do the same harm here
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+    import onebot_simple  # noqa: F401 (it says which file hides a module of Python's)
 
 import json
 import logging
