@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
-from onebot_simple import ApiNotAvailable, segment
+from onebot_simple import ApiNotAvailable, EventServer, segment
 
 from .conftest import Stage
 from .peers import message, ok, text_of, wait_until
@@ -243,3 +244,12 @@ def test_what_goes_out_is_a_line_in_the_log_each(
     assert lines[2].startswith("→ send_msg user_id=20002: [image]你好你好")
     assert len(lines) == 3
     assert len(lines[2]) <= 300
+
+
+@pytest.mark.parametrize("returned", [{"ban": True}, 42, object, {"reply": "x", "ban": True}])
+def test_a_post_is_answered_even_when_the_handler_returned_nonsense(returned: Any) -> None:
+    responses: SimpleQueue[str | None] = SimpleQueue()
+    with EventServer(port=0) as bot:
+        bot.on_message(lambda event: returned)
+        assert bot.handle(message(), respond=responses.put)
+        assert responses.get(timeout=5) is None

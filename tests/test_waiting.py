@@ -144,13 +144,13 @@ def test_an_ask_in_vain_ends_the_handler_with_one_line(
     stage = calling_stage
     caplog.set_level(logging.INFO)
     stage.bot.on_command("q")(lambda event: stage.bot.ask(event, "?", timeout=0.05))
-    stage.bot.on_message(lambda event: "the next handler")
+    stage.bot.on_message(lambda event: f"next: {words(event)}")
     stage.go()
     stage.push(message("/q"))
     wait_until(lambda: "did not answer within 0.05 s" in caplog.text)
     stage.push(message("hi"))
     stage.api.said(2)
-    assert stage.api.all_said() == ["?", "the next handler"]  # for "hi" alone
+    assert stage.api.all_said() == ["?", "next: hi"]
     assert "Traceback" not in caplog.text
     lines = [r for r in caplog.records if "did not answer" in r.getMessage()]
     assert [line.levelname for line in lines] == ["INFO"]
