@@ -20,6 +20,7 @@ from .event import (
     id_of,
     is_message,
     is_own_deed,
+    label_of,
     name_of,
     person_of,
 )
@@ -127,7 +128,7 @@ class Bot(Waiting):
         self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
-        arrival = Arrival(event, account, _label_of(event, number), respond)
+        arrival = Arrival(event, account, label_of(event, number), respond)
         loops = self._loops
         chat = ("events",) if loops else conversation_of(event)
         return self._queue(chat, arrival, loops)
@@ -247,10 +248,3 @@ class Bot(Waiting):
                 handler.run(self_id)
             except BaseException as error:
                 self._report(handler.name, error)
-
-
-def _label_of(event: Event, number: int) -> str:
-    """What an event is called in echoes: its message_id, else e and its number."""
-    if event["post_type"] == "message" and isinstance(event.get("message_id"), (int, str)):
-        return str(event["message_id"])[:40]
-    return f"e{number}" if number else "event"

@@ -89,6 +89,13 @@ def _is_own(event: Event, key: str) -> bool:
     return actor is not None and actor == id_of(event.get("self_id"))
 
 
+def label_of(event: Event, number: int = 0) -> str:
+    """What an event is called in echoes: its message_id, else e and its number."""
+    if event["post_type"] == "message" and isinstance(event.get("message_id"), (int, str)):
+        return str(event["message_id"])[:40]
+    return f"e{number}" if number else "event"
+
+
 # -- its chat -------------------------------------------------------------------------------------
 
 

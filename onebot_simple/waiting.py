@@ -16,7 +16,15 @@ from . import segment
 from .addresses import check_seconds
 from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
 from .errors import NetworkError, WaitTimeout
-from .event import Event, actor_of, conversation_of, is_message, name_of, person_of
+from .event import (
+    Event,
+    actor_of,
+    conversation_of,
+    is_message,
+    label_of,
+    name_of,
+    person_of,
+)
 from .quick_operation import check_event, plain
 from .running import SLICE_SECONDS, Running
 
@@ -139,7 +147,6 @@ class Waiting(Running):
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
         try:
             event: dict[str, Any] = self._conversations.wait(waiter, seconds)
-            return event
         except TimeoutError:
             raise WaitTimeout(
                 f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s."
@@ -148,6 +155,9 @@ class Waiting(Running):
             raise NetworkError(
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
+        if is_message(event):
+            self._now.label = label_of(event)  # what the handler does now is because of this one
+        return event
 
     def events(self) -> Generator[dict[str, Any], None, None]:
         """一个一个地给出事件：``for event in bot.events():``，直到机器人停止。

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import ApiNotAvailable, EventServer, WaitTimeout, WsServer, segment
+from onebot_simple import ApiNotAvailable, EventServer, WaitTimeout, WsClient, WsServer, segment
+from onebot_simple.simulator import Simulator
 
 from .conftest import Stage
 from .peers import Api, ReverseWs, connect_event, message, text_of, wait_until
@@ -28,6 +29,18 @@ def bot() -> Iterator[WsServer]:
 
 
 # -- ask and wait_for ------------------------------------------------------------------------------
+
+
+def test_what_is_said_after_ask_is_because_of_the_answer() -> None:
+    bot = WsClient("ws://127.0.0.1:3001")
+    bot.on_command("q")(lambda event: "hi " + bot.ask(event, "who?"))
+    with Simulator(bot) as qq:
+        asked = qq.send_private("/q")
+        assert qq.wait_reply()["text"] == "who?"
+        answered = qq.send_private("Bob")
+        assert qq.wait_reply()["text"] == "hi Bob"
+        causes = [call["cause"]["message_id"] for call in qq.calls if call["cause"]]
+    assert causes == [asked["message_id"], answered["message_id"]]
 
 
 def test_ask_is_the_input_of_a_chat(calling_stage: Stage) -> None:
