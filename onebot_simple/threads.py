@@ -22,7 +22,7 @@ Task = tuple[Callable[..., object], tuple[Any, ...]]
 
 class _Worker(Thread):
     def __init__(self, owner: Threads, task: Task) -> None:
-        super().__init__(name="onebot_simple handler", daemon=True)
+        super().__init__(name=f"onebot_simple {owner.name}", daemon=True)
         self.tasks: SimpleQueue[Task | None] = SimpleQueue()  # None: there is no more, end
         self.tasks.put(task)
         self._owner = owner
@@ -42,7 +42,8 @@ class _Worker(Thread):
 class Threads:
     """Runs each function on a thread of its own, which may have run others before."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "handler") -> None:
+        self.name = name  # of the threads
         self._lock = Lock()  # guards everything below
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
