@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, DefaultSelector
 from socket import MSG_PEEK
 from threading import Event as Flag
 from typing import Any
@@ -22,7 +23,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import LimitedStream
 
 from .actions import Actions, from_json
-from .addresses import Words, authority, check_token, is_loopback, names_this_machine
+from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
@@ -37,21 +38,18 @@ SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has sto
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
 NO_HTTP = "what is no HTTP"
 
-USE_API: Words = (
-    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。',
-    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.',
+USE_API = (
+    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。 '
+    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.'
+)
+HTTP_CLIENT = (
+    "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址要以 http:// 开头，不是 https://。 "
+    'NapCat needs an "HTTP client", not a "WebSocket client", and its address must begin with '
+    "http://, not with https://."
 )
 LOOPBACK_HOST = (
     "没有 secret 时，NapCat 里的地址要写 127.0.0.1；或者设置 secret。 "
     "Without a secret, the address in NapCat must be 127.0.0.1; or set a secret."
-)
-HTTP_CLIENT = (
-    "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址以 http:// 开头。 "
-    'NapCat needs an "HTTP client", not a "WebSocket client", with http:// in its address.'
-)
-NO_TLS = (
-    "NapCat 里的地址要以 http:// 开头，不是 https://。 "
-    "The address in NapCat must begin with http://, not with https://."
 )
 POSTS_ONLY = (
     "这个地址是给 OneBot 推送（POST）事件用的；你能看到这句话，说明服务器已经在运行了。 "
@@ -89,8 +87,7 @@ class EventServer(Bot):
         self._closed = Flag()  # set when nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
-        receives = self.app.route(path, methods=["POST"], endpoint="receive", strict_slashes=False)
-        receives(self._receive)
+        self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
         self.app.register_error_handler(404, self._explain)
         self.app.register_error_handler(405, self._explain)
 
@@ -117,9 +114,9 @@ class EventServer(Bot):
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f"不能调用 {action}，这个 EventServer 没有 api=，只能用处理函数的返回值来回答。"
-                f"{USE_API[0]} Cannot call {action}: this EventServer has no api=, and only what "
-                f"a handler returns is an answer. {USE_API[1]}"
+                f'不能调用 {action}：要写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))。 '
+                f"Cannot call {action}: this EventServer has no api=. Write "
+                'EventServer(api=HttpClient("http://127.0.0.1:3000")).'
             )
         if self._closed.is_set() and self._origin():
             raise NetworkError(
@@ -154,11 +151,11 @@ class EventServer(Bot):
             return _text(413, "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit.")
         if not request.is_json:
             return _text(415, "Content-Type 要是 application/json。 It must be application/json.")
-        host = request.headers.get("Host", "localhost")
         if self.secret:
             return self._wrong_signature(self.secret, body)
-        only_here = self._server is not None and is_loopback(self.host)
-        if only_here and not names_this_machine(host):
+        host = request.headers.get("Host", "localhost")
+        is_local = self._server is not None and is_loopback(self.host)
+        if is_local and not names_this_machine(host):
             self._complain("an event for another host", host, LOOPBACK_HOST)
             return _text(403, LOOPBACK_HOST)
         return None
@@ -177,7 +174,7 @@ class EventServer(Bot):
         return _text(403 if given else 401, words)
 
     def _warn(self, words: str) -> None:
-        """Say why an event may not come in: once a minute for each peer and reason."""
+        """Say why an event may not come in, once a minute for each peer and reason."""
         now, key = time.monotonic(), (request.remote_addr, words)
         recent = {one: then for one, then in self._said.items() if now - then < 60}
         self._said = {key: now, **recent}
@@ -194,8 +191,7 @@ class EventServer(Bot):
                 return self._answer(answers.get(timeout=SLICE_SECONDS))
             if self._closed.is_set():  # the event was dropped, or its handler does not end
                 return self._not_taken()
-        what = f"more than {ANSWER_SECONDS} s"
-        self._complain("an answer that took too long", what, " ".join(USE_API))
+        self._complain("an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API)
         return Response(status=204)
 
     def _answer(self, operation: str | None) -> Response:
@@ -203,9 +199,9 @@ class EventServer(Bot):
             return Response(status=204)
         ignored = sorted(IGNORED.intersection(json.loads(operation)))
         if ignored:
-            self._complain("what NapCat ignores in an HTTP answer", ignored, " ".join(USE_API))
+            self._complain("what NapCat ignores in an HTTP answer", ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
-            self._complain("an answer", "OneBot hung up before it was ready", " ".join(USE_API))
+            self._complain("an answer", "OneBot hung up before it was ready", USE_API)
         return Response(operation, mimetype="application/json")
 
     def _not_taken(self) -> Response:
@@ -230,7 +226,7 @@ class EventServer(Bot):
 
     def _not_http(self, start: bytes) -> None:
         if not self._stopping.is_set():  # else it may be a request that we cut off
-            self._complain(NO_HTTP, start, NO_TLS)
+            self._complain(NO_HTTP, start, HTTP_CLIENT)
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -244,11 +240,11 @@ class EventServer(Bot):
             server = PostServer(sock, self.app, self.path, self._not_http)
         if not self.secret and not is_loopback(self.host):
             log.warning(
-                f"服务器对网络开放（host={self.host}），却没有 secret，任何人都能伪造事件：请设置"
-                " secret。 The server is open to the network without a secret: anybody can forge "
-                "events. Set one."
+                f"服务器对网络开放（{self.host}），却没有 secret，谁都能伪造事件：请设置 secret。 "
+                "The server is open to the network without a secret: anybody can forge events. "
+                "Set one."
             )
-        server.listener.start()
+        server.begin()
         self._server = server
         where = where_it_listens(self.url, self.host)
         log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
@@ -272,8 +268,8 @@ def _check_path(path: str) -> str:
 def _check_api(api: Actions | None) -> Actions | None:
     if api is not None and not isinstance(api, Actions):
         raise TypeError(
-            f"api 要是 HttpClient，不能是 {api!r}。{USE_API[0]} "
-            f"api must be an HttpClient, not {api!r}. {USE_API[1]}"
+            f'api 要写成 HttpClient("http://127.0.0.1:3000")，不能是 {api!r}。 '
+            f'api must be an HttpClient, such as HttpClient("http://127.0.0.1:3000"), not {api!r}.'
         )
     return api
 
@@ -283,16 +279,12 @@ def _has_hung_up() -> bool:
     connection = request.environ.get("werkzeug.socket")
     if connection is None:  # the application runs under another server
         return False
-    seconds = connection.gettimeout()
-    connection.settimeout(0)
     try:
-        return not connection.recv(1, MSG_PEEK)
-    except BlockingIOError:  # nothing came, so it is still there
-        return False
+        with DefaultSelector() as selector:
+            selector.register(connection, EVENT_READ)
+            return bool(selector.select(0)) and not connection.recv(1, MSG_PEEK)
     except OSError:
         return True
-    finally:
-        connection.settimeout(seconds)
 
 
 def _text(status: int | None, words: str, **headers: str) -> Response:

@@ -5,7 +5,6 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,20 +19,14 @@ from werkzeug.wsgi import get_input_stream
 
 from .threads import Threads
 
-log = logging.getLogger("onebot_simple")
-
-IDLE_SECONDS = 60  # a connection on which nothing comes for so long is closed
-POLL_SECONDS = 0.1  # how often the server looks whether it is to end
-END_SECONDS = 0.4  # at the end, answers that are being made have so long to go out
-PIECE = 64 * 1024
-DISCARDED = 256 * 1024 * 1024  # bytes that are read of a body that nobody wanted
+DISCARDED = 256 * 1024 * 1024  # read this much of a body that is too large for the application
 
 
 class _Requests(WSGIRequestHandler):
     """A connection. It is kept after an event; after everything else it ends, as in werkzeug."""
 
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
+    timeout = 60  # seconds: a connection on which nothing comes for so long ends
     disable_nagle_algorithm = True
     server: PostServer
 
@@ -76,32 +69,32 @@ class PostServer(ThreadedWSGIServer):
         self.not_http = not_http
         self.connections: dict[Any, Thread] = {}  # and the thread that serves each
         self.threads = Threads("http")
-        self.listener = Thread(
-            target=self.serve_forever, args=(POLL_SECONDS,), name="onebot_simple http", daemon=True
-        )
+
+    def begin(self) -> None:
+        """Accept connections, on a thread of the server's own."""
+        self.threads.run(self.serve_forever, 0.1)  # how often it looks whether it is to end, in s
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection in a thread that may have served others before."""
-        self.threads.run(self.process_request_thread, request, client_address)
+        """Serve a new connection on a thread that may have served others before."""
+        self.threads.run(self._serve, request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        self.connections[request] = current_thread()
-        super().process_request_thread(request, client_address)
-        del self.connections[request]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("处理请求时出错，服务器继续运行。 A request failed, the server goes on.")
+    def _serve(self, connection: Any, client_address: Any) -> None:
+        self.connections[connection] = current_thread()
+        try:
+            self.finish_request(connection, client_address)
+        finally:
+            self.shutdown_request(connection)
+            del self.connections[connection]
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
-        self.listener.join()
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
             for connection, thread in dict(self.connections).items():
                 if thread != current_thread():  # it is to answer whoever stops the server
                     with suppress(OSError):
                         connection.shutdown(how)
-            self.threads.end(time.monotonic() + END_SECONDS)
+            self.threads.end(time.monotonic() + 0.4)
 
 
 def _is_over(body: IO[bytes]) -> bool:
@@ -109,12 +102,9 @@ def _is_over(body: IO[bytes]) -> bool:
 
     If not, the rest is read now: else the client sees a broken connection instead of our answer.
     """
-    try:
-        size = len(body.read(1))
-        if not size:
-            return True
-        while size < DISCARDED and (piece := body.read(PIECE)):
+    size = 0
+    with suppress(OSError, HTTPException):  # it was cut off
+        while size < DISCARDED and (piece := body.read(64 * 1024)):
             size += len(piece)
-    except (OSError, HTTPException):  # it was cut off
-        pass
+        return size == 0
     return False
