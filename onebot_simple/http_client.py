@@ -248,14 +248,13 @@ def _frames(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _advice(response: requests.Response) -> Words:
     """What to do about an answer that is not OneBot's."""
-    status = response.status_code
-    if status == 426:
+    if response.status_code == 426:
         return (
             "这是 WebSocket 的端口：HttpClient 要用 HTTP 服务器的端口（NapCat 默认 3000）。",
             "This is a WebSocket's port: HttpClient needs that of an HTTP server (NapCat's: 3000).",
         )
-    if 300 <= status < 400:
-        where = without_secrets(response.headers.get("Location", "?"))
+    where = without_secrets(response.headers.get("Location", ""))
+    if where:
         return (
             f"它让我们去 {where}：请直接填最终的地址。",
             f"It sends us to {where}: give the final address.",

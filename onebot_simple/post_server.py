@@ -43,7 +43,7 @@ class _Requests(WSGIRequestHandler):
             response.headers["Connection"] = "close"
             self.close_connection = True
         head = f"{self.protocol_version} {response.status}\r\n{response.headers}"
-        self.wfile.write(head.encode("latin-1") + response.get_data())  # faster than two pieces
+        self.wfile.write(head.encode("latin-1") + response.get_data())  # once is faster than twice
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, such as TLS."""
@@ -72,7 +72,7 @@ class PostServer(ThreadedWSGIServer):
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        self.threads.run(self.serve_forever, 0.1)  # how often it looks whether it is to end, in s
+        self.threads.run(self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a new connection on a thread that may have served others before."""
@@ -94,13 +94,14 @@ class PostServer(ThreadedWSGIServer):
                 if thread != current_thread():  # it is to answer whoever stops the server
                     with suppress(OSError):
                         connection.shutdown(how)
-            self.threads.end(time.monotonic() + 0.4)
+            self.threads.end(time.monotonic() + 0.4)  # seconds
 
 
 def _is_over(body: IO[bytes]) -> bool:
     """Whether the body of a request was read to its end.
 
-    If not, the rest is read now: else the client sees a broken connection instead of our answer.
+    If not, the rest is thrown away: it is no next request, and as long as it is unread, the client
+    may see a broken connection instead of our answer.
     """
     size = 0
     with suppress(OSError, HTTPException):  # it was cut off
