@@ -36,6 +36,8 @@ LISTEN_EXAMPLES = """\
   listen --reverse ws://127.0.0.1:8765    OneBot 来连我们  OneBot connects to us
   listen http://127.0.0.1:8080/           OneBot 推送给我们  OneBot posts to us
   listen --json | jq .raw_message
+  listen --save day.jsonl                 存下来，以后重放  keep it, to replay it later:
+                                          playground bot.py --replay day.jsonl
 
 Ctrl+C 结束 ends it.
 """
@@ -59,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = _parsed(arguments)
+    if options.module is None:
+        _parser().print_help()
+        return 0
     try:
         code: int = import_module(options.module, "onebot_simple").run(options)
     except KeyboardInterrupt:
@@ -88,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=_version(), help="版本 the version of the library"
     )
-    commands = parser.add_subparsers(title="命令 commands", metavar="COMMAND", required=True)
+    parser.set_defaults(module=None)
+    commands = parser.add_subparsers(title="命令 commands", metavar="COMMAND")
     _add_playground(commands)
     _add_call(commands)
     _add_listen(commands)
@@ -161,6 +167,12 @@ def _add_listen(commands: Commands) -> None:
     _add_reverse(command)
     command.add_argument(
         "--json", action="store_true", help="原样的 JSON，一行一个 the JSON as it came, a line each"
+    )
+    command.add_argument(
+        "--save",
+        metavar="day.jsonl",
+        help="把事件接着存进这个文件（JSON Lines，不含 token） "
+        "append the events to this file, as JSON Lines without tokens",
     )
     forward = os.environ.get("ONEBOT_URL", "")
     command.set_defaults(onebot_url=forward if forward.lower().startswith("ws") else None)
