@@ -95,11 +95,13 @@ class PostServer(ThreadedWSGIServer):
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
+        serving = dict(self.connections)
         self.shutdown()
         self.listener.join()
+        serving.update(self.connections)  # those that came meanwhile
+        others = [(one, thread) for one, thread in serving.items() if thread != current_thread()]
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
             deadline = time.monotonic() + END_SECONDS
-            others = [one for one in list(self.connections.items()) if one[1] != current_thread()]
             for connection, _ in others:
                 with suppress(OSError):
                     connection.shutdown(how)

@@ -334,7 +334,7 @@ def test_lines_and_errors_survive_a_gbk_console(qq: Simulator) -> None:
     with Command("call", "get_status", "--url", qq.ws_url, PYTHONIOENCODING="gbk") as failing:
         assert failing.process.wait(15) == 1
         failing.end()
-        assert "不对" in failing.errors.decode("gbk")
+        assert "没有给" in failing.errors.decode("gbk")
 
 
 def test_listen_with_a_wrong_token_is_exit_code_1(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -174,11 +174,15 @@ class Acting:
         """
         return self._replay(read_log(path))
 
-    def replay_lines(self, lines: Iterable[str], name: str = "log") -> list[Event]:
+    def replay_lines(self, lines: Sequence[str], name: str = "log") -> list[Event]:
         """和 replay 一样，但日志的每一行已经读好了。
 
         As replay(), for lines that were read already; name: what an error calls them.
         """
+        if not isinstance(lines, (list, tuple)) or not all(isinstance(line, str) for line in lines):
+            raise TypeError(
+                "replay_lines 要一个由行组成的列表。 replay_lines takes a list of lines."
+            )
         return self._replay(read_lines(lines, name))
 
     def _replay(self, events: list[Event]) -> list[Event]:
@@ -298,6 +302,7 @@ class Acting:
         self.world.reset()
 
     def _change(self, what: Callable[..., None], *details: Any) -> None:
+        self._core.journal.next_step()
         with self.world.lock:
             what(self.world, *details)
 

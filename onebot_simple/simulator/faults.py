@@ -15,6 +15,12 @@ class Failing:
 
 
 @dataclass
+class Delay:
+    seconds: float
+    times: int
+
+
+@dataclass
 class Fault:
     """What shall go wrong with one call."""
 
@@ -29,7 +35,7 @@ NO_FAULT = Fault()
 class Faults:
     def __init__(self) -> None:
         self._failing: list[Failing] = []
-        self._delays: list[float] = []  # seconds, one entry per call to be delayed
+        self._delays: list[Delay] = []
         self._swallow = 0
         self._refusals = 0
         self._pending = False
@@ -42,7 +48,7 @@ class Faults:
 
     def delay(self, seconds: float, times: int) -> None:
         with self._lock:
-            self._delays += [seconds] * times
+            self._delays.append(Delay(seconds, times))
             self._pending = True
 
     def swallow(self, times: int) -> None:
@@ -69,7 +75,10 @@ class Faults:
             if failing:
                 failing.times -= 1
                 self._failing = [f for f in self._failing if f.times > 0]
-            delay = self._delays.pop(0) if self._delays else 0.0
+            delay = self._delays[0].seconds if self._delays else 0.0
+            if self._delays:
+                self._delays[0].times -= 1
+                self._delays = [d for d in self._delays if d.times > 0]
             swallowed = self._swallow > 0
             self._swallow -= swallowed
             self._pending = bool(self._failing or self._delays or self._swallow)
@@ -87,7 +96,7 @@ class Faults:
         with self._lock:
             return {
                 "fail": sum(f.times for f in self._failing),
-                "delay": len(self._delays),
+                "delay": sum(d.times for d in self._delays),
                 "swallow": self._swallow,
                 "refuse_token": self._refusals,
             }

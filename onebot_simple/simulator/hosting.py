@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from .journal import Journal, Mistake
 
@@ -43,13 +42,13 @@ class HostedBot:
     def token(self) -> str | None:
         """What it shows when it calls, or asks for when the simulator connects."""
         caller = self._bot.api if self.receives == "post" else self._bot
-        token: str | None = getattr(caller, "access_token", getattr(caller, "_token", None))
+        token: str | None = getattr(caller, "access_token", None)
         return token
 
     @property
     def secret(self) -> str | None:
-        secret: str | None = getattr(self._bot, "secret", None)
-        return secret or getattr(self._bot, "_secret", b"").decode() or None
+        secret: str | None = self._bot.secret
+        return secret
 
     @property
     def url(self) -> str:
@@ -64,8 +63,6 @@ class HostedBot:
             )
         if self.receives == "forward":
             self._set(bot, "url", ws_url)
-            if hasattr(bot, "_address"):
-                self._set(bot, "_address", urlsplit(ws_url))
         elif self.receives:
             self._set(bot, "port", 0)
         caller = getattr(bot, "api", None) or bot

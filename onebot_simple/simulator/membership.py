@@ -12,6 +12,7 @@ from typing import Any
 
 from . import api_groups, events
 from .api_friends import add_member
+from .names import checked_number
 from .world import BOT, RANK, Failure, Group, Member, Person, World
 
 
@@ -25,7 +26,7 @@ def called(world: World, user_id: int) -> str:
 
 
 def any_group(world: World, group_id: int) -> Group:
-    found = world.groups.get(group_id)
+    found = world.groups.get(checked_number(group_id, "group"))
     if found is None:
         raise Failure(
             f"没有群 {group_id}；用 add_group 添加。"
@@ -51,7 +52,7 @@ def heard_group(world: World, group_id: int) -> Group:
 
 
 def member_of(world: World, group: Group, user_id: int) -> Member:
-    found = group.members.get(user_id)
+    found = group.members.get(checked_number(user_id, "user"))
     if found is None:
         how = "bring_back" if user_id in group.former else "join"
         name, number = called(world, user_id), group.group_id
@@ -63,7 +64,7 @@ def member_of(world: World, group: Group, user_id: int) -> Member:
 
 
 def person_known(world: World, user_id: int) -> Person:
-    found = world.people.get(user_id)
+    found = world.people.get(checked_number(user_id, "user"))
     if found is None:
         raise Failure(
             f"没有 {user_id} 这个人；用 add_person 添加。"
@@ -122,9 +123,9 @@ def add_person(world: World, user_id: int, nickname: str, is_friend: bool) -> No
 
 
 def remove_person(world: World, user_id: int) -> None:
+    person_known(world, user_id)
     if user_id == BOT:
         raise Failure("机器人自己不能移除。 The bot itself cannot be removed.")
-    person_known(world, user_id)
     for group in world.groups.values():
         if user_id in group.members:
             _gone(world, group, user_id)
@@ -214,7 +215,7 @@ def bring_back(world: World, user_id: int, group_id: int) -> None:
 
 
 def _refuse_members(world: World, group: Group, user_id: int) -> None:
-    if user_id in group.members:
+    if checked_number(user_id, "user") in group.members:
         name, number = called(world, user_id), group.group_id
         raise Failure(f"{name} 已经在群 {number} 里。 {name} is in group {number} already.")
 

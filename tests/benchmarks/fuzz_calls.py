@@ -12,7 +12,7 @@ from unicodedata import category
 
 from onebot_simple import ApiNotAvailable, AuthenticationError, EventServer, segment
 from onebot_simple.event import command_of, conversation_of, event_line, name_of, person_of
-from onebot_simple.quick_operation import calls_for, http_answer, operation_of
+from onebot_simple.quick_operation import calls_for, operation_of, response_body
 from onebot_simple.ws_connection import WsConnection
 
 from .fuzz_inputs import ANSWERS, KEYS, SCALARS, SLOW_SECONDS, Finds, Inputs
@@ -69,8 +69,8 @@ def event_helpers(chance: random.Random, count: int, finds: Finds) -> None:
         line = event_line(event)
         assert not {category(character) for character in line} & {"Cc", "Cs", "Zl", "Zp"}
         assert len(line) < 4000
-        command_of(event, "/")
-        command_of(event, "")
+        command_of(event, ("/",))
+        command_of(event, ("",))
 
     inputs = Inputs(chance)
     while finds.inputs < count:
@@ -87,7 +87,7 @@ def returned_values(chance: random.Random, count: int, finds: Finds) -> None:
 
     def check(event: Any, result: Any) -> None:
         operation = operation_of(result, "handler")
-        for carry_out in (calls_for, http_answer):
+        for carry_out in (calls_for, response_body):
             try:
                 carry_out(copy.copy(event), copy.copy(operation))
             except (TypeError, ValueError, ApiNotAvailable) as error:

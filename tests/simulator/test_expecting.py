@@ -108,8 +108,9 @@ def test_the_bot_is_as_it_was_afterwards_and_can_be_used_again(
         lambda: WsClient("ws://127.0.0.1:3001", "s3cret-and-long"),
         lambda: WsServer(access_token="s3cret-and-long"),
         lambda: EventServer(secret="s3cret-and-long"),
+        lambda: EventServer(api=HttpClient("http://127.0.0.1:3000", "s3cret-and-long")),
     ],
-    ids=NAMES[:3],
+    ids=NAMES,
 )
 def test_the_simulator_uses_the_token_of_the_bot(make: Callable[[], AnyBot]) -> None:
     bot = make()

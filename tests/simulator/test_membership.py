@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import signature
+from random import Random
 from typing import Any
 
 import pytest
@@ -263,3 +265,41 @@ def test_what_is_not_valid_gets_a_sentence_in_both_languages(
         deed(qq)
     assert any("一" <= letter <= "鿿" for letter in str(caught.value))
     assert events == []
+
+
+NONSENSE: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    5,
+    ALICE,
+    BOT,
+    GROUP,
+    30002,
+    "x",
+    "",
+    [],
+    {},
+    1.5,
+    2**60,
+    b"x",
+)
+DEEDS = """
+    send_group send_private poke recall join leave kick mute mute_all friend_request group_request
+    emit replay_lines add_person set_person remove_person add_group set_group remove_group set_role
+    set_card set_title bring_back answer fail delay swallow refuse_token heartbeat send_raw
+"""
+
+
+@pytest.mark.parametrize("name", DEEDS.split())
+def test_any_nonsense_is_done_or_gets_a_sentence(qq: Simulator, name: str) -> None:
+    deed, chance = getattr(qq, name), Random(name)
+    takes = [one for one in signature(deed).parameters.values() if one.kind < one.VAR_POSITIONAL]
+    least = sum(one.default is one.empty for one in takes)
+    for _ in range(200):
+        values = chance.choices(NONSENSE, k=chance.randint(least, len(takes)))
+        try:
+            deed(*values)
+        except (ValueError, TypeError) as error:
+            assert any("一" <= letter <= "鿿" for letter in str(error)), (values, error)
