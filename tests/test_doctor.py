@@ -755,6 +755,15 @@ def test_an_account_that_sends_no_events(doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_a_server_that_is_open_to_everybody(doctor: Doctor, scheme: str) -> None:
+    url = f"{scheme}://0.0.0.0:{free_port()}"
+    shown = doctor.finds("没有人来", "--reverse", url, *SHORT)
+    assert "· 没有 token，谁都能连进来" in shown
+    assert "0.0.0.0" not in shown.split("✘")[1]
+    assert "谁都能" not in doctor("--reverse", url, "--token", TOKEN, *SHORT)[1]
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
 def test_a_port_that_is_taken(doctor: Doctor, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
@@ -779,12 +788,12 @@ def run_process(*arguments: str, **environment: str) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
-def test_the_environment_says_where_onebot_is(strict: Simulator) -> None:
-    code, shown = run_process(
-        ONEBOT_URL=strict.http_url, ONEBOT_TOKEN=TOKEN, PYTHONIOENCODING="utf-8"
-    )
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_the_environment_says_where_onebot_is(strict: Simulator, scheme: str) -> None:
+    url = strict.ws_url if scheme == "ws" else strict.http_url
+    code, shown = run_process(ONEBOT_URL=url, ONEBOT_TOKEN=TOKEN, PYTHONIOENCODING="utf-8")
     assert code == 0
-    assert strict.http_url in shown.decode()
+    assert url in shown.decode()
     assert TOKEN not in shown.decode()
     assert b"\x1b" not in shown  # no colours in a pipe
 

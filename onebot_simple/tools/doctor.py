@@ -122,17 +122,21 @@ def _connect(
     report: Report, client: HttpClient | ListeningClient, has_token: bool, place: Place, path: str
 ) -> None:
     is_http = isinstance(client, HttpClient)
+    kind = "HTTP" if is_http else "WebSocket"
+    spoken = f"那里说的是 {kind}。", f"{kind} is spoken there."
     failed = "没有连上 OneBot。", "Not connected to OneBot."
     try:
         with client:
             if is_http:
                 client.request("get_version_info")
-            _report_connected(report, "HTTP" if is_http else "WebSocket", has_token)
+            report.good(*spoken)
+            _report_token(report, has_token)
             failed = "连上了，但是调用出错了。", "Connected, but a call went wrong."
             report_account(report, client)
             if isinstance(client, ListeningClient):
                 _report_events(report, client, path)
     except AuthenticationError:
+        report.good(*spoken)
         raise _wrong_token(has_token) from None
     except OneBotError as error:
         there = what_is_there(place, "http" if is_http else "ws", path)
@@ -148,8 +152,7 @@ def _report_events(report: Report, client: ListeningClient, path: str) -> None:
     report_events(report, events)
 
 
-def _report_connected(report: Report, kind: str, has_token: bool) -> None:
-    report.good(f"那里说的是 {kind}。", f"{kind} is spoken there.")
+def _report_token(report: Report, has_token: bool) -> None:
     if has_token:
         report.good("token 正确。", "The token is right.")
     else:
