@@ -12,12 +12,17 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from .addresses import check_seconds, check_token, check_url
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
+EXAMPLES = """\
+例如 for example:
+  python -m onebot_simple playground      先从这里开始  begin here
+  python -m onebot_simple call --help     每条命令都有帮助  each command has its help
+"""
 CALL_EXAMPLES = """\
 例如 for example:
   call get_login_info
@@ -85,10 +90,20 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with argparse's own words, which are English, and with ours."""
+        self.print_usage(sys.stderr)
+        words = "命令写错了，加上 --help 看用法。 Badly asked, --help shows how"
+        self.exit(2, f"{words}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m onebot_simple",
         description="OneBot 11 的小工具。Small tools for OneBot 11.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=_version(), help="版本 the version of the library"
@@ -147,7 +162,12 @@ def _add_call(commands: Commands) -> None:
     command = _add_command(commands, "call", words, CALL_EXAMPLES)
     command.add_argument("action", metavar="ACTION", help="动作的名字 such as get_login_info")
     command.add_argument(
-        "params", nargs="*", type=_param, metavar="key=value", help="参数 the action's params"
+        "params",
+        nargs="*",
+        default=[],
+        type=_param,
+        metavar="key=value",
+        help="参数 the action's params",
     )
     command.add_argument(
         "--url",

@@ -266,6 +266,7 @@ def test_badly_asked_is_exit_code_2(
     assert ended.value.code == 2
     shown = capsys.readouterr().err
     assert words in shown
+    assert "命令写错了" in shown and "Badly asked" in shown
     assert "密码" not in shown
 
 
