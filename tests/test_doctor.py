@@ -510,8 +510,10 @@ def test_a_token_that_is_missing_or_wrong(
     doctor: Doctor, strict: Simulator, given: list[str]
 ) -> None:
     words = "token 不对" if given else "要 token，但没有给"
-    doctor.finds(words, strict.http_url, *given)
-    doctor.finds(words, strict.ws_url, *given)
+    spoken = "✔ 那里说的是 WebSocket。"
+    assert "✔ 那里说的是 HTTP。" in doctor.finds(words, strict.http_url, *given)
+    assert spoken in doctor.finds(words, strict.ws_url, *given)
+    assert spoken not in doctor.finds(words, swapped(strict.http_url, "ws"), *given)
     for status in (401, 403):
         with ws_server(refusal=partial(refuse, status)) as port:
             doctor.finds(words, f"ws://127.0.0.1:{port}", *given)

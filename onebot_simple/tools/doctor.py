@@ -136,7 +136,8 @@ def _connect(
             if isinstance(client, ListeningClient):
                 _report_events(report, client, path)
     except AuthenticationError:
-        report.good(*spoken)
+        if is_http or place.takes_websockets():
+            report.good(*spoken)
         raise _wrong_token(has_token) from None
     except OneBotError as error:
         there = what_is_there(place, "http" if is_http else "ws", path)

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,6 +119,11 @@ class Place(NamedTuple):
         except OSError:
             return False
         return True
+
+    def takes_websockets(self) -> bool:
+        with suppress(TimeoutError):
+            return self.ask("/", upgrade=True).status == 101
+        return False
 
     def ask(self, path: str, upgrade: bool = False) -> Reply:
         """What a GET is answered, without a token. TimeoutError when nothing comes.
