@@ -387,6 +387,29 @@ def test_a_file_that_cannot_be_written_is_said_at_once(
     assert "不能写入" in shown and "Cannot write" in shown
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="it stands for a full disk")
+def test_a_full_disk_ends_it(qq: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--token", "secret-token", "--save", "/dev/full"]
+    assert main(["listen", qq.ws_url, *options]) == 1
+    shown = capsys.readouterr().err
+    assert "磁盘满了吗" in shown and "is the disk full" in shown
+
+
+def test_an_event_that_is_nested_too_deeply_is_left_out(qq: Simulator, tmp_path: Path) -> None:
+    day = tmp_path / "day.jsonl"
+    with listening("forward", qq, "--save", str(day)) as one:
+        qq.wait_connected(15)
+        deep: Any = 1
+        for _ in range(600):
+            deep = [deep]
+        qq.emit({"post_type": "notice", "deep": deep})
+        qq.send_group("after it")
+        wait_until(lambda: b"after it" in one.out, 15)
+        assert one.end() == ENDED
+        assert b"Traceback" not in one.errors
+    assert "after it" in day.read_text(encoding="utf-8")
+
+
 def test_listen_takes_the_token_in_its_address(qq: Simulator) -> None:
     port = free_port()
     qq.connect_to(f"ws://127.0.0.1:{port}", "not-the-one")

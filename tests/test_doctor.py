@@ -247,6 +247,13 @@ def test_a_token_in_the_address(doctor: Doctor, strict: Simulator) -> None:
         doctor.finds("地址写错了", f"{url}?access_token=%E5%AF%86")
 
 
+def test_a_token_in_the_address_that_onebot_dials(doctor: Doctor, strict: Simulator) -> None:
+    url = f"ws://127.0.0.1:{free_port()}"
+    strict.connect_to(url)
+    shown = doctor.is_content("--reverse", f"{url}?access_token={TOKEN}")
+    assert "✔ token 正确。" in shown
+
+
 def test_an_http_api_that_takes_posts_only(doctor: Doctor) -> None:
     server = HttpApi(Api())
     try:

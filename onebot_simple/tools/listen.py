@@ -11,9 +11,10 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from io import FileIO
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..addresses import check_url
@@ -132,12 +133,12 @@ def _listen(bot: Listening, printer: Printer) -> int:
     return 1 if printer.failed else 0
 
 
-def _opened(path: str | None) -> TextIO | None:
+def _opened(path: str | None) -> FileIO | None:
     """The file to save into. Its old lines stay, and new ones follow."""
     if path is None:
         return None
-    try:  # half of a surrogate pair becomes \ud83d, as JSON writes it
-        return open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n")
+    try:
+        return open(path, "ab", buffering=0)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"不能写入 {path}：换一个文件名或文件夹。 Cannot write to {path}, use another file or "
@@ -148,7 +149,7 @@ def _opened(path: str | None) -> TextIO | None:
 class Printer(Thread):
     """Prints what arrives, and saves it, so that the thread that receives never waits for it."""
 
-    def __init__(self, bot: Listening, as_json: bool, file: TextIO | None, token: str | None):
+    def __init__(self, bot: Listening, as_json: bool, file: FileIO | None, token: str | None):
         super().__init__(name="onebot_simple printer", daemon=True)
         self.failed = False  # whether the file cannot be written any more
         self._bot, self._as_json, self._file = bot, as_json, file
@@ -175,8 +176,9 @@ class Printer(Thread):
         frame = _without_tokens(event, self._token)
         about = {"time": time.time(), "direction": "in", "transport": self._bot.transport}
         try:
-            self._file.write(json.dumps({**about, "frame": frame}, ensure_ascii=False) + "\n")
-            self._file.flush()
+            line = json.dumps({**about, "frame": frame}, ensure_ascii=False) + "\n"
+            # half of a surrogate pair becomes \ud83d, as JSON writes it
+            self._file.write(line.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError) as error:  # ValueError: it is closed, since we have ended
             complain(f"存不下去了：磁盘满了吗？ Cannot save any more, is the disk full? {error}")
             self.failed = True
