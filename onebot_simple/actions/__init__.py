@@ -179,32 +179,29 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_json(action: str, params: Any) -> str:
-    """The params as JSON, in ASCII: NapCat breaks large raw UTF-8.
-
-    TypeError or ValueError that names the parameter when one cannot be sent.
-    """
+    """The params as JSON, in ASCII, because NapCat breaks large raw UTF-8."""
     try:
         return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
-        _blame(action, params, error)
+        raise _unsendable(action, params, error) from None
 
 
-def _blame(action: str, params: Any, error: Exception) -> NoReturn:
-    """Raise an error that names the parameter which cannot be sent."""
+def _unsendable(action: str, params: Any, error: Exception) -> Exception:
+    """An error that names the parameter which cannot be sent."""
     kind = TypeError if isinstance(error, TypeError) else ValueError
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     name = "params"
     for key, value in params.items() if isinstance(params, dict) else ():
         try:
-            json.dumps({key: value}, allow_nan=False)
+            _encoder.encode({key: value})
         except (TypeError, ValueError, RecursionError):
             name = str(key)
             break
-    raise kind(
+    return kind(
         f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
         f"{action}: {name} cannot be sent as JSON: {reason}. "
         "Use only str, numbers, True/False, lists and dicts."
-    ) from None
+    )
 
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:

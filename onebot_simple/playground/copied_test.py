@@ -33,7 +33,7 @@ def as_test(file: Path, items: list[Item], calls: list[Call], names: dict[int, s
     body = "\n".join(f"        {line}" for line in script.lines) or "        pass"
     title = re.sub(r"\W", "_", file.stem).strip("_") or "bot"
     head = "\n".join(_imports(file, source))
-    hint = f"# 存成 {file.name} 旁边的 test_{title}.py Save it as that. 运行 run: python -m pytest"
+    hint = f"# 存在 {file.name} 旁边 save it beside: test_{title}.py   运行 run: python -m pytest"
     return f"{hint}\n{head}\n\n\ndef test_{title}():\n    with Simulator(bot) as qq:\n{body}\n"
 
 

@@ -21,7 +21,6 @@ FRAME_BYTES = 20_000  # of each frame are shown
 ITEMS = 2_000
 PLACED_FRAMES = 500  # among which the event of an error is looked for
 LOOK_SECONDS = 0.1  # how often the lamps and switches are looked at
-OUTPUT_SECONDS = 0.05  # a bot that prints without end is not shown line by line
 ALIVE_SECONDS = 5.0  # how often a quiet stream says that it is there
 Seen = tuple[int, int, int]  # the last frame, item and line of output that a page has
 
@@ -96,8 +95,6 @@ class Feed:
                     "state": different,
                 }
                 state, quiet_since = now, time.monotonic()
-                if lines and not (frames or items):
-                    time.sleep(OUTPUT_SECONDS)
             elif time.monotonic() - quiet_since > ALIVE_SECONDS:
                 quiet_since = time.monotonic()
                 yield None

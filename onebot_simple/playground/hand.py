@@ -15,6 +15,7 @@ from ..simulator.world import BOT, Failure
 from .bot_process import BotProcess
 from .copied_test import as_test
 from .feed import Feed
+from .shown import chat_of
 
 ANSWER_SECONDS = 30
 KINDS = ("message", "message_sent", "notice", "request", "meta_event")
@@ -67,33 +68,45 @@ class Hand:
         since = self._bot.status["started"]
         items = [i for i in self._feed.items if i["chat"] == chat and i["time"] >= since]
         sent = {item["action"] for item in items if "action" in item}
+        chats = self._chats_of_events()
         calls = [
             call
             for call in self._simulator.calls
             if call["time"] >= since
             and call["action"] not in sent | {".handle_quick_operation"}
-            and self._belongs(call, chat, items)
+            and _belongs(call, chat, chats)
         ]
         with self._simulator.world.lock:
             people = self._simulator.world.people.values()
             names = {one.user_id: one.nickname for one in people if one.user_id not in KNOWN}
         return as_test(self._bot.file, items, calls, names)
 
-    def _belongs(self, call: dict[str, Any], chat: str, items: list[dict[str, Any]]) -> bool:
-        """Whether a call was made for a message of this chat, or is about the chat."""
-        cause = call["cause"] or {"message_id": None}
-        if cause["message_id"] and not cause["probably"]:
-            return any(item.get("message_id") == cause["message_id"] for item in items)
-        params = call["params"] if isinstance(call["params"], dict) else {}
-        about = params.get("group_id") if chat.startswith("g") else params.get("user_id")
-        in_private = not chat.startswith("g") and params.get("group_id")
-        return str(about) == chat[1:] and not in_private
+    def _chats_of_events(self) -> dict[int, str]:
+        """The chat of each event that went to a bot, by the id of its frame."""
+        found = {}
+        for frame in self._simulator.frames:
+            if frame["kind"] == "event":
+                event = json.loads(frame["text"])
+                if event.get("post_type") != "meta_event":
+                    found[frame["id"]] = chat_of(self._simulator.world, event)
+        return found
 
     def replay(self, text: str) -> int:
         """Push the events of a log; how many there were."""
         lines = text.removeprefix("\ufeff").split("\n")
         with _as_failure():
             return len(self._simulator.replay_lines(lines, "日志 log"))
+
+
+def _belongs(call: dict[str, Any], chat: str, chats: dict[int, str]) -> bool:
+    """Whether a call was made for an event of this chat; where nobody knows, is about the chat."""
+    cause = call["cause"]
+    if cause and cause["frame"] in chats and not cause["probably"]:
+        return chats[cause["frame"]] == chat
+    params = call["params"] if isinstance(call["params"], dict) else {}
+    if chat.startswith("g"):
+        return str(params.get("group_id")) == chat[1:]
+    return str(params.get("user_id")) == chat[1:] and not params.get("group_id")
 
 
 @contextmanager

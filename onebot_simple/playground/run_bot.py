@@ -14,6 +14,7 @@ if __name__ == "__main__":
     # as `python bot.py` has it, before anything else is imported: a random.py beside the bot
     # has to do the same harm here
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+    import onebot_simple  # noqa: F401 (it says which file hides a module of Python's)
 
 import json
 import logging
@@ -63,7 +64,7 @@ def where(error: BaseException, folder: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
+        path = Path(frame.filename).absolute()  # `playground bot.py` names it as it was typed
         if folder in path.parents and "site-packages" not in path.parts:
             return f"{path.name}:{frame.lineno}"
     return ""

@@ -88,7 +88,8 @@ def chat_of(world: World, event: Event) -> str:
     """The chat that an event belongs to, as "g30001" or "p20001"."""
     if event.get("group_id") and event.get("message_type") != "private":
         return f"g{event['group_id']}"
-    about = world.messages.get(event.get("message_id", 0))
+    message_id = event.get("message_id")
+    about = world.messages.get(message_id) if isinstance(message_id, int) else None
     if about:
         return f"p{about.peer_id}"
     who = event.get("user_id")

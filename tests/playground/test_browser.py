@@ -13,7 +13,7 @@ from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
 from .conftest import options
-from .visits import Visit
+from .visits import Visit, run_as_test
 
 EVIL = "<img src=x onerror=document.body.id='hacked'>"
 
@@ -211,6 +211,38 @@ def test_what_else_can_happen_in_a_group(visit: Visit) -> None:
     deed("有人加好友…")
     page.get_by_role("button", name="确定").click()
     expect(page.locator("#private-list .chat")).to_have_count(4)
+
+
+def test_everything_that_people_did_is_in_the_copied_test(visit: Visit, tmp_path: Path) -> None:
+    qq = visit.playground.simulator
+    visit.open_group()
+    said = qq.send_group('"hi" \\ [CQ:face,id=1]', user=20002, at_bot=True)
+    qq.wait_reply()
+    qq.send_group("quoting", reply_to=said["message_id"])
+    qq.wait_reply()
+    qq.join(20004, "Dave")
+    qq.wait_reply()
+    qq.poke(20002)
+    qq.wait_call("send_poke")
+    qq.group_request(20005, "let me in", nickname="Eve")
+    qq.wait_reply()
+    qq.recall(said["message_id"])
+    qq.leave(20003)
+    expect(visit.page.locator(".notice", has_text="Carol 退群了")).to_be_visible()
+    visit.page.get_by_role("button", name="复制成测试").click()
+    copied = visit.page.locator("dialog pre").inner_text()
+    for line in (
+        "at_bot=True",
+        'reply_to=message1["message_id"]',
+        "qq.join(20004, 'Dave'",
+        "qq.poke(20002, 10001)",
+        "qq.wait_call('send_poke'",
+        "qq.group_request(20005, 'let me in'",
+        'qq.recall(message1["message_id"])',
+        "qq.leave(20003",
+    ):
+        assert line in copied
+    run_as_test(copied, tmp_path)
 
 
 def test_a_recalled_message_is_crossed_out(visit: Visit) -> None:

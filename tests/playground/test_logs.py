@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zlib import compress, crc32
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -138,6 +141,47 @@ class TestFollowing:
         visit.say("here I am")
         expect(page.locator(".bubble", has_text="here I am")).to_be_in_viewport()
         visit.expect_at_end("#messages")
+
+    def test_a_picture_that_takes_its_time_to_load_is_followed_too(self, visit: Visit) -> None:
+        for number in range(20):
+            visit.playground.simulator.send_private(f"word {number}")
+        source = "base64://" + b64encode(square(300)).decode()
+        visit.playground.simulator.send_private(
+            [{"type": "image", "data": {"file": source}}, {"type": "text", "data": {"text": "end"}}]
+        )
+        picture = visit.page.locator(".bubble img")
+        wait_until(lambda: picture.evaluate("one => one.naturalWidth") == 300)
+        visit.expect_at_end("#messages")
+        expect(visit.page.locator("#messages + .newer")).to_be_hidden()
+
+    def test_a_frame_that_is_read_is_not_pushed_away(self, visit: Visit) -> None:
+        page, simulator = visit.page, visit.playground.simulator
+        with Bot(visit):
+            for number in range(40):
+                simulator.send_raw(f"frame {number}")
+            summary = page.locator(".frame.raw summary").last
+            expect(summary).to_contain_text("frame 39")
+            summary.click()
+            for number in range(40):
+                simulator.send_raw(f"later {number}")
+            expect(page.locator("#frames + .newer")).to_have_text("↓ 40 条新的")
+            opened = page.locator(".frame[open] summary")
+            expect(opened).to_be_in_viewport()
+            opened.click()
+            visit.expect_at_end("#frames")
+
+
+def square(side: int) -> bytes:
+    """A grey PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = compress((b"\0" + b"\x80" * side) * side)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+    )
 
 
 class TestCauses:

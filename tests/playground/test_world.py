@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -190,7 +190,7 @@ class TestShown:
             choose_more(page, name)
             page.get_by_role("button", name="确定").click()
         # an invitation is shown in the chat of the new group, which the bot is not in yet
-        flags = list(visit.playground.simulator.world.requests)
+        flags = wait_until(lambda: _two(visit.playground.simulator.world.requests))
         settle(visit, flags[0], "add", False)
         expect(page.locator(".asks").first).to_have_text("机器人已拒绝")
         expect(page.locator("[data-chat=g30002]")).to_contain_text("邀请机器人进群 30002")
@@ -275,6 +275,11 @@ class TestShown:
         expect(page.locator("#chat-about")).to_contain_text("你是 Alice，正在和机器人聊天")
         visit.playground.simulator.send_group("psst")
         expect(page).to_have_title("(1) OneBot 练习场")
+
+
+def _two(requests: Iterable[str]) -> list[str]:
+    flags = list(requests)
+    return flags if len(flags) == 2 else []
 
 
 def settle(visit: Visit, flag: str, kind: str, approve: bool) -> None:

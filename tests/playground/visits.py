@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,3 +84,18 @@ def visited(
     finally:
         context.close()
         playground.stop()
+
+
+def run_as_test(copied: str, folder: Path) -> None:
+    """Run what the page has copied, as its reader would."""
+    (folder / "test_bot.py").write_text(copied, encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+        capture_output=True,
+        cwd=folder,
+        env={**clean, "PYTHONUTF8": "1"},
+        encoding="utf-8",
+        check=False,
+    )
+    assert "1 passed" in run.stdout, run.stdout + copied

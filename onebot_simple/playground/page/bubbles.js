@@ -59,7 +59,7 @@ function errorView(item) {
 	return el("details.error",
 		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `: ${error.text.slice(0, 200)}`) : null),
 		error.module ? el("p", t("install", pipName(error.module)), " ", el("code", `python -m pip install ${pipName(error.module)}`)) : null,
-		el("pre", error.traceback));
+		error.traceback ? el("pre", error.traceback) : el("p", error.text));
 }
 
 // an error that belongs to no message: of a notice, of a timer

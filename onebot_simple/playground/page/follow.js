@@ -37,7 +37,7 @@ export function follow(box) {
 		// going up is the reader's doing, unless there is less to see, or more room to see it in
 		const sameSize = box.scrollHeight >= height && box.clientHeight <= room;
 		const byReader = box.scrollTop < top && (sameSize || performance.now() - touched < TOUCH);
-		if (isAtEnd()) {
+		if (box.scrollTop > top && isAtEnd()) { // what the page itself scrolls is remembered already
 			following = true;
 			visiting = false;
 			unseen = 0;
@@ -73,6 +73,13 @@ export function follow(box) {
 			if (there.top >= seen.top && there.top < seen.bottom - 40) return;
 			visiting = true;
 			row.scrollIntoView({ block: "start" });
+			remember();
+			draw();
+		},
+		// the reader opened a row, and reads: what comes must not push it away
+		stay(row) {
+			visiting = true;
+			row.scrollIntoView({ block: "nearest" });
 			remember();
 			draw();
 		},

@@ -47,10 +47,14 @@ function rowOf(frame) {
 	const toBot = frame.direction === "to_bot";
 	const row = el("details", {
 		class: `frame ${frame.kind} ${toBot ? "to-bot" : "from-bot"} ${failed ? "failed" : ""}`, id: `frame-${frame.id}`, data: { id: frame.id },
-		ontoggle: () => { if (row.open && !row.querySelector(".inside")) row.append(insideOf(frame)); },
+		ontoggle: () => {
+			if (row.open && !row.querySelector(".inside")) row.append(insideOf(frame));
+			if (row.open) log.stay(row);
+			else if (!log.rows.querySelector(".frame[open]")) log.leave();
+		},
 	}, el("summary", { tabIndex: -1, onclick: () => choose(threadOf(frame)) },
 		el("span.arrow", { "aria-hidden": "true" }, frame.kind === "note" ? "ⓘ" : toBot ? "→" : "←"),
-		el("span.kind", t(frame.kind)),
+		el("span.kind", kindOf(frame)),
 		el("span.title", titleOf(frame)),
 		el("span.detail", detailOf(frame)),
 		el("span.ms", timeOf(frame)),
@@ -68,6 +72,7 @@ function timeOf(frame) {
 	return ms === null || (frame.kind !== "call" && frame.direction === "to_bot" && ms < 100) ? "" : duration(ms);
 }
 
+const kindOf = (frame) => t(frame.kind === "close" ? "ending" : frame.kind);
 const handlerOf = ({ cause }) => (cause?.handler ? `${cause.handler}() ${cause.at}` : "");
 const metaOf = (frame) => [t(frame.direction === "to_bot" ? "toBot" : "fromBot"), t(frame.transport), exactly(frame.time), `#${frame.id}`, handlerOf(frame)].filter(Boolean).join(" · ");
 
@@ -156,7 +161,7 @@ export function relabelFrames() {
 	for (const frame of frames.values()) {
 		if (!frame.row) continue;
 		const [, kind, title, , , meta] = frame.row.firstElementChild.children;
-		kind.textContent = t(frame.kind);
+		kind.textContent = kindOf(frame);
 		meta.textContent = metaOf(frame);
 		if (frame.kind === "close" || frame.kind === "note") title.textContent = titleOf(frame);
 		const inside = frame.row.querySelector(".inside");

@@ -135,6 +135,7 @@ export const WORDS = {
 	stream: ["流", "stream"],
 	handshake: ["握手", "handshake"],
 	note: ["说明", "note"],
+	ending: ["断开", "close"],
 	raw: ["原始", "raw"],
 	closed: ["连接关闭了", "the connection ended"],
 	truncated: ["共 {0} 字节，只显示开头", "{0} bytes, only the beginning is shown"],
