@@ -173,7 +173,7 @@ def test_a_failed_answer_is_printed_and_exit_code_1(
     assert main(["call", "get_message", "message_id=1", *address]) == 1
     shown = capsys.readouterr()
     assert json.loads(shown.out)["status"] == "failed"
-    assert "检查名字有没有拼错" in shown.err
+    assert "名字拼错了吗" in shown.err and "check the spelling" in shown.err
 
 
 def test_what_onebot_says_does_not_reach_the_terminal_as_commands(
