@@ -6,6 +6,7 @@ Calling actions: what HttpClient and every kind of bot have in common.
 from __future__ import annotations
 
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator
 from os import PathLike
@@ -13,13 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
-from ..errors import failure, is_failed
+from ..errors import failure, is_failed, printable
 from ..segment import check, media
 from .arguments import checked, one_of
 from .standard import StandardActions
 
 if TYPE_CHECKING:
     from .. import typed
+
+log = logging.getLogger("onebot_simple")
+
+_LINE_LENGTH = 300
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
@@ -57,7 +62,10 @@ class Actions(StandardActions):
         Errors: ActionFailed when the answer is no success; NetworkError, ApiTimeout,
         AuthenticationError; TypeError for a param that cannot be sent.
         """
-        response = self.request(action, _given(action, params))
+        given = _given(action, params)
+        if log.isEnabledFor(logging.INFO) and ("message" in given or "messages" in given):
+            log.info("%s", _line_of(action, given))
+        response = self.request(action, given)
         if is_failed(response):
             raise failure(action, response)
         return response.get("data")
@@ -176,6 +184,25 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
         for name, value in params.items()
         if value is not None
     }
+
+
+def _line_of(action: str, params: dict[str, Any]) -> str:
+    """A message that goes out, in one printable line of the log."""
+    chat = "".join(
+        f" {name}={value}"
+        for name, value in params.items()
+        if name.endswith("_id") and isinstance(value, (int, str))
+    )
+    content = params.get("message", params.get("messages"))
+    parts = content if isinstance(content, (list, tuple)) else [content]
+    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
+
+
+def _shown(part: Any) -> str:
+    """The words of a text, else what kind of segment it is."""
+    if isinstance(part, str):
+        return part
+    return str(part["data"].get("text", "")) if part["type"] == "text" else f"[{part['type']}]"
 
 
 def to_json(action: str, params: Any) -> str:
