@@ -608,15 +608,15 @@ def test_a_log_handler_that_raises_does_not_make_the_server_deaf(scene: Scene) -
         with raw(scene.server) as other:
             other.sendall(b"EHLO\r\n")
             assert other.recv(10) == b""
-        answering = scene.connect(5)
-        calling = scene.call("hi", 5)
-        echo = json.loads(answering.recv())["echo"]
-        answering.send(json.dumps({"status": "ok", "retcode": 0, "data": None, "echo": echo}))
-        calling.thread.join(5)
-        assert calling.error is None
     finally:
         log.setLevel(level)
         log.removeHandler(broken)
+    answering = scene.connect(5)
+    calling = scene.call("hi", 5)
+    echo = json.loads(answering.recv())["echo"]
+    answering.send(json.dumps({"status": "ok", "retcode": 0, "data": None, "echo": echo}))
+    calling.thread.join(5)
+    assert calling.error is None
 
 
 def test_connections_are_counted_and_too_many_are_refused(
