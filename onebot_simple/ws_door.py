@@ -15,7 +15,7 @@ from websockets.http11 import Request
 
 from .addresses import is_loopback, names_this_machine
 from .errors import printable
-from .server_websocket import Refusal
+from .server_websocket import Refusal, ServerWebSocket
 
 log = logging.getLogger("onebot_simple")
 
@@ -81,18 +81,18 @@ class Door:
         )
         return status, f"{english}\n"
 
-    def misunderstood(self, peer: str, head: bytes) -> None:
-        """Say what came instead of a WebSocket handshake; `head` is how it begins."""
-        if head[:1] == TLS_HELLO:
+    def misunderstood(self, connection: ServerWebSocket, data: bytes) -> None:
+        """Say what came instead of a WebSocket handshake."""
+        if data[:1] == TLS_HELLO:
             chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
             english = "it speaks TLS, and the address must begin with ws://, not wss://"
-        elif b" HTTP/1." in head:
+        elif b" HTTP/1." in data:
             chinese = "来的是普通的 HTTP，浏览器打不开这个地址"
             english = "it speaks plain HTTP. A browser cannot open this address"
         else:
             chinese, english = "它说的不是 WebSocket", "it does not speak WebSocket"
         self._warn(
-            peer,
+            connection.host,
             f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），"
             f"地址填 {self._url}",
             f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '

@@ -276,7 +276,11 @@ class WsServer(Bot):
 
     def _new_connection(self, sock: socket.socket, host: str) -> Connection:
         handlers = Handlers(
-            self._refusal, self._opened, self._received, self._closed, self._misunderstood
+            refusal=self._refusal,
+            opened=self._opened,
+            received=self._received,
+            closed=self._closed,
+            misunderstood=self._door.misunderstood,
         )
         return Connection(sock, host, handlers, self.ping_timeout, self._complain)
 
@@ -291,6 +295,3 @@ class WsServer(Bot):
         connection.roles = ROLES.get(header(request, "X-Client-Role").lower(), connection.roles)
         connection.self_id = id_of(header(request, "X-Self-ID")) or None
         return self._door.refusal(connection.host, request)
-
-    def _misunderstood(self, connection: Connection, head: bytes) -> None:
-        self._door.misunderstood(connection.host, head)
