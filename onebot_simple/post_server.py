@@ -11,6 +11,7 @@ from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
 from threading import Thread, current_thread
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -32,6 +33,11 @@ class _Requests(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
+        try:
+            urlsplit(self.path)
+        except ValueError:  # such as http://[, on which werkzeug would stumble
+            self.send_error(400)
+            return
         if self.command != "POST" or self.path.partition("?")[0] != self.server.path:
             super().run_wsgi()
             return
