@@ -10,7 +10,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -653,26 +652,6 @@ def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> 
         assert time.monotonic() - began < 2
         assert not reader.is_alive()
         silent.close()
-
-
-@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 101 Go\r\nX: "])
-def test_a_handshake_that_only_drips_is_given_up(
-    start: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        bot = WsClient(f"ws://127.0.0.1:{listener.getsockname()[1]}")
-        failed = pool.submit(bot.start)
-        dripping, _ = listener.accept()
-        dripping.sendall(start)
-        deadline = time.monotonic() + 3
-        with contextlib.suppress(ConnectionError), dripping:
-            while not failed.done() and time.monotonic() < deadline:
-                dripping.sendall(b"x")
-                wait([failed], 0.02)
-        with pytest.raises(NetworkError, match="no answer in time"):
-            failed.result(5)
-        assert time.monotonic() < deadline
 
 
 def test_stop_while_waiting_for_the_next_attempt_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
