@@ -29,7 +29,6 @@ WEBUI_ADVICE: Words = (
     "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
     "6099 is the port of NapCat's WebUI, not of its API: its page 网络配置 shows the right one.",
 )
-
 NOT_FOR_LACK_OF_TLS = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
 
 
@@ -177,8 +176,8 @@ def check_seconds(value: float, name: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not 0 < value <= LONGEST_SECONDS:
         raise ValueError(
-            f"{name} 是秒数，要大于 0，最多 {LONGEST_SECONDS}（一个星期），不能是 {value!r}。 {name} must "
-            f"be a number of seconds above 0 and up to {LONGEST_SECONDS} (a week), not {value!r}."
+            f"{name} 是秒数，要大于 0，最多一个星期，不能是 {value!r}。 "
+            f"{name} must be a number of seconds above 0 and up to a week, not {value!r}."
         )
     return value
 

@@ -17,7 +17,6 @@ from typing import Any
 from websocket import (
     ABNF,
     WebSocket,
-    WebSocketBadStatusException,
     WebSocketConnectionClosedException,
     WebSocketException,
     WebSocketTimeoutException,
@@ -162,7 +161,7 @@ class WsClient(Bot):
         self._reader = reader  # only now, because stop() joins it
         if self._patient:
             return
-        while not started.wait(SLICE_SECONDS):
+        while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
             pass
         if self._stopping.is_set():
             raise connection_ended(self._address.base)
@@ -326,22 +325,20 @@ class WsClient(Bot):
             raise self._not_connected(error) from None
 
     def _not_connected(self, error: Exception) -> OneBotError:
-        """The error to raise when the handshake failed."""
-        base, port = self._address.base, self._address.port
+        """The error to raise when there is no WebSocket after the handshake."""
+        base, status = self._address.base, getattr(error, "status_code", None)
         if isinstance(error, WebSocketTimeoutException):
-            return cannot_connect(base, TimeoutError())
+            error = TimeoutError()
         if isinstance(error, WebSocketConnectionClosedException):
-            return cannot_connect(base, ConnectionError())
+            error = ConnectionError()
         if isinstance(error, OSError):
             return cannot_connect(base, error)
-        chinese, english = "别的内容（也许是跳转）", "something else (a redirect?)"
-        if isinstance(error, WebSocketBadStatusException):
-            if error.status_code in (401, 403) and port != WEBUI_PORT:
-                return token_refused(base, bool(self._token))
-            chinese = english = f"HTTP {error.status_code}"
+        if status in (401, 403) and self._address.port != WEBUI_PORT:
+            return token_refused(base, bool(self._token))
+        what = f"HTTP {status}" if status else "别的内容 something else (a redirect?)"
         fact = (
-            f"{base} 回答的是 {chinese}，那里没有 WebSocket",
-            f"{base} answered {english}, no WebSocket is there",
+            f"{base} 回答的是 {what}，那里没有 WebSocket",
+            f"{base} answered {what}, no WebSocket is there",
         )
         return wrong_service(base, fact, NO_WEBSOCKET)
 
