@@ -48,7 +48,7 @@ class ClientSocket:
                 if address.secure:
                     context = ssl.create_default_context(cafile=ca_file)
                     self._sock = TlsSocket(context, plain, address.host)
-                self.settimeout(CONNECT_SECONDS)
+                self._sock.settimeout(CONNECT_SECONDS)
                 if self._has_ended:  # shutdown() may have found the socket before this one
                     raise ConnectionAbortedError
                 self._sock.connect(place)
@@ -86,8 +86,9 @@ class ClientSocket:
                     raise ConnectionError("the other side does not read what is sent") from None
 
     def settimeout(self, timeout: float | None) -> None:
-        self._timeout = timeout
-        self._sock.settimeout(timeout)
+        if timeout != self._timeout:  # the reader sets it for each frame
+            self._timeout = timeout
+            self._sock.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
         return self._timeout
