@@ -5,10 +5,11 @@ import os
 
 from onebot_simple import HttpClient
 
+USER = int(os.getenv("ONEBOT_USER", "20001"))
 client = HttpClient(os.getenv("ONEBOT_URL", "http://127.0.0.1:3000"), os.getenv("ONEBOT_TOKEN"))
 
-response = client.request("send_private_msg", {"user_id": 20001, "message": "你好，NapCatQQ！"})
+response = client.request("send_private_msg", {"user_id": USER, "message": "你好，NapCatQQ！"})
 print(response)
 
-data = client.send_private_msg(user_id=20001, message="同一件事，更短 / the same, shorter")
+data = client.send_private_msg(USER, "同一件事，更短 / the same, shorter")
 print(data["message_id"])

@@ -7,10 +7,7 @@ from onebot_simple import EventServer
 
 server = EventServer(port=int(os.getenv("ONEBOT_PORT", "8080")), secret=os.getenv("ONEBOT_TOKEN"))
 
-
-@server.on("message", "notice", "request", "meta_event")
-def show(event):
-    print(event, flush=True)
-
-
-server.run()
+with server:
+    for event in server.events():  # 一个事件就是一个 dict / an event is a dict
+        who, what = event.get("user_id", "-"), event.get("raw_message", "-")
+        print(f"{event['post_type']}  {who}  {what!r}", flush=True)

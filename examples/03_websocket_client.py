@@ -5,18 +5,12 @@ import os
 
 from onebot_simple import WsClient
 
+GROUP = int(os.getenv("ONEBOT_GROUP", "30001"))
 bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
 
-
-@bot.on_connect
-def greet(self_id):
-    response = bot.request("send_group_msg", {"group_id": 30001, "message": "你好，大家！"})
+with bot:
+    response = bot.request("send_group_msg", {"group_id": GROUP, "message": "大家好！"})
     print(f"response: {response}", flush=True)
-
-
-@bot.on("message", "notice", "request", "meta_event")
-def show(event):
-    print(f"event: {event}", flush=True)
-
-
-bot.run()
+    for event in bot.events():
+        who, what = event.get("user_id", "-"), event.get("raw_message", "-")
+        print(f"{event['post_type']}  {who}  {what!r}", flush=True)

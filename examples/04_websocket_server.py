@@ -5,18 +5,14 @@ import os
 
 from onebot_simple import WsServer
 
-bot = WsServer(port=int(os.getenv("ONEBOT_PORT", "8765")), access_token=os.getenv("ONEBOT_TOKEN"))
+GROUP = int(os.getenv("ONEBOT_GROUP", "30001"))
+port = int(os.getenv("ONEBOT_PORT", "8765"))
+server = WsServer(port=port, access_token=os.getenv("ONEBOT_TOKEN"))
 
-
-@bot.on_connect
-def greet(self_id):
-    response = bot.request("send_group_msg", {"group_id": 30001, "message": "你好，大家！"})
-    print(f"response: {response}", flush=True)
-
-
-@bot.on("message", "notice", "request", "meta_event")
-def show(event):
-    print(f"event: {event}", flush=True)
-
-
-bot.run()
+with server:
+    for event in server.events():
+        who, what = event.get("user_id", "-"), event.get("raw_message", "-")
+        print(f"{event['post_type']}  {who}  {what!r}", flush=True)
+        if event.get("sub_type") == "connect":  # OneBot 刚连上 / OneBot has just connected
+            response = server.request("send_group_msg", {"group_id": GROUP, "message": "大家好！"})
+            print(f"response: {response}", flush=True)

@@ -6,20 +6,20 @@ import os
 from onebot_simple import WsClient, segment
 
 bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
-ADMINS = ("owner", "admin")
 
 
 @bot.on_group_message
 def no_advertising(event):
-    if "广告" in segment.plain_text(event) and event["sender"].get("role") not in ADMINS:
+    if "广告" in segment.plain_text(event) and event["sender"].get("role") == "member":
         return {"reply": "请不要发广告。 No ads.", "delete": True, "ban": True, "ban_duration": 60}
 
 
 @bot.on_command("踢", "kick")
 def kick(event, args):
-    if event["sender"].get("role") not in ADMINS or not args.isdecimal():
+    if event["sender"].get("role") not in ("owner", "admin") or not args.isdecimal():
         return "管理员的用法 for admins: /kick 20003"
-    bot.set_group_kick(group_id=event["group_id"], user_id=int(args))
+    params = {"group_id": event["group_id"], "user_id": int(args[:12])}
+    return f"踢出 removing {args[:12]}: {bot.request('set_group_kick', params)['status']}"
 
 
 bot.run()

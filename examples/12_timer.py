@@ -1,6 +1,5 @@
-# 第 12 课：定时。schedule 记住几点做什么；OneBot 的心跳每 30 秒来一次，正好看一次钟。
-# Lesson 12: a timer. schedule knows what is due when; each heartbeat (30 s) looks at the clock.
-# pip install schedule；试试把 08:00 改成下一分钟 / put the next minute there and see.
+# 第 12 课：定时。schedule 记住几点做什么，bot.every 每秒看一次钟。先 pip install schedule。
+# Lesson 12: a timetable. schedule says what is due when, and bot.every looks at it each second.
 import os
 
 import schedule
@@ -8,16 +7,19 @@ import schedule
 from onebot_simple import WsClient
 
 bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"), os.getenv("ONEBOT_TOKEN"))
+GROUP = int(os.getenv("ONEBOT_GROUP", "30001"))  # 换成你的群号 / your own group
 
 
 @schedule.repeat(schedule.every().day.at("08:00"))
 def good_morning():
-    bot.send_group_msg(group_id=30001, message="早上好！ Good morning!")
+    bot.send_group_msg(GROUP, "早上好！ Good morning!")
 
 
-@bot.on_meta_event  # 心跳是一种元事件 / a heartbeat is a meta event
-def look_at_the_clock(event):
-    schedule.run_pending()
+@schedule.repeat(schedule.every(5).seconds)
+def soon():
+    bot.send_group_msg(GROUP, "五秒到了，只说这一次。 Five seconds are over.")
+    return schedule.CancelJob  # 只做一次 / just once
 
 
+bot.every(1)(schedule.run_pending)
 bot.run()

@@ -5,11 +5,12 @@ import os
 
 from onebot_simple import WsServer
 
-bot = WsServer(port=int(os.getenv("ONEBOT_PORT", "8765")), access_token=os.getenv("ONEBOT_TOKEN"))
+port = int(os.getenv("ONEBOT_PORT", "8765"))
+bot = WsServer(port=port, access_token=os.getenv("ONEBOT_TOKEN"))
 
 
 @bot.on_connect
-def show(self_id):
+def hello(self_id):
     info = bot.bot(self_id).get_login_info()  # 指明用哪个账号 / says which account is meant
     print(f"{self_id} {info['nickname']}", flush=True)
 

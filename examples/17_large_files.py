@@ -1,6 +1,5 @@
-# 第 17 课：大文件。一块一块地下载、上传，不管多大，还有进度条。
-# Lesson 17: large files. Down and up in chunks, however large, with a progress bar.
-# 私聊发给机器人一个文件：它存到 downloads，再发回来 / send it a file: it keeps it, and returns it.
+# 第 17 课：大文件。私聊发来的文件存到 downloads，再发回去：一块一块地传，不管多大，有进度条。
+# Lesson 17: large files. A file sent in private is kept and sent back, in chunks, with a bar.
 import os
 
 from onebot_simple import WsClient, segment
@@ -20,6 +19,7 @@ def keep(event):
             got = bot.download_file(file, to="downloads", progress=bar)
             if got.stat().st_size:  # 空文件发不了 / an empty file cannot be sent
                 return segment.file(bot.upload_file(got, progress=bar)["file_path"], name=got.name)
+    return "发给我一个文件吧，空的不行 / send me a file that is not empty"
 
 
 bot.run()

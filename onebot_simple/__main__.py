@@ -127,6 +127,11 @@ def _add_playground(commands: Commands) -> None:
     ):
         command.add_argument(name, default=url, metavar="URL", help=f"{words} ({url})")
     command.add_argument(
+        "--replay",
+        metavar="day.jsonl",
+        help="重放一份日志（listen --save 保存的） push the events of a saved log",
+    )
+    command.add_argument(
         "--no-browser", action="store_true", help="不打开浏览器 do not open the browser"
     )
 

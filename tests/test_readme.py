@@ -1,51 +1,99 @@
-"""What the README says is so: its programs run, its commands are ones, its tables are whole."""
+"""What README and the other pages say is so: programs run, commands are ones, tables are true."""
 
 from __future__ import annotations
 
-import configparser
-import inspect
-import json
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-import trustme
-from websocket import create_connection
 
-import onebot_simple
-from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment, simulator
+from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.__main__ import _parser, main
 from onebot_simple.simulator import Simulator
 
-from .peers import message, text_of, wait_until
-from .test_examples import free_port
+from .lessons import EXAMPLES, LESSONS, PROJECTS, free_port
+from .peers import wait_until
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COURSE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / ".github/SECURITY.md").read_text(encoding="utf-8")
+SPEED = (ROOT / "tests/benchmarks/README.md").read_text(encoding="utf-8")
+PAGES = {"": README, "examples": COURSE, ".github": SECURITY, "tests/benchmarks": SPEED}
 CHINESE, _, ENGLISH = README.partition("\n# English\n")
+COURSE_CHINESE, _, COURSE_ENGLISH = COURSE.partition("\n# The course and recipes\n")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 
 
 def fenced(language: str, text: str = README) -> list[str]:
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
-    return [content for name, content in fences if name == language]
+    return [content for name, content in FENCED.findall(text) if name == language]
+
+
+def prose(text: str) -> str:
+    """The page without its blocks."""
+    return FENCED.sub("", text)
+
+
+def inline(text: str) -> list[str]:
+    """What stands in backticks, each line break a blank."""
+    return [" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose(text))]
 
 
 BLOCKS = fenced("python", CHINESE)
 
+# -- the page as a whole ----------------------------------------------------------------------
 
-def test_both_languages_show_the_same_programs() -> None:
-    assert fenced("python", ENGLISH) == BLOCKS
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) <= 26_000
+    for half in (CHINESE, ENGLISH):
+        assert half.count("\n") <= 290
+
+
+@pytest.mark.parametrize(
+    "halves", [(CHINESE, ENGLISH), (COURSE_CHINESE, COURSE_ENGLISH)], ids=["README", "course"]
+)
+def test_each_language_is_complete(halves: tuple[str, str]) -> None:
+    chinese, english = halves
+    assert FENCED.findall(chinese) == FENCED.findall(english)
+    assert [len(one) for one in re.findall(r"^#+", prose(chinese), re.M)][1:] == [
+        len(one) for one in re.findall(r"^#+", prose(english), re.M)
+    ]
+    assert chinese.count("\n|") == english.count("\n|")
+    assert chinese.count("](") == english.count("](") + 1  # the link to the other language
+
+
+def test_the_first_block_of_a_kind_is_the_one_that_is_meant() -> None:
+    shell = fenced("")
+    assert shell[0] == "python -m pip install .\npython -m onebot_simple playground\n"
+    [first, *_] = [block for block in shell if "pytest" in block]
+    assert first == 'python -m pip install -e ".[test]" && python -m pytest\n'
+
+
+def test_nothing_is_installed_from_a_place_where_it_is_not() -> None:
+    for page in PAGES.values():
+        assert not re.search(r"pip install onebot", page)
+
+
+@pytest.mark.parametrize("folder", PAGES)
+def test_each_link_leads_somewhere(folder: str) -> None:
+    text = prose(PAGES[folder])
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    anchors = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        elif not link.startswith("https://"):
+            assert (ROOT / folder / link).exists(), link
 
 
 # -- the programs -----------------------------------------------------------------------------
@@ -80,7 +128,7 @@ def running(source: str, qq: Simulator) -> Iterator[None]:
     assert not thread.is_alive()
 
 
-def the_first_bot(source: str, qq: Simulator) -> None:
+def the_bot_in_the_picture(source: str, qq: Simulator) -> None:
     assert len(list(filter(None, source.splitlines()))) < 10
     with running(source, qq):
         qq.send_private("/hello")
@@ -98,25 +146,15 @@ def the_bot_of_the_first_steps(source: str, qq: Simulator) -> None:
 
 
 def the_test_of_the_first_steps(source: str, qq: Simulator) -> None:
-    folder = Path.cwd()
     [bot] = [block for block in BLOCKS if block.startswith("# bot.py")]
     for name, text in (("bot.py", bot), ("test_bot.py", source)):
-        text = text.replace("3001", str(free_port_of(qq)))
-        (folder / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=folder)
-    assert "2 passed" in run.stdout, run.stdout + run.stderr
-
-
-def free_port_of(qq: Simulator, found: list[int] = []) -> int:  # noqa: B006 (one for both files)
-    found += [] if found else [free_port()]
-    return found[0]
-
-
-def test_the_lesson_on_tests_needs_no_more_than_pytest() -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", "examples/16_test_a_bot.py"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
-    assert run.returncode == 0, run.stdout + run.stderr
+        Path(name).write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:timeout"]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert "1 passed" in run.stdout, run.stdout + run.stderr
+    Path("test_bot.py").write_text(source.replace('"6"', '"7"'), encoding="utf-8")
+    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert "AssertionError: assert '6' == '7'" in run.stdout, run.stdout + run.stderr
 
 
 def the_calls(source: str, qq: Simulator) -> None:
@@ -130,19 +168,32 @@ def the_calls(source: str, qq: Simulator) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "'status': 'ok', 'retcode': 0, 'data': {'message_id': " in run.stdout
-    assert "get_msg failed with retcode" in run.stdout
     names = [call["action"] for call in qq.calls]
-    assert names == ["send_private_msg", "send_private_msg", "delete_msg", "send_like", "get_msg"]
+    assert names == ["send_private_msg", "send_private_msg", "set_group_ban", "send_like"]
 
 
-def the_conversation(source: str, qq: Simulator) -> None:
-    with running(source, qq):
-        qq.send_group("/order", user=20002)
-        assert qq.wait_reply()["text"] == "想吃什么？ What to eat?"
-        qq.send_group("面", user=20002)
-        assert qq.wait_reply()["text"] == "大份还是小份？ Large or small?"
-        qq.send_group("大份", user=20002)
-        assert qq.wait_reply()["text"] == "大份 面，马上来！ Coming!"
+def the_loop(source: str, qq: Simulator) -> None:
+    Path("loop.py").write_text(at_home(source, qq), encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-u", "loop.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+    ) as process:
+        assert process.stdout
+        qq.wait_connected(10)
+        printed: list[str] = []
+        reader = threading.Thread(target=lambda: printed.extend(process.stdout or []))
+        reader.start()
+
+        def seen() -> bool:
+            qq.send_private("你好")
+            return any("'raw_message': '你好'" in line for line in printed)
+
+        wait_until(seen, 10)
+        process.terminate()
+        reader.join(10)
 
 
 def the_segments(source: str, qq: Simulator) -> None:
@@ -151,29 +202,6 @@ def the_segments(source: str, qq: Simulator) -> None:
         qq.send_group("/card", user=20003)
         kinds = [part["type"] for part in qq.wait_reply()["message"]]
         assert kinds == ["at", "text", "image"]
-        said = qq.send_group([segment.image(b"x"), segment.image(b"y")], user=20003)["message_id"]
-        reply = qq.wait_reply()
-        assert reply["text"] == "2 张图片 pictures"
-        assert reply["message"][0] == {"type": "reply", "data": {"id": str(said)}}
-
-
-def the_files(source: str, qq: Simulator) -> None:
-    Path("lesson.mp4").write_bytes(bytes(300_000))
-    with running(source, qq):
-        qq.send_private("/video")
-        [part] = qq.wait_reply()["message"]
-        assert (part["type"], part["data"]["file_size"]) == ("file", "300000")
-        qq.send_private(segment.file(b"homework", name="homework.txt"))
-        assert qq.wait_reply()["text"] == "saved: homework.txt"
-        assert Path("downloads/homework.txt").read_bytes() == b"homework"
-
-
-def the_types(source: str, qq: Simulator) -> None:
-    with running(source, qq):
-        qq.send_group("hi", user=20002)
-        assert qq.wait_reply()["text"] == "你是 You are Bob"
-        qq.join(20004)
-        assert qq.wait_reply()["text"] == "欢迎 Welcome, 20004!"
 
 
 def the_simulator(source: str, qq: Simulator) -> None:
@@ -181,15 +209,13 @@ def the_simulator(source: str, qq: Simulator) -> None:
 
 
 PROGRAMS: dict[str, Callable[[str, Simulator], None]] = {
-    '你好 Hello, {name}!"\n\n\nbot.run()': the_first_bot,
+    '你好 Hello, {name}!"\n\n\nbot.run()': the_bot_in_the_picture,
     "# bot.py": the_bot_of_the_first_steps,
     "# test_bot.py": the_test_of_the_first_steps,
     "client.request(": the_calls,
-    "WaitTimeout": the_conversation,
+    "bot.events()": the_loop,
     "card.png": the_segments,
-    "upload_file": the_files,
-    "onebot_simple.typed": the_types,
-    'Simulator(access_token="t")': the_simulator,
+    "qq.expect_error": the_simulator,
 }
 
 
@@ -207,27 +233,75 @@ def test_no_program_is_left_out() -> None:
         assert sum(marker in block for marker in PROGRAMS) == 1, block
 
 
-# -- commands and configurations --------------------------------------------------------------
+def test_the_lesson_on_tests_needs_no_more_than_pytest() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", "examples/16_test_a_bot.py"]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_no_block_of_the_pages_is_left_out() -> None:
+    languages = {language for page in PAGES.values() for language, _ in FENCED.findall(page)}
+    in_the_recipes = {"ini", "bat", "yaml", "nginx", "caddyfile", "sh"}
+    assert languages == {"", "python", "text"} | in_the_recipes
+    assert len(set(fenced("python", COURSE))) == 2  # both are in the recipes, too
+    assert not fenced("python", SECURITY + SPEED)
+
+
+# -- names and commands -----------------------------------------------------------------------
+
+
+def test_what_is_named_is_there() -> None:
+    named = {
+        (owner, name)
+        for page in PAGES.values()
+        for owner, name in re.findall(r"\b(bot|segment|server|qq)\.([a-z]\w+)", page)
+    } - {("bot", "py"), ("bot", "service"), ("bot", "bat"), ("bot", "example")}
+    owners: dict[str, list[Any]] = {
+        "bot": [WsClient("ws://127.0.0.1:3001"), WsServer()],
+        "server": [WsServer(), EventServer()],
+        "segment": [segment],
+        "qq": [Simulator],
+    }
+    elsewhere = {  # of other libraries, in the table of the course
+        name
+        for line in COURSE.splitlines()
+        if line.startswith("| ")
+        for name in re.findall(r"\bbot\.(\w+)", line)
+    }
+    for owner, name in named:
+        there = any(hasattr(one, name) for one in owners[owner])
+        assert there or (owner == "bot" and name in elsewhere), f"{owner}.{name}"
+
+
+@pytest.mark.parametrize("half", [CHINESE, ENGLISH], ids=["Chinese", "English"])
+def test_each_segment_that_is_listed_is_one(half: str) -> None:
+    [listed] = [one for one in inline(half) if one.startswith("segment.text ")]
+    for name in listed.removeprefix("segment.").removesuffix(" ...").split():
+        assert callable(getattr(segment, name)), name
+
+
+@pytest.mark.parametrize("half", [CHINESE, ENGLISH], ids=["Chinese", "English"])
+def test_each_word_of_the_walk_that_a_beginner_meets_is_explained(half: str) -> None:
+    glossary = half.split("## 词汇表" if half is CHINESE else "## Glossary")[1]
+    for word in "port 127.0.0.1 API WebSocket WebUI event action segment retcode".split():
+        assert word in glossary, word
 
 
 def commands() -> list[str]:
-    lines = [line for block in fenced("") for line in block.splitlines()]
-    lines += re.findall(r"`(python -m onebot_simple [^`]+)`", README)
-    return sorted({line for line in lines if line.startswith("python ")})
+    lines = []
+    for page in PAGES.values():
+        lines += [line for block in fenced("", page) for line in block.splitlines()]
+        lines += inline(page)
+    return sorted({line for line in lines if line.startswith("python -m")})
 
 
 def test_each_command_is_one() -> None:
-    by_hand = {"python -m pip install .", 'python -m pip install -e ".[test]" && python -m pytest'}
-    found = commands()
-    assert by_hand <= set(found)
-    assert {shlex.split(line)[3] for line in found if "onebot_simple" in line} == {
-        "playground",
-        "doctor",
-        "call",
-        "listen",
-    }
-    for line in set(found) - by_hand:
+    ours = [line for line in commands() if line.startswith("python -m onebot_simple ")]
+    assert {shlex.split(line)[3] for line in ours} == {"playground", "doctor", "call", "listen"}
+    for line in ours:
         _parser().parse_args(shlex.split(line)[3:])  # ends the test when it is badly asked
+    others = [line.split()[2] for line in commands() if line not in ours]
+    assert set(others) == {"pip", "pytest", "pydoc", "venv", "onebot_simple"}
 
 
 def test_the_calls_of_the_command_line_are_answered(
@@ -240,223 +314,139 @@ def test_the_calls_of_the_command_line_are_answered(
         assert main(shlex.split(at_home(line, qq))[3:]) == 0, line
 
 
+def test_the_manual_of_a_class_is_a_page() -> None:
+    for line in commands():
+        if "pydoc" in line:
+            run = subprocess.run(
+                [sys.executable, *shlex.split(line)[1:]],
+                capture_output=True,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONUTF8": "1"},
+            )
+            assert "send_group_msg(self, group_id" in run.stdout
+
+
 def test_the_doctor_says_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    [shown] = fenced("text")
     with Simulator(access_token="right") as qq:
         assert main(["doctor", qq.ws_url, "--token", "TOKEN"]) == 1
-        port = qq.ws_url.rpartition(":")[2]
-    assert capsys.readouterr().out == shown.replace("3001", port)
+    said = capsys.readouterr().out
+    shown = fenced("text")
+    assert len(shown) == 2
+    for block in shown:
+        assert block in said
 
 
-def test_the_systemd_unit_is_one() -> None:
-    [unit] = fenced("ini")
-    parsed = configparser.ConfigParser()
-    parsed.optionxform = str  # type: ignore[assignment,method-assign]
-    parsed.read_string(unit)
-    assert parsed["Service"]["ExecStart"].endswith("python bot.py")
+# -- the table of errors ----------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name == "nt", reason="gunicorn is not for Windows")
-def test_gunicorn_serves_with_many_processes(qq: Simulator) -> None:
-    [block] = fenced("sh")
+def a_placeholder() -> None:
+    WsClient("ws://<host>:<port>")
+
+
+def nobody_there() -> None:
+    HttpClient(f"http://127.0.0.1:{free_port()}").get_status()
+
+
+def nobody_there_for_a_websocket() -> None:
+    WsClient(f"ws://127.0.0.1:{free_port()}").start()
+
+
+def a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        EventServer(port=taken.getsockname()[1]).start()
+
+
+def a_wrong_token() -> None:
+    with Simulator(access_token="right") as qq, HttpClient(qq.http_url, "wrong") as client:
+        client.get_status()
+
+
+def a_wrong_token_over_websocket() -> None:
+    with Simulator(access_token="right") as qq:
+        WsClient(qq.ws_url, "wrong").start()
+
+
+def no_answer() -> None:
+    with Simulator() as qq, HttpClient(qq.http_url, timeout=0.2) as client:
+        qq.swallow()
+        client.get_status()
+
+
+def a_message_that_is_not_there() -> None:
+    with Simulator() as qq, HttpClient(qq.http_url) as client:
+        client.get_msg(1)
+
+
+def a_misspelt_action() -> None:
+    with Simulator() as qq, HttpClient(qq.http_url) as client:
+        client.call_action("no_such_action")
+
+
+def nobody_connected() -> None:
+    with WsServer(port=0) as server:
+        server.get_status()
+
+
+ERRORS: list[tuple[str, list[Callable[[], None]]]] = [
+    ("ValueError", [a_placeholder]),
+    ("NetworkError", [nobody_there, nobody_there_for_a_websocket]),
+    ("NetworkError", [a_port_that_is_taken]),
+    ("AuthenticationError", [a_wrong_token, a_wrong_token_over_websocket]),
+    ("ApiTimeout", [no_answer]),
+    ("ActionFailed", [a_message_that_is_not_there]),
+    ("ActionNotFound", [a_misspelt_action]),
+    ("ApiNotAvailable", [nobody_connected]),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ERRORS)), ids=[name for name, _ in ERRORS])
+def test_an_error_says_what_the_table_says(number: int) -> None:
+    name, provoked = ERRORS[number]
+    for half in (CHINESE, ENGLISH):
+        rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", half, re.M)
+        assert [kind for kind, _ in rows] == [kind for kind, _ in ERRORS]
+        for provoke in provoked:
+            with pytest.raises(Exception) as raised:
+                provoke()
+            assert type(raised.value).__name__ == name
+            for words in rows[number][1].split("..."):
+                assert words.strip() in str(raised.value)
+
+
+# -- the course -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("half", [COURSE_CHINESE, COURSE_ENGLISH], ids=["Chinese", "English"])
+def test_every_lesson_and_project_has_a_row(half: str) -> None:
+    rows = re.findall(r"^\| \[\w+\]\(([^)]+)\) \|(.+)\|$", half, re.M)
+    expected = [path.relative_to(EXAMPLES).as_posix() for path in [*LESSONS, *PROJECTS]]
+    assert sorted(link for link, _ in rows) == sorted(expected)
+    for link, cells in rows:
+        assert all(cell.strip() for cell in cells.split("|")) and cells.count("|") == 2, link
+
+
+@pytest.mark.parametrize("half", [COURSE_CHINESE, COURSE_ENGLISH], ids=["Chinese", "English"])
+def test_the_commands_of_a_row_are_the_lesson_s(half: str) -> None:
+    for link, cells in re.findall(r"^\| \[\w+\]\(([^)]+)\) \|(.+)\|$", half, re.M):
+        source = "".join(
+            path.read_text("utf-8")
+            for path in (EXAMPLES / link).parent.glob("*.py")
+            if path.parent != EXAMPLES or path.name == link
+        )
+        tried = cells.split("|")[1]
+        for word in re.findall(r"`/(\w+)", tried):
+            assert word in source, f"{link}: /{word}"
+
+
+def test_security_says_what_wsclient_believes() -> None:
+    assert SECURITY.count("`WsClient`") == 2
+    assert "has nothing" not in SECURITY
+
+
+def test_the_benchmarks_are_started_as_the_page_says() -> None:
+    [block] = fenced("sh", SPEED)
     install, start = block.splitlines()
-    assert install == "python -m pip install gunicorn"
-    port = free_port()
-    command = shlex.split(start.replace("8080", str(port)))
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        env={**os.environ, "ONEBOT_URL": qq.http_url},
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            qq.post_to(f"http://127.0.0.1:{port}/")
-            qq.wait_connected(20)
-            for number in range(20):
-                qq.send_private(f"{number}")
-                assert qq.wait_reply(20)["text"] == f"echo: {number}"
-        finally:
-            process.terminate()
-
-
-PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-
-
-class Proxy:
-    """nginx or Caddy with the README's configuration, before a server of ours."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        authority = trustme.CA()
-        self.authority = folder / "ca.pem"
-        authority.cert_pem.write_to_path(str(self.authority))
-        certificate = authority.issue_cert("localhost")
-        self.pem, self.key = folder / "site.pem", folder / "site.key"
-        certificate.cert_chain_pems[0].write_to_path(str(self.pem))
-        certificate.private_key_pem.write_to_path(str(self.key))
-
-    def nginx(self, backend: int) -> list[str]:
-        [site] = fenced("nginx")
-        site = site.replace("443", f"127.0.0.1:{self.port}").replace("8765", str(backend))
-        site = site.replace("/etc/ssl/bot.example.com.pem", str(self.pem))
-        site = site.replace("/etc/ssl/bot.example.com.key", str(self.key))
-        paths = "".join(
-            f"{kind}_temp_path {self.folder}/{kind};"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        config = self.folder / "nginx.conf"
-        config.write_text(
-            f"daemon off; pid {self.folder}/pid; error_log stderr; events {{}}\n"
-            f"http {{ access_log off; {paths}\n{site} }}"
-        )
-        return ["nginx", "-e", "stderr", "-c", str(config)]
-
-    def caddy(self, backend: int) -> list[str]:
-        [site] = fenced("caddyfile")
-        site = site.replace("8765", str(backend)).replace(
-            "bot.example.com {", f"https://localhost:{self.port} {{\ntls {self.pem} {self.key}\n"
-        )
-        config = self.folder / "Caddyfile"
-        config.write_text("{\nadmin off\nauto_https disable_redirects\n}\n" + site)
-        return ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
-
-    @contextmanager
-    def before(self, backend: int, program: str) -> Iterator[None]:
-        command = getattr(self, program)(backend)
-        with subprocess.Popen(
-            command,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            env={**os.environ, "PATH": PATH, "HOME": str(self.folder)},
-        ) as process:
-            try:
-                wait_until(self.answers)
-                yield
-            finally:
-                process.terminate()
-                print(process.communicate(timeout=10)[1])
-
-    def answers(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-        return False
-
-
-def the_server_that_onebot_dials(proxy: Proxy, program: str) -> None:
-    with WsServer(port=0) as server, proxy.before(server.port, program):
-        server.on_message(lambda event: "over TLS")
-        socket = create_connection(
-            f"wss://localhost:{proxy.port}",
-            sslopt={"ca_certs": str(proxy.authority)},
-            suppress_origin=True,
-            timeout=5,
-        )
-        socket.send(json.dumps(message("hi")))
-        call = json.loads(socket.recv())
-        assert text_of(call["params"]["message"]) == "over TLS"
-        socket.close()
-
-
-def the_server_that_events_are_pushed_to(proxy: Proxy, program: str) -> None:
-    with EventServer(port=0) as server, proxy.before(server.port, program):
-        server.on_message(lambda event: "over TLS")
-        url = f"https://localhost:{proxy.port}/"
-        with requests.post(
-            url, json=message("hi"), verify=str(proxy.authority), timeout=5
-        ) as answer:
-            assert text_of(answer.json()["reply"]) == "over TLS"
-
-
-def the_client_of_a_distant_onebot(proxy: Proxy, program: str) -> None:
-    with Simulator() as qq:
-        port = int(qq.ws_url.rpartition(":")[2])
-        bot = WsClient(f"wss://localhost:{proxy.port}", ca_file=str(proxy.authority))
-        with proxy.before(port, program), bot:
-            assert bot.get_login_info()["user_id"] == 10001
-
-
-@pytest.mark.parametrize("program", ["nginx", "caddy"])
-@pytest.mark.parametrize(
-    "goes_through",
-    [
-        the_server_that_onebot_dials,
-        the_server_that_events_are_pushed_to,
-        the_client_of_a_distant_onebot,
-    ],
-)
-def test_the_proxies_carry(
-    goes_through: Callable[[Proxy, str], None], program: str, tmp_path: Path
-) -> None:
-    if shutil.which(program, path=PATH) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is missing")
-        pytest.skip(f"{program} is not here")
-    goes_through(Proxy(tmp_path), program)
-
-
-# -- tables and links -------------------------------------------------------------------------
-
-TABLE = README.split("## 所有的类和方法 Classes and methods")[1].split("\n## ")[0]
-
-
-def public(thing: type) -> set[str]:
-    return {name for name in dir(thing) if not name.startswith("_")}
-
-
-def test_the_table_names_every_class_method_and_action() -> None:
-    named = set(re.findall(r"[A-Za-z]\w+", " ".join(re.findall(r"`([^`]+)`", TABLE))))
-    expected = set(onebot_simple.__all__) | public(Simulator) | SEGMENTS
-    for kind in (HttpClient, EventServer, WsClient, WsServer):
-        expected |= public(kind)
-    assert expected - named <= FOR_THE_PAGE
-
-
-FOR_THE_PAGE = {"world", "wire", "gate", "lamps", "clear_faults", "pending_faults"}
-SEGMENTS = {
-    name
-    for name, thing in vars(segment).items()
-    if inspect.isfunction(thing) and thing.__module__ == segment.__name__ and name[0] != "_"
-}
-
-
-WRITTEN = re.findall(r"`(\w+)(\([^`]*\))`", TABLE)
-
-
-@pytest.mark.parametrize(("name", "parameters"), WRITTEN, ids=[name for name, _ in WRITTEN])
-def test_the_table_shows_how_a_thing_is_called(name: str, parameters: str) -> None:
-    kinds = (HttpClient, EventServer, WsClient, WsServer, Simulator)
-    found = [getattr(owner, name, None) for owner in (onebot_simple, simulator, segment, *kinds)]
-    assert parameters.replace('"', "'") in [made_by(thing) for thing in found if callable(thing)]
-
-
-def made_by(thing: Callable[..., Any]) -> str:
-    """The signature without self and types."""
-    bare = [
-        one.replace(annotation=inspect.Parameter.empty)
-        for one in inspect.signature(thing).parameters.values()
-        if one.name != "self"
-    ]
-    return str(inspect.Signature(bare))
-
-
-def anchor(heading: str) -> str:
-    words = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return words.replace(" ", "-")
-
-
-def test_each_link_leads_somewhere() -> None:
-    outside_code = re.sub(r"^```.*?^```", "", README, flags=re.S | re.M)
-    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", outside_code, re.M)}
-    links = re.findall(r"\]\(([^)]+)\)", outside_code)
-    assert links
-    for link in links:
-        if link.startswith("#"):
-            assert link[1:] in anchors, link
-        elif not link.startswith("https://"):
-            assert (ROOT / link).exists(), link
-
-
-def test_every_lesson_is_in_the_table() -> None:
-    for path in sorted((ROOT / "examples").glob("[0-9]*.py")):
-        assert f"[{path.stem}](examples/{path.name})" in README
+    assert install == 'python -m pip install -e ".[bench]"'
+    command = [sys.executable, *start.split()[1:], "--list"]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
+    assert run.returncode == 0 and len(run.stdout.splitlines()) > 10, run.stderr

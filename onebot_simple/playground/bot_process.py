@@ -1,22 +1,29 @@
-"""The bot of the playground: a process of its own, restarted when its file changes."""
+"""The bot of the playground: a process of its own, restarted when a file of its folder changes."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..simulator.ports import HOST
+from .run_bot import MARK
+from .source_files import stamps
 
-ECHO_BOT = "onebot_simple.playground.echo_bot"
+ECHO_BOT = Path(__file__).with_name("echo_bot.py")
+RUNNER = Path(__file__).with_name("run_bot.py")
 POLL_SECONDS = 0.1
+LOOK_SECONDS = 0.3  # how often the bot's folder is looked through
 END_SECONDS = 0.8  # what a bot gets to end by itself
-OUTPUT_LINES = 200
+OUTPUT_LINES = 1_000
+LINE_LENGTH = 4_000
 
 
 class BotProcess:
@@ -31,6 +38,8 @@ class BotProcess:
         self._file = file
         self._environment = {**os.environ, "PYTHONUTF8": "1", **environment}
         self._say = say
+        # called with each error of the bot, see run_bot.py, and with None for any other news
+        self.heard: Callable[[dict[str, Any] | None], None] = lambda news: None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_running, daemon=True)
         # guards the fields below; the thread alone starts and ends the process
@@ -38,20 +47,33 @@ class BotProcess:
         self._restart_wanted = False
         self._state = "starting"  # then: running, finished, crashed
         self._exit_code: int | None = None
+        self._started = 0.0  # when this run began
+        self._problem: dict[str, Any] | None = None  # why this run ended, as run_bot.py told it
         self._starts = 0
-        self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
+        self._lines = 0  # of output, ever
+        self._output: deque[dict[str, Any]] = deque(maxlen=OUTPUT_LINES)
+
+    @property
+    def file(self) -> Path:
+        return self._file or ECHO_BOT
 
     @property
     def status(self) -> dict[str, Any]:
-        """{"name", "state", "exit_code", "starts", "output"}."""
+        """{"name", "state", "exit_code", "starts", "started", "problem"}."""
         with self._lock:
             return {
                 "name": self._file.name if self._file else "",
                 "state": self._state,
                 "exit_code": self._exit_code,
                 "starts": self._starts,
-                "output": "\n".join(self._output),
+                "started": self._started,
+                "problem": self._problem,
             }
+
+    def output(self, after: int = 0) -> list[dict[str, Any]]:
+        """The lines with a larger id: {"id", "run", "text"}; run is how many starts there were."""
+        with self._lock:
+            return [line for line in self._output if line["id"] > after]
 
     def start(self) -> None:
         self._thread.start()
@@ -67,22 +89,22 @@ class BotProcess:
 
     def _keep_running(self) -> None:
         while not self._stopping.is_set():
-            stamp = self._stamp()
+            files = self._files()
             process = self._launch()
             reader = threading.Thread(target=self._read, args=(process,), daemon=True)
             reader.start()
-            self._watch(process, reader, stamp)
+            self._watch(process, reader, files)
             _end(process)
             reader.join(1)
 
     def _launch(self) -> subprocess.Popen[str]:
-        target = [str(self._file)] if self._file else ["-m", ECHO_BOT]
         with self._lock:
             self._restart_wanted, self._state, self._exit_code = False, "running", None
             self._starts += 1
-            self._output.clear()
+            self._started, self._problem = time.time(), None
+        self.heard(None)
         return subprocess.Popen(
-            [sys.executable, "-u", *target],
+            [sys.executable, "-u", str(RUNNER), str(self.file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,25 +120,50 @@ class BotProcess:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
-                with self._lock:
-                    self._output.append(line.rstrip("\n"))
-                self._say("[bot] " + line.rstrip("\n"))
+                printed, mark, told = line.rstrip("\n").partition(MARK)
+                if printed or not mark:
+                    self._print(printed)
+                if mark:
+                    self._take(told)
+
+    def _print(self, text: str) -> None:
+        with self._lock:
+            self._lines += 1
+            line = {"id": self._lines, "run": self._starts, "text": text[:LINE_LENGTH]}
+            self._output.append(line)
+        # no news: whoever shows it looks often enough, however fast a bot prints
+        self._say("[bot] " + text)
+
+    def _take(self, told: str) -> None:
+        try:
+            news = json.loads(told)
+        except ValueError:  # torn apart by what another thread has written meanwhile
+            self._print(told)
+            return
+        if news["kind"] == "error":
+            self.heard(news)
+        else:
+            with self._lock:
+                self._problem = news
 
     def _watch(
-        self, process: subprocess.Popen[str], reader: threading.Thread, stamp: object
+        self, process: subprocess.Popen[str], reader: threading.Thread, files: dict[str, Any]
     ) -> None:
         """Return when this process is to be replaced, or everything is to end."""
-        alive = True
+        alive, next_look = True, 0.0
         while not self._stopping.wait(POLL_SECONDS):
             if alive and process.poll() is not None:
                 alive = False
                 reader.join(1)  # its last words come before the news
                 self._note_exit(process.returncode)
-            now = self._stamp()
-            if now is not None and now != stamp:
-                name = self._file.name if self._file else ""
-                self._say(f"[playground] {name} 变了，重新启动 changed: restarting")
-                return
+            if time.monotonic() >= next_look:
+                began = time.monotonic()
+                changed = _changed(files, self._files())
+                # a folder that takes long to look through is looked at less often
+                next_look = time.monotonic() + max(LOOK_SECONDS, 20 * (time.monotonic() - began))
+                if changed:
+                    self._say(f"[playground] {changed} 变了，重新启动 changed: restarting")
+                    return
             with self._lock:
                 if self._restart_wanted:
                     return
@@ -124,10 +171,17 @@ class BotProcess:
     def _note_exit(self, code: int) -> None:
         with self._lock:
             self._state, self._exit_code = ("crashed" if code else "finished"), code
+            forgotten = self._problem and self._problem["kind"] == "not_run"
+        self.heard(None)
         if code:
             self._say(
                 f"[playground] 机器人退出了（退出码 {code}），改好文件会自动重启。"
                 f" The bot ended with exit code {code}; it restarts when its file changes."
+            )
+        elif forgotten:
+            self._say(
+                "[playground] 机器人没有运行：文件的最后一行要写 bot.run()。 The bot does not run: "
+                "the last line of its file must be bot.run()."
             )
         else:
             self._say(
@@ -135,13 +189,16 @@ class BotProcess:
                 "(is bot.run() its last line?)."
             )
 
-    def _stamp(self) -> tuple[int, int] | None:
-        """Changes with the file; None while an editor has it replaced by nothing."""
-        try:
-            status = self._file.stat() if self._file else None
-        except OSError:
-            return None
-        return (status.st_mtime_ns, status.st_size) if status else None
+    def _files(self) -> dict[str, Any]:
+        return stamps(self._file) if self._file else {}
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The name of a file that is new or different; an editor may have one away for a moment."""
+    for name, stamp in now.items():
+        if before.get(name) != stamp:
+            return name
+    return ""
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,4 +1,4 @@
-"""What can be done on the page: talk, come and go, ask, make faults, step."""
+"""What can be done on the page: talk, come and go, ask, change the world, make faults, step."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 from ..simulator.simulator import Simulator
-from ..simulator.world import BOT, GROUP, Failure
+from ..simulator.world import ALICE, BOB, BOT, CAROL, GROUP, Failure
 from .bot_process import BotProcess
 from .feed import Feed
+from .hand import Hand
 
 Wanted = dict[str, Any]
 DELAY_SECONDS = 3
 BAN_SECONDS = 60
 MALFORMED = '{"post_type": "message", "message": [这一帧坏了 this frame is broken'
-PARTS = ("text", "at", "face", "image")  # of what a person may say on the page
+PARTS = ("text", "at", "face", "image", "record", "video", "file")  # what may be said on the page
+FILES = {"image": "data:image/", "record": "data:", "video": "data:", "file": "data:"}
 
 
 class Deeds:
     """Each method without an underscore is a deed that a page may ask for by its name."""
 
-    def __init__(self, simulator: Simulator, feed: Feed, bot: BotProcess) -> None:
+    def __init__(
+        self, simulator: Simulator, feed: Feed, bot: BotProcess, token: str | None = None
+    ) -> None:
         self._simulator = simulator
         self._feed = feed
         self._bot = bot
+        self._hand = Hand(simulator, feed, bot, token)
 
     def __call__(self, name: str, wanted: Wanted) -> dict[str, Any]:
         """Do it; ValueError, KeyError or TypeError says why it cannot be done."""
@@ -37,12 +42,23 @@ class Deeds:
     # talking
 
     def say(self, wanted: Wanted) -> int:
-        user = int(wanted["user"])
         parts = [_part(part) for part in wanted["message"]]
-        reply_to = None if wanted.get("reply_to") is None else int(wanted["reply_to"])
         if not parts:
             raise Failure("消息是空的 the message is empty")
-        group = _group_of(wanted["chat"])
+        reply_to = None if wanted.get("reply_to") is None else int(wanted["reply_to"])
+        return self._say(parts, int(wanted["user"]), _group_of(wanted["chat"]), reply_to)
+
+    def again(self, wanted: Wanted) -> int:
+        """Say a message once more, whoever said it, with all that it held."""
+        with self._simulator.world.lock:
+            message = self._simulator.world.messages.get(int(wanted["message_id"]))
+        if message is None or message.user_id == BOT:
+            raise Failure("这条消息不能再发 this message cannot be sent again")
+        return self._say(message.segments, message.user_id, message.group_id, None)
+
+    def _say(
+        self, parts: list[dict[str, Any]], user: int, group: int | None, reply_to: int | None
+    ) -> int:
         if group is not None:
             said = self._simulator.send_group(parts, user, group, reply_to=reply_to)
         else:
@@ -72,32 +88,29 @@ class Deeds:
 
     def ban(self, wanted: Wanted) -> None:
         """Somebody is muted for a minute, or may speak again."""
-        seconds, group = BAN_SECONDS if wanted.get("on") else 0, _group_of(wanted["chat"])
         operator = wanted.get("operator")
         self._simulator.mute(
             int(wanted["user"]),
-            seconds,
+            BAN_SECONDS if wanted.get("on") else 0,
             None if operator is None else int(operator),
-            group or GROUP,
+            _group_of(wanted["chat"]) or GROUP,
         )
 
-    def friend_request(self, wanted: Wanted) -> str:
-        asked = self._simulator.friend_request(
+    def friend_request(self, wanted: Wanted) -> None:
+        self._simulator.friend_request(
             self._next_user(), str(wanted.get("comment", ""))[:200], _name(wanted)
         )
-        return str(asked["flag"])
 
-    def group_request(self, wanted: Wanted) -> str:
+    def group_request(self, wanted: Wanted) -> None:
         """Somebody wants into the group, or invites the bot into a new one."""
         invites = bool(wanted.get("invite"))
-        asked = self._simulator.group_request(
+        self._simulator.group_request(
             self._next_user(),
             str(wanted.get("comment", ""))[:200],
             "invite" if invites else "add",
             self._next_group() if invites else _group_of(wanted["chat"]) or GROUP,
             _name(wanted),
         )
-        return str(asked["flag"])
 
     def _next_user(self) -> int:
         with self._simulator.world.lock:
@@ -107,6 +120,55 @@ class Deeds:
         with self._simulator.world.lock:
             requested = [r.group_id for r in self._simulator.world.requests.values()]
             return max(*self._simulator.world.groups, *requested, GROUP) + 1
+
+    # the world
+
+    def kick(self, wanted: Wanted) -> None:
+        self._simulator.kick(int(wanted["user"]), group=self._group(wanted))
+
+    def set_role(self, wanted: Wanted) -> None:
+        self._simulator.set_role(int(wanted["user"]), str(wanted["role"]), self._group(wanted))
+
+    def set_card(self, wanted: Wanted) -> None:
+        self._simulator.set_card(int(wanted["user"]), str(wanted["card"]), self._group(wanted))
+
+    def set_title(self, wanted: Wanted) -> None:
+        self._simulator.set_title(int(wanted["user"]), str(wanted["title"]), self._group(wanted))
+
+    def let_in(self, wanted: Wanted) -> None:
+        self._simulator.join(int(wanted["user"]), None, self._group(wanted))
+
+    def bring_back(self, wanted: Wanted) -> None:
+        self._simulator.bring_back(int(wanted["user"]), self._group(wanted))
+
+    def add_person(self, wanted: Wanted) -> int:
+        user = self._next_user()
+        self._simulator.add_person(user, _needed_name(wanted))
+        return user
+
+    def set_person(self, wanted: Wanted) -> None:
+        friend = wanted.get("friend")
+        name = _needed_name(wanted) if "name" in wanted else None
+        self._simulator.set_person(
+            int(wanted["user"]), name, friend=None if friend is None else bool(friend)
+        )
+
+    def add_group(self, wanted: Wanted) -> int:
+        group = self._next_group()
+        self._simulator.add_group(group, _needed_name(wanted), [ALICE, BOB, CAROL])
+        return group
+
+    def set_group(self, wanted: Wanted) -> None:
+        self._simulator.set_group(self._group(wanted), _needed_name(wanted))
+
+    def remove_group(self, wanted: Wanted) -> None:
+        self._simulator.remove_group(self._group(wanted))
+
+    def reset(self, wanted: Wanted) -> None:
+        self._simulator.reset()
+
+    def _group(self, wanted: Wanted) -> int:
+        return _group_of(wanted["chat"]) or GROUP
 
     # faults
 
@@ -152,6 +214,21 @@ class Deeds:
     def restart_bot(self, wanted: Wanted) -> None:
         self._bot.restart()
 
+    # by hand
+
+    def emit(self, wanted: Wanted) -> None:
+        self._hand.emit(wanted["event"])
+
+    def call(self, wanted: Wanted) -> Any:
+        return self._hand.call(wanted["action"], wanted["params"])
+
+    def replay(self, wanted: Wanted) -> int:
+        return self._hand.replay(str(wanted["text"]))
+
+    def as_test(self, wanted: Wanted) -> str:
+        _group_of(wanted["chat"])  # refuses what is no chat
+        return self._hand.as_test(str(wanted["chat"]))
+
 
 def _group_of(chat: Any) -> int | None:
     """The group of a chat such as "g30001"; None for a private one such as "p20001"."""
@@ -165,10 +242,17 @@ def _name(wanted: Wanted) -> str | None:
     return str(wanted.get("name", "")).strip()[:60] or None
 
 
+def _needed_name(wanted: Wanted) -> str:
+    name = _name(wanted)
+    if name is None:
+        raise Failure("要一个名字。 It takes a name.")
+    return name
+
+
 def _part(part: Any) -> dict[str, Any]:
     kind, data = part["type"], dict(part["data"])
     if kind not in PARTS:
         raise ValueError(f"{kind!r}: 这里不能发 cannot be said here")
-    if kind == "image" and not str(data["file"]).startswith("data:image/"):
-        raise ValueError("图片要是 data: 地址 a picture must be a data: URL")
+    if kind in FILES and not str(data["file"]).startswith(FILES[kind]):
+        raise ValueError("图片和文件要是 data: 地址 a picture or a file must be a data: URL")
     return {"type": kind, "data": data}

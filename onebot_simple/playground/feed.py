@@ -1,25 +1,28 @@
-"""What the page shows, in order: the frames, the chats, and how everything stands."""
+"""What the page shows, in order: the frames, the chats, the bot's output, and how things stand."""
 
 from __future__ import annotations
 
-import base64
+import json
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..simulator.messages import find_file
 from ..simulator.simulator import Simulator
-from ..simulator.world import BOT, Event, Message
+from ..simulator.wire import TO_BOT
+from ..simulator.world import Event, Message, StoredFile
 from .bot_process import BotProcess
+from .shown import chat_of, event_item, message_item, people_and_groups, settled_requests
 
 FRAME_BYTES = 20_000  # of each frame are shown
-IMAGE_BYTES = 2 * 1024 * 1024
 ITEMS = 2_000
+PLACED_FRAMES = 500  # among which the event of an error is looked for
 LOOK_SECONDS = 0.1  # how often the lamps and switches are looked at
 ALIVE_SECONDS = 5.0  # how often a quiet stream says that it is there
-_IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
+Seen = tuple[int, int, int]  # the last frame, item and line of output that a page has
 
 
 class Feed:
@@ -44,20 +47,28 @@ class Feed:
         world.listeners.insert(0, self._add_event)  # first, for bots are fast
 
         def sent(message: Message, action: str) -> None:
-            item = self._message_item(message)
+            item = message_item(world, message)
             self._add({**item, "action": action, "frame": self._simulator.wire.last_id})
             bot_sent(message, action)
 
         world.bot_sent = sent
         self._simulator.wire.heard = self._notify
+        self._bot.heard = self._take_news
 
     def close(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def updates(self, last_frame: int, last_item: int) -> Iterator[dict[str, Any] | None]:
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """What happened in the chats, oldest first."""
+        with self._changed:
+            return list(self._items)
+
+    def updates(self, seen: Seen) -> Iterator[dict[str, Any] | None]:
         """What comes after these, for ever; None when for a while there was nothing."""
+        last_frame, last_item, last_line = seen
         state: dict[str, Any] = {}
         news, quiet_since = -1, time.monotonic()
         while True:
@@ -69,12 +80,20 @@ class Feed:
                 news = self._news
                 items = [item for item in self._items if item["id"] > last_item]
             frames = self._simulator.wire.wait_after(last_frame, 0, FRAME_BYTES)
+            lines = self._bot.output(last_line)
             now = self.state()
-            if frames or items or now != state:
+            different = {name: now[name] for name in now if now[name] != state.get(name)}
+            if frames or items or lines or different:
                 last_frame = frames[-1]["id"] if frames else last_frame
                 last_item = items[-1]["id"] if items else last_item
-                update = {"at": [last_frame, last_item], "frames": frames, "items": items}
-                yield update if now == state else {**update, "state": now}
+                last_line = lines[-1]["id"] if lines else last_line
+                yield {
+                    "at": [last_frame, last_item, last_line],
+                    "frames": frames,
+                    "items": items,
+                    "lines": lines,
+                    "state": different,
+                }
                 state, quiet_since = now, time.monotonic()
             elif time.monotonic() - quiet_since > ALIVE_SECONDS:
                 quiet_since = time.monotonic()
@@ -82,36 +101,38 @@ class Feed:
 
     def state(self) -> dict[str, Any]:
         """How everything stands: lamps, faults, held frames, the bot, who is where."""
-        world, gate = self._simulator.world, self._simulator.gate
-        with world.lock:
-            people = [
-                {"id": person.user_id, "name": person.nickname, "friend": person.is_friend}
-                for person in world.people.values()
-            ]
-            groups = [
-                {
-                    "id": group.group_id,
-                    "name": group.group_name,
-                    "members": [
-                        {"id": m.user_id, "card": m.card, "role": m.role, "muted": m.muted_until}
-                        for m in group.members.values()
-                    ],
-                }
-                for group in world.groups.values()
-            ]
-            settled = [flag for flag, request in world.requests.items() if request.settled]
+        gate = self._simulator.gate
         return {
             "lamps": self._simulator.lamps,
             "faults": self._simulator.pending_faults,
             "heart": self.hearts_beat,
             "gate": {"open": gate.is_open, "held": gate.held},
             "bot": self._bot.status,
-            "people": people,
-            "groups": groups,
-            "settled": settled,
+            **people_and_groups(self._simulator.world),
+            "settled": settled_requests(self._simulator.world),
             "token": self._needs_token,
             "limit": self._simulator.wire.limit,
         }
+
+    def saved(self) -> Iterator[bytes]:
+        """The log as JSON Lines, as simulator/replay.py reads it; tokens are masked."""
+        for frame in self._simulator.frames:
+            try:
+                content = json.loads(frame["text"])
+            except ValueError:
+                continue  # a handshake, or something that is no JSON
+            direction = "in" if frame["direction"] == TO_BOT else "out"
+            about = {"time": frame["time"], "direction": direction, "transport": frame["transport"]}
+            if isinstance(content, dict):
+                line = json.dumps({**about, "frame": content}, ensure_ascii=False) + "\n"
+                # half a surrogate pair has no UTF-8, but an escape in JSON
+                yield line.encode("utf-8", "backslashreplace")
+
+    def file(self, file_id: str) -> StoredFile | None:
+        """A file of a message or of a group; ids of groups begin with a slash."""
+        with self._simulator.world.lock:
+            world = self._simulator.world
+            return find_file(world, file_id) or find_file(world, "/" + file_id)
 
     # what happens in the chats
 
@@ -128,40 +149,32 @@ class Feed:
             self._changed.notify_all()
 
     def _add_event(self, event: Event) -> None:
-        kind = event["post_type"]
-        if kind == "message":
-            message = self._simulator.world.messages[event["message_id"]]
-            self._add(self._message_item(message))
-        elif kind in ("notice", "request"):
-            self._add({"kind": kind, "chat": self._chat_of(event), "event": event})
+        # what was pushed by hand may be too strange for a chat; the wire log shows it
+        with suppress(KeyError, TypeError, ValueError, AttributeError):
+            if item := event_item(self._simulator.world, event):
+                self._add(item)
 
-    def _chat_of(self, event: Event) -> str:
-        about = self._simulator.world.messages.get(event.get("message_id", 0))
-        if event.get("group_id"):
-            return f"g{event['group_id']}"
-        if about:
-            return f"p{about.peer_id}"
-        who = event.get("user_id")
-        return f"p{event.get('target_id') if who == BOT else who}"
+    # the bot's errors
 
-    def _message_item(self, message: Message) -> dict[str, Any]:
-        in_group = message.group_id is not None
-        return {
-            "kind": "message",
-            "chat": f"g{message.group_id}" if in_group else f"p{message.peer_id}",
-            "message_id": message.message_id,
-            "user_id": message.user_id,
-            "segments": [self._shown(segment) for segment in message.segments],
-        }
+    def _take_news(self, error: dict[str, Any] | None) -> None:
+        if error is None:
+            self._notify()
+        else:
+            self._add({"kind": "error", "error": error, **self._place_of(error["origin"])})
 
-    def _shown(self, segment: dict[str, Any]) -> dict[str, Any]:
-        """A picture comes along as a data: URL, for the page loads nothing from elsewhere."""
-        if segment["type"] != "image":
-            return segment
-        file = find_file(self._simulator.world, segment["data"].get("file"))
-        content = file.content if file else b""
-        kind = next((kind for magic, kind in _IMAGES.items() if content.startswith(magic)), None)
-        if kind is None or len(content) > IMAGE_BYTES:
-            return segment
-        url = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-        return {"type": "image", "data": segment["data"], "shown": url}
+    def _place_of(self, origin: str) -> dict[str, Any]:
+        """Where the error belongs: the chat, and the message or the frame of the event.
+
+        origin: what was being handled, such as "1234567:order@bot.py:28" for a message or
+        "e12:welcome@bot.py:40" for the 12th event of its connection.
+        """
+        event = origin.partition(":")[0]
+        world = self._simulator.world
+        if event.startswith("e"):
+            for frame in reversed(self._simulator.wire.newest(PLACED_FRAMES)):
+                if frame["number"] and f"e{frame['number']}" == event:
+                    return {"chat": chat_of(world, json.loads(frame["text"])), "frame": frame["id"]}
+        for item in reversed(self.items):
+            if item["kind"] == "message" and str(item["message_id"]) == event:
+                return {"chat": item["chat"], "message_id": item["message_id"]}
+        return {"chat": ""}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
@@ -20,21 +21,21 @@ from ..simulator.json_text import InvalidJson, decode
 from ..simulator.ports import HOST, listen
 from ..simulator.world import Failure
 from .deeds import Deeds
-from .feed import Feed
+from .feed import Feed, Seen
+from .shown import shown_type
 
+TYPES = {".css": "text/css", ".js": "text/javascript"}
+# the files of the page's folder, which a page may load
 PAGE = {
-    "style.css": "text/css",
-    "script.js": "text/javascript",
-    "base.js": "text/javascript",
-    "chat.js": "text/javascript",
-    "wire.js": "text/javascript",
-    "words.js": "text/javascript",
+    entry.name: TYPES[entry.name[entry.name.rindex(".") :]]
+    for entry in (files(__package__) / "page").iterdir()
+    if entry.name.endswith(tuple(TYPES))
 }
-MAX_BODY = 4 * 1024 * 1024  # a picture fits, in base64
+MAX_BODY = 32 * 1024 * 1024  # pictures and files fit, in base64
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " img-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none';"
-    " form-action 'none'",
+    " img-src 'self'; media-src 'self'; connect-src 'self'; frame-ancestors 'none';"
+    " base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -50,6 +51,7 @@ class PageServer:
     def __init__(self, feed: Feed, deeds: Deeds, port: int) -> None:
         self._feed = feed
         self._deeds = deeds
+        self._run = secrets.token_hex(4)  # so that an old page notices the next playground
         self._token = secrets.token_urlsafe(16)
         listener = listen(port)
         self.port: int = listener.getsockname()[1]
@@ -82,8 +84,11 @@ class PageServer:
         app.after_request(_add_headers)
         app.register_error_handler(HTTPException, _explain)
         app.add_url_rule("/", view_func=self._index)
+        app.add_url_rule("/favicon.ico", view_func=_no_icon)
         app.add_url_rule("/<name>", view_func=self._file)
         app.add_url_rule("/events", view_func=self._events)
+        app.add_url_rule("/log.jsonl", view_func=self._log)
+        app.add_url_rule("/file/<path:file_id>", view_func=self._file_of_message)
         app.add_url_rule("/do/<name>", view_func=self._do, methods=["POST"])
         return app
 
@@ -118,21 +123,46 @@ class PageServer:
             abort(404, "没有这个文件 no such file")
         return Response(_content(name), mimetype=PAGE[name])
 
+    def _log(self) -> Response:
+        self._check_token(request.cookies.get(self._cookie))
+        answer = Response(self._feed.saved(), mimetype="application/jsonl")
+        answer.headers["Content-Disposition"] = 'attachment; filename="day.jsonl"'
+        return answer
+
+    def _file_of_message(self, file_id: str) -> Response:
+        """A picture, or any other file of a message; only pictures and sound are shown."""
+        self._check_token(request.cookies.get(self._cookie))
+        file = self._feed.file(file_id)
+        if file is None:
+            abort(404, "没有这个文件 no such file")
+        kind = shown_type(file.content)
+        answer = Response(file.content, mimetype=kind or "application/octet-stream")
+        if kind is None:
+            name = quote(file.name, safe="")
+            answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        return answer
+
     def _events(self) -> Response:
         self._check_token(request.cookies.get(self._cookie))
-        seen = request.headers.get("Last-Event-ID", "").split(".")
-        last = [int(number) for number in seen if number.isascii() and number.isdecimal()]
-        stream = self._stream(*last if len(last) == 2 else (0, 0))
-        return Response(stream, mimetype="text/event-stream")
+        # a browser sends the header when it connects again, the page what it knows
+        seen = request.headers.get("Last-Event-ID") or request.args.get("seen", "")
+        return Response(self._stream(self._seen(seen)), mimetype="text/event-stream")
 
-    def _stream(self, last_frame: int, last_item: int) -> Iterator[bytes]:
-        for update in self._feed.updates(last_frame, last_item):
+    def _seen(self, number: str) -> Seen:
+        run, *numbers = number.split(".")
+        if run == self._run and len(numbers) == 3 and all(map(str.isdecimal, numbers)):
+            return int(numbers[0]), int(numbers[1]), int(numbers[2])
+        return 0, 0, 0
+
+    def _stream(self, seen: Seen) -> Iterator[bytes]:
+        for update in self._feed.updates(seen):
             if update is None:
                 yield b": still here\n\n"
             else:
-                number = ".".join(map(str, update.pop("at")))
+                number = ".".join(map(str, [self._run, *update.pop("at")]))
                 # escaped: frames may hold lone surrogates, which have no UTF-8
-                yield f"id: {number}\ndata: {json.dumps(update)}\n\n".encode()
+                text = json.dumps({**update, "run": self._run})
+                yield f"id: {number}\ndata: {text}\n\n".encode()
 
     def _do(self, name: str) -> Response:
         self._check_page()
@@ -150,6 +180,10 @@ class PageServer:
             return _json({"error": str(error)}, 400)
 
 
+def _no_icon() -> Response:
+    return Response(status=204)
+
+
 def _content(name: str) -> bytes:
     return (files(__package__) / "page" / name).read_bytes()
 
@@ -164,7 +198,11 @@ def _add_headers(response: Response) -> Response:
 
 
 def _explain(error: HTTPException) -> Response:
-    return Response(f"{error.description}\n", error.code, mimetype="text/plain")
+    words = error.description
+    if error.code == 413:
+        size = MAX_BODY // 1024 // 1024
+        words = f"太大了，最多 {size} MB。 Too large, at most {size} MB."
+    return Response(f"{words}\n", error.code, mimetype="text/plain")
 
 
 class _Requests(WSGIRequestHandler):

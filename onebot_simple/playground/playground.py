@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 import webbrowser
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..simulator.ports import free_or_zero
+from ..simulator.replay import read_log
 from ..simulator.simulator import Simulator
 from .bot_process import BotProcess, environment_for
 from .deeds import Deeds
@@ -33,9 +35,11 @@ class Playground:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
+        self._stopping = threading.Event()
         file = Path(options.bot) if options.bot else None
         # an unreadable file is an OSError now, before anything runs
         source = file.read_text(encoding="utf-8", errors="replace") if file else None
+        self._replayed = read_log(options.replay) if options.replay else []
         self.simulator = Simulator(
             access_token=options.token,
             http_port=free_or_zero(options.http_port),
@@ -49,7 +53,7 @@ class Playground:
         try:
             self._bot = BotProcess(file, self._environment(source), _say)
             feed = Feed(self.simulator, self._bot, bool(options.token))
-            deeds = Deeds(self.simulator, feed, self._bot)
+            deeds = Deeds(self.simulator, feed, self._bot, options.token)
             self.page = PageServer(feed, deeds, free_or_zero(options.page_port))
         except BaseException:
             self.simulator.stop()
@@ -72,14 +76,26 @@ class Playground:
 
     @property
     def bot_status(self) -> dict[str, Any]:
-        """{"name", "state", "exit_code", "starts", "output"}."""
-        return self._bot.status
+        """{"name", "state", "exit_code", "starts", "started", "problem", "output"}."""
+        output = "\n".join(line["text"] for line in self._bot.output())
+        return {**self._bot.status, "output": output}
 
     def start(self) -> None:
         self.page.start()
         self._bot.start()
+        if self._replayed:
+            threading.Thread(target=self._replay, daemon=True).start()
+
+    def _replay(self) -> None:
+        """Push the events of the log, once there is a bot that could hear them."""
+        while not self._stopping.wait(0.1):
+            if _is_somebody_there(self.simulator.lamps):
+                events = self.simulator.replay(self._options.replay)
+                _say(f"[playground] 重放了 {len(events)} 个事件 events were replayed")
+                return
 
     def stop(self) -> None:
+        self._stopping.set()
         # at once, since each may need a moment, and Ctrl+C should take less than two seconds
         ending = [
             threading.Thread(target=stop, daemon=True) for stop in (self._bot.stop, self.page.stop)
@@ -113,6 +129,22 @@ class Playground:
         yield f"反向 reverse WS  →  {options.reverse_url}"
         yield f"机器人 bot          {options.bot or '回声机器人 the echo bot'}"
         yield f"\n打开 open:  {self.page.link}\n结束 stop:  Ctrl+C\n"
+
+
+def _is_somebody_there(lamps: dict[str, dict[str, Any]]) -> bool:
+    """Whether a bot would hear an event: one that is connected, or whose server listens."""
+    if lamps["ws"]["connected"] or lamps["ws_reverse"]["connected"]:
+        return True
+    posted = (urlsplit(target["address"]) for target in lamps["http_post"]["targets"])
+    return any(_is_listening(url.hostname or "", url.port or 80) for url in posted)
+
+
+def _is_listening(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 0.5).close()
+    except OSError:
+        return False
+    return True
 
 
 def run(options: argparse.Namespace) -> int:

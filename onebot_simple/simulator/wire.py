@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,7 @@ class Frame:
     id: int = 0
     time: float = field(default_factory=time.time)
     ms: float | None = None  # since the answered frame
+    number: int | None = None  # an event: the how-many-eth of its connection
     cause: dict[str, Any] | None = None  # of a call: the event that it is about, see causes.py
 
     def to_dict(self, token: str | None = None, limit: int | None = None) -> dict[str, Any]:
@@ -64,6 +66,7 @@ class Frame:
             "answers": self.answers,
             "ms": self.ms,
             "message_id": self.message_id,
+            "number": self.number,
             "note": self.note,
             "cause": self.cause,
         }
@@ -78,6 +81,7 @@ class WireLog:
         self._frames: dict[int, Frame] = {}
         self._last_id = 0
         self._connections = 0
+        self._events: Counter[int] = Counter()  # by connection
         self._listening = True
         self.heard: Callable[[], None] = lambda: None  # called after every frame
         # guards the fields above; notified of every frame and of the end
@@ -94,6 +98,9 @@ class WireLog:
             asked = self._frames.get(frame.answers) if frame.answers else None
             if asked:
                 frame.ms = round((frame.time - asked.time) * 1000, 3)
+            if frame.kind == "event":
+                self._events[frame.connection] += 1
+                frame.number = self._events[frame.connection]
             self._frames[frame.id] = frame
             self._frames.pop(frame.id - self.limit, None)
             self._changed.notify_all()

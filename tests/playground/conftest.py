@@ -40,6 +40,7 @@ def options(bot: Path | None = None, token: str | None = None) -> argparse.Names
         page_port=0,
         post_url=f"http://127.0.0.1:{free_port()}/",
         reverse_url=f"ws://127.0.0.1:{free_port()}",
+        replay=None,
         no_browser=True,
     )
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -28,7 +29,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 class Command:
     """`python -m onebot_simple playground ...`, and what it has printed."""
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
+    def __init__(self, *arguments: str, folder: Path | None = None, **environment: str) -> None:
         self.output = ""
         known = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
         self.process = subprocess.Popen(
@@ -36,6 +37,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**known, "PYTHONUTF8": "1", **environment},
+            cwd=folder,
             encoding="utf-8",
             # the tests' own Ctrl+C is not for it, and its is not for the tests
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -67,14 +69,14 @@ class Command:
 
 
 @contextmanager
-def command(*arguments: str, **environment: str) -> Iterator[Command]:
+def command(*arguments: str, folder: Path | None = None, **environment: str) -> Iterator[Command]:
     ports = [
         f"--{name}-url={scheme}://127.0.0.1:{free_port()}"
         for name, scheme in (("post", "http"), ("reverse", "ws"))
     ]
     # what comes later wins, so a test may name its own
     free = ["--http-port=0", "--ws-port=0", "--page-port=0", *ports]
-    one = Command(*free, *arguments, **environment)
+    one = Command(*free, *arguments, folder=folder, **environment)
     try:
         yield one
     finally:
@@ -148,17 +150,33 @@ def test_taken_ports_are_replaced_and_the_examples_find_them(tmp_path: Path) -> 
 SILENT = {"12_timer.py", "16_test_a_bot.py"}  # one waits for the morning, one is no bot
 
 
-@pytest.mark.parametrize("example", sorted({path.name for path in EXAMPLES.glob("*.py")} - SILENT))
+EXAMPLE_NAMES = sorted({path.name for path in EXAMPLES.glob("*.py")} - SILENT)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each example printed in a playground; a few at a time, for each mostly waits."""
+
+    def run(example: str) -> str:
+        # a folder of its own: one of them keeps a database
+        folder = tmp_path_factory.mktemp("example")
+        file = str(EXAMPLES / example)
+        with command(file, "--token", "geheim-geheim", folder=folder) as playground:
+            playground.wait_for(r"\[bot\] ")
+            playground.wait_for("connected|listening|Serving|'status': 'ok'")
+            playground.interrupt()
+            return playground.output
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(EXAMPLE_NAMES, pool.map(run, EXAMPLE_NAMES), strict=True))
+
+
+@pytest.mark.parametrize("example", EXAMPLE_NAMES)
 def test_every_example_runs_against_it_unmodified_with_a_token(
-    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: str, printed: dict[str, str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them keeps a database
-    with command(str(EXAMPLES / example), "--token", "geheim-geheim") as playground:
-        playground.wait_for(r"\[bot\] ")
-        playground.wait_for("connected|listening|Serving|'status': 'ok'")
-        playground.interrupt()
-        assert "Traceback" not in playground.output
-        assert "geheim" not in playground.output
+    assert "Traceback" not in printed[example]
+    assert "geheim" not in printed[example]
 
 
 def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websocket import create_connection
 
 from onebot_simple.playground.bot_process import BotProcess
 from onebot_simple.playground.deeds import Deeds
 from onebot_simple.playground.feed import Feed
 from onebot_simple.playground.page_server import PageServer
 from onebot_simple.simulator import Simulator
+
+from ..peers import wait_until
 
 PAGE = Path(__file__).parents[2] / "onebot_simple" / "playground" / "page"
 HELLO = {
@@ -61,6 +65,9 @@ class Visitor:
         ) as answer:
             return answer.status, answer.read().decode()
 
+    def get_log(self) -> list[str]:
+        return self.get("/log.jsonl", Cookie=self.cookie)[1].splitlines()
+
     def get(self, path: str, **headers: str | None) -> tuple[int, str]:
         with self.ask("GET", path, **headers) as answer:
             return answer.status, answer.read().decode()
@@ -96,7 +103,7 @@ def test_every_answer_carries_the_headers_that_keep_others_out(visitor: Visitor,
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src data:",
+            "img-src 'self'",
             "connect-src 'self'",
             "frame-ancestors 'none'",
             "base-uri 'none'",
@@ -108,7 +115,9 @@ def test_every_answer_carries_the_headers_that_keep_others_out(visitor: Visitor,
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/?token=wrong", "/?token=", "/events"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?token=wrong", "/?token=", "/events", "/log.jsonl", "/file/1"]
+)
 def test_without_the_token_there_is_nothing_but_a_hint(visitor: Visitor, path: str) -> None:
     status, text = visitor.get(path, Cookie="playground_1=x")
     assert status == 403
@@ -224,7 +233,7 @@ def test_the_stream_goes_on_where_the_last_one_ended(visitor: Visitor) -> None:
         assert [item["kind"] for item in update["items"]] == ["notice"]
 
 
-@pytest.mark.parametrize("number", ["x", "1", "1.2.3", "-1.5", "9e9.1", "²."])
+@pytest.mark.parametrize("number", ["x", "1", "1.2.3", "a.1.2.3", "-1.5", "9e9.1", "²."])
 def test_a_strange_last_event_id_means_everything(visitor: Visitor, number: str) -> None:
     visitor.do("say", HELLO)
     given = number.encode().decode("latin-1")
@@ -232,21 +241,63 @@ def test_a_strange_last_event_id_means_everything(visitor: Visitor, number: str)
         assert len(next(updates(answer))[1]["items"]) == 1
 
 
-def test_an_image_is_shown_from_its_bytes_and_nothing_is_fetched(visitor: Visitor) -> None:
-    dot = (
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
-        "z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
-    )
-    inside = {"type": "image", "data": {"file": f"data:image/png;base64,{dot}"}}
-    visitor.do("say", {**HELLO, "message": [inside]})
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
+    "z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+
+
+def send_file(visitor: Visitor, kind: str, content: bytes, name: str = "") -> str:
+    """The path under which the page finds it."""
+    source = f"data:;base64,{b64encode(content).decode()}"
+    if kind == "image":
+        source = source.replace("data:", "data:image/png")
+    part = {"type": kind, "data": {"file": source, "name": name or "x"}}
+    assert visitor.do("say", {**HELLO, "message": [part]})[0] == 200
     with visitor.ask("GET", "/events", Cookie=visitor.cookie) as answer:
-        [item] = next(updates(answer))[1]["items"]
-    assert item["segments"][0]["shown"] == f"data:image/png;base64,{dot}"
+        return str(next(updates(answer))[1]["items"][-1]["segments"][0]["shown"])
+
+
+def test_a_picture_of_any_size_is_served_by_the_page_itself(visitor: Visitor) -> None:
+    for content in (b64decode(DOT), b64decode(DOT) + bytes(5_000_000)):
+        path = send_file(visitor, "image", content)
+        with visitor.ask("GET", path, Cookie=visitor.cookie) as answer:
+            assert answer.headers["Content-Type"] == "image/png"
+            assert answer.read() == content
+
+
+def test_the_files_of_messages_are_for_the_page_only(visitor: Visitor) -> None:
+    path = send_file(visitor, "image", b64decode(DOT))
+    assert visitor.get(path)[0] == 403
+    assert visitor.get(path, Cookie=visitor.cookie, Host="evil.example")[0] == 403
+    assert visitor.get("/file/missing", Cookie=visitor.cookie)[0] == 404
+
+
+def test_a_file_that_could_be_a_page_is_only_downloaded(visitor: Visitor) -> None:
+    path = send_file(visitor, "file", b"<script>alert(1)</script>", "页面.html")
+    with visitor.ask("GET", path, Cookie=visitor.cookie) as answer:
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_the_saved_log_is_replayed_as_it_was_and_holds_no_token(visitor: Visitor) -> None:
+    url = visitor.simulator.ws_url + "/?access_token=geheim"
+    socket = create_connection(url, suppress_origin=True, timeout=5)
+    try:
+        visitor.do("say", HELLO)
+        wait_until(lambda: '"raw_message": "你好"' in visitor.get_log()[-1])
+    finally:
+        socket.close()
+    lines = visitor.get_log()
+    assert "geheim" not in "".join(lines)
+    assert {json.loads(line)["direction"] for line in lines} == {"in"}
+    events = visitor.simulator.replay_lines(lines)
+    assert [event["post_type"] for event in events] == ["meta_event", "message"]
 
 
 def test_the_page_is_small_and_stands_alone() -> None:
     files = sorted(PAGE.iterdir())
-    assert sum(file.stat().st_size for file in files) < 60 * 1024
+    assert sum(file.stat().st_size for file in files) < 150 * 1024
     for file in files:
         text = file.read_text(encoding="utf-8")
         assert "//" not in re.sub(r"(^|\s)// .*", "", text), file.name
@@ -257,6 +308,17 @@ def test_the_page_is_small_and_stands_alone() -> None:
 def test_every_word_that_the_page_asks_for_is_in_the_dictionary() -> None:
     words = set(re.findall(r'^\t"?([\w.]+)"?: \["', (PAGE / "words.js").read_text("utf-8"), re.M))
     asked = set(re.findall(r'data-[tlhp]="(\w+)"', (PAGE / "index.html").read_text("utf-8")))
-    for name in ("base", "chat", "wire", "script"):
-        asked |= set(re.findall(r'\bt\("(\w+)"', (PAGE / f"{name}.js").read_text("utf-8")))
+    for file in PAGE.glob("*.js"):
+        asked |= set(re.findall(r'\bt\("(\w+)"', file.read_text("utf-8")))
     assert asked and asked <= words
+
+
+def test_the_modules_of_the_page_import_each_other_without_a_circle() -> None:
+    imports = {
+        file.name: set(re.findall(r'from "\./([\w.]+)"', file.read_text("utf-8")))
+        for file in PAGE.glob("*.js")
+    }
+    while free := [name for name, needed in imports.items() if not needed & imports.keys()]:
+        for name in free:
+            del imports[name]
+    assert not imports

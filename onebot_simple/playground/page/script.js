@@ -1,120 +1,51 @@
-// The page as a whole: live updates, lamps, faults, the bot, language and theme.
-import { $, on, button, closing, copy, el, post, showDialog, state } from "./base.js";
-import { addItems, drawAll, startChat, stateChanged } from "./chat.js";
+// The page as a whole: live updates, language, theme, large type, tabs.
+import { $, listen, on, state } from "./base.js";
+import { addLines, drawBot, relabelOutput, sayAgainAfterRestart, showOutput, startBot } from "./bot.js";
+import { addItems, drawAll, drawPeople, drawRequests, relabelLog, startChat } from "./chat.js";
+import { startComposer } from "./composer.js";
+import { startHand } from "./hand.js";
+import { drawFaults, drawLamps } from "./lamps.js";
+import { addFrames, drawHeld, relabelFrames, startWire } from "./wire.js";
 import { isEnglish, setEnglish, t } from "./words.js";
-import { addFrames, drawFrames, drawHeld, startWire } from "./wire.js";
+import { startPeople } from "./people.js";
 
-const TRANSPORTS = ["http_api", "http_post", "ws", "ws_reverse"];
-const FAULTS = ["drop", "refuse_token", "delay", "fail", "swallow", "malformed", "heartbeat", "clear_faults"];
+// live updates
 
-// live updates; the browser itself reconnects and says what it has seen
+const AGAIN = 2000; // ms after which a page that was turned away asks again
+let run = ""; // which playground this page belongs to
+let seen = ""; // the last update of it
 
-function listen() {
-	const source = new EventSource("/events");
-	source.onmessage = (event) => {
-		const update = JSON.parse(event.data);
-		if (update.state) takeState(update.state);
-		addItems(update.items);
-		addFrames(update.frames);
-	};
+// what has changed, and who draws it
+const DRAWERS = [
+	[["lamps"], drawLamps], [["faults", "heart"], drawFaults], [["gate"], drawHeld], [["bot"], drawBot],
+	[["people", "groups"], drawPeople], [["settled"], drawRequests], [["bot", "lamps"], sayAgainAfterRestart],
+];
+
+function hear() {
+	const source = new EventSource(`/events?seen=${seen}`);
+	source.onmessage = (event) => take(JSON.parse(event.data), event.lastEventId);
 	source.onopen = () => { $("link").textContent = ""; };
-	source.onerror = () => { $("link").textContent = t(source.readyState === EventSource.CLOSED ? "ended" : "lost"); };
+	source.onerror = () => {
+		// the browser itself tries again, unless it was turned away: by the next playground, which
+		// lets this page in once its link was opened in this browser
+		const away = source.readyState === EventSource.CLOSED;
+		$("link").textContent = t(away ? "ended" : "lost");
+		if (away) setTimeout(hear, AGAIN);
+	};
 }
 
-function takeState(now) {
-	Object.assign(state, now);
-	stateChanged();
-	drawLamps();
-	drawFaults();
-	drawHeld();
-	drawBot();
+function take(update, id) {
+	if (run && run !== update.run) { location.reload(); return; }
+	const live = run !== "";
+	[run, seen] = [update.run, id];
+	Object.assign(state, update.state);
+	for (const [names, draw] of DRAWERS) if (names.some((name) => name in update.state)) draw();
+	addFrames(update.frames); // before the messages: they tell which were delivered
+	addItems(update.items, live);
+	addLines(update.lines);
 }
 
-// lamps
-
-// a URL that events are posted to answered once, and may be gone by now
-const isOn = (lamp) => lamp.targets?.some((target) => target.connected) ?? lamp.connected;
-const targetsOf = (lamp) => lamp.targets?.map((target) => target.address) ?? [lamp.address];
-const problemOf = (lamp) => lamp.targets?.map((target) => target.problem || (target.status >= 400 ? `HTTP ${target.status}` : "")).find(Boolean) ?? "";
-
-function drawLamps() {
-	const box = $("lamps");
-	if (!box.childElementCount) {
-		box.append(...TRANSPORTS.map((name) => el("button.lamp", { data: { name }, "aria-haspopup": "dialog", onclick: () => showLamp(name) },
-			el("span.dot"), el("b"), el("span.status"), el("code"))));
-	}
-	for (const button of box.children) {
-		const lamp = state.lamps[button.dataset.name];
-		const [dot, name, status, address] = button.children;
-		dot.classList.toggle("on", isOn(lamp));
-		name.textContent = t(button.dataset.name);
-		status.textContent = t(isOn(lamp) ? "on" : "off");
-		address.textContent = targetsOf(lamp).join(" ");
-	}
-}
-
-function codeOf(name, address) {
-	const url = new URL(address.replace(/^ws/, "http"));
-	const token = state.token ? t("yourToken") : "";
-	const more = (option) => (token ? `, ${option}"${token}"` : "");
-	const [kind, line] = {
-		http_api: ["HttpClient", `client = HttpClient("${address}"${more("")})`],
-		http_post: ["EventServer", `bot = EventServer(port=${url.port || 80}${url.pathname === "/" ? "" : `, path="${url.pathname}"`}${more("secret=")})`],
-		ws: ["WsClient", `bot = WsClient("${address}"${more("")})`],
-		ws_reverse: ["WsServer", `bot = WsServer(port=${url.port || 80}${more("access_token=")})`],
-	}[name];
-	const last = name === "http_api" ? "print(client.get_login_info())" : "bot.run()";
-	return `from onebot_simple import ${kind}\n${line}\n${last}`;
-}
-
-function showLamp(name) {
-	const lamp = state.lamps[name];
-	const [address] = targetsOf(lamp);
-	const code = codeOf(name, address);
-	const problem = problemOf(lamp);
-	showDialog(`${t(name)} · ${t(isOn(lamp) ? "on" : "off")}`,
-		el("p", t(`about_${name}`)),
-		el("p", `${t("address")}: `, el("code", address)),
-		problem && !isOn(lamp) ? el("p.hint", t("problem", problem)) : null,
-		el("h3", t("codeTitle")), el("pre", code),
-		closing(button("", t("copyAll"), () => copy(code))));
-}
-
-// faults
-
-function drawFaults() {
-	const box = $("fault-buttons");
-	if (!box.childElementCount) {
-		box.append(...FAULTS.map((name) => el("button", { data: { name }, onclick: () => post(name, { on: !state.heart }) }, el("span"), el("span.count"))));
-	}
-	for (const one of box.children) {
-		const name = one.dataset.name;
-		one.title = t(`${name}Hint`);
-		one.children[0].textContent = t(name === "heartbeat" && !state.heart ? "heartGo" : name);
-		one.children[1].textContent = state.faults[name] || "";
-	}
-	const coming = Object.values(state.faults).reduce((sum, count) => sum + count, state.heart ? 0 : 1);
-	$("fault-count").textContent = coming || "";
-}
-
-// the bot's process
-
-function drawBot() {
-	const { name, state: how, exit_code: code, starts, output = "" } = state.bot;
-	$("bot").replaceChildren(el("span", { class: `dot ${how === "running" ? "on" : how === "crashed" ? "bad" : ""}` }),
-		el("span", name || t("echoBot")), el("small", t(how)));
-	const alert = $("alert");
-	const words = how === "crashed" ? t("botCrashed", code) : "";
-	if (alert.dataset.shows === words + starts) return; // it would be read out again
-	alert.dataset.shows = words + starts;
-	alert.hidden = !words;
-	alert.replaceChildren(words, el("pre", output.split("\n").slice(-8).join("\n")), button("", t("restart"), () => post("restart_bot")));
-}
-
-on("bot", "click", () => showDialog(t("botOutput"), el("pre", state.bot.output || t("noOutput")),
-	closing(button("", t("restart"), () => { post("restart_bot"); $("dialog").close(); }))));
-
-// language, theme, tabs
+// language, theme, large type
 
 function drawWords() {
 	document.documentElement.lang = isEnglish() ? "en" : "zh-CN";
@@ -123,14 +54,24 @@ function drawWords() {
 	for (const [key, attribute] of [["l", "aria-label"], ["h", "title"], ["p", "placeholder"]]) {
 		for (const one of document.querySelectorAll(`[data-${key}]`)) {
 			one.setAttribute(attribute, t(one.dataset[key]));
-			if (one.matches("button")) one.title = t(one.dataset[key]);
+			if (one.matches("button") && !one.dataset.h) one.title = t(one.dataset[key]);
 		}
 	}
 	const language = $("language");
 	language.textContent = t("language");
 	language.lang = isEnglish() ? "zh-CN" : "en";
-	$("theme").title = t("theme");
-	$("theme").setAttribute("aria-label", t("theme"));
+}
+
+function switchLanguage() {
+	setEnglish(!isEnglish());
+	localStorage.language = isEnglish() ? "en" : "zh";
+	drawWords();
+	if (!run) return;
+	for (const [, draw] of DRAWERS) draw();
+	drawAll();
+	relabelFrames();
+	relabelLog();
+	relabelOutput();
 }
 
 function setTheme(theme) {
@@ -138,35 +79,41 @@ function setTheme(theme) {
 	$("theme").textContent = theme === "dark" ? "☀" : "☾";
 }
 
+function setLarge(large) {
+	document.documentElement.classList.toggle("large", large);
+	$("present").setAttribute("aria-pressed", String(large));
+	localStorage.large = large ? "yes" : "";
+}
+
+// on a narrow page one section at a time
+
 function showTab(name) {
 	document.body.dataset.shows = name;
+	if (name === "output" && $("output").hidden) showOutput(true);
 	for (const tab of $("tabs").children) tab.setAttribute("aria-current", String(tab.dataset.tab === name));
 }
 
-on("language", "click", () => {
-	setEnglish(!isEnglish());
-	localStorage.language = isEnglish() ? "en" : "zh";
-	drawWords();
-	if (!state.limit) return;
-	takeState(state);
-	drawAll();
-	drawFrames();
-});
+on("language", "click", switchLanguage);
 on("theme", "click", () => {
 	const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
 	localStorage.theme = theme;
 	setTheme(theme);
 });
-on("tabs", "click", (event) => showTab(event.target.dataset.tab));
-document.addEventListener("show", (event) => showTab(event.detail));
+on("present", "click", () => setLarge(!document.documentElement.classList.contains("large")));
+on("tabs", "click", (event) => { if (event.target.dataset.tab) showTab(event.target.dataset.tab); });
+listen("show", showTab);
 
 history.replaceState(null, "", "/"); // the link's token need not stay in sight: the cookie has it
 setEnglish(localStorage.language ? localStorage.language === "en" : !navigator.languages.some((one) => one.startsWith("zh")));
 setTheme(localStorage.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+setLarge(localStorage.large === "yes");
 drawWords();
-showTab("talk");
 startChat();
+startComposer();
 startWire();
+startBot();
+startHand();
+startPeople();
+showTab("talk");
 drawAll();
-drawFrames();
-listen();
+hear();

@@ -1,5 +1,5 @@
-# 第 18 课：小项目，课堂签到。指令、提问、权限、消息段、文件和 sqlite3 合在一起。
-# Lesson 18: a project, checking in to class. Commands, ask, roles, segments, files and sqlite3.
+# 项目：课堂签到。指令、提问、权限、消息段、文件和 sqlite3 合在一起。
+# A project: checking in to class. Commands, ask, roles, segments, files and sqlite3.
 # 学生 pupils: /in。老师（群管理员）teachers (admins of the group): /absent, /export。
 import csv
 import io
@@ -31,7 +31,8 @@ def check_in(event):
     known = query("SELECT name FROM seen WHERE user_id = ?", user_id)
     name = known[0][0] if known else ""
     while not name:  # 图片里没有；开头的 = 在 Excel 里是公式 / to Excel, = begins a formula
-        name = bot.ask(event, "第一次签到，你叫什么？ Your name?").strip("=+-@＝＋－＠ \t\r\n")
+        said = bot.ask(event, "第一次签到，你叫什么？ Your name?")
+        name = said.strip("=+-@＝＋－＠ \t\r\n")[:30]
     day, time = f"{datetime.now():%Y-%m-%d %H:%M}".split()
     query("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?)", group_id, day, user_id, name, time)
     return [segment.at(user_id), f" {name}，签到成功 checked in ✓"]
@@ -47,7 +48,7 @@ def only_teachers(event):
 def absent(event):
     group_id, day = event["group_id"], f"{datetime.now():%Y-%m-%d}"
     rows = query("SELECT user_id FROM seen WHERE group_id = ? AND day = ?", group_id, day)
-    members = bot.get_group_member_list(group_id=group_id)
+    members = bot.get_group_member_list(group_id)
     pupils = {member["user_id"] for member in members if member["role"] == "member"}
     missing = pupils - {row[0] for row in rows} - {event["self_id"]}
     return [f"还有 {len(missing)} 人没签到 missing: ", *map(segment.at, sorted(missing))]
@@ -61,4 +62,5 @@ def export(event):
     return segment.file(table.getvalue().encode("utf-8-sig"), name="签到.csv")  # Excel: utf-8-sig
 
 
-bot.run()
+if __name__ == "__main__":
+    bot.run()

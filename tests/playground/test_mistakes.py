@@ -1,0 +1,171 @@
+"""What goes wrong is shown where it went wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from onebot_simple.playground.source_files import stamps
+
+from ..peers import wait_until
+from .visits import IDLE, run_as_test, visited
+
+BOOM = """import os
+from onebot_simple import WsClient, segment
+
+bot = WsClient(os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001"))
+
+
+@bot.on_command("boom")
+def boom(event):
+    return str(1 / 0)
+
+
+@bot.on_command("quiet")
+def quiet(event):
+    bot.set_group_card(event["group_id"], event["user_id"], card="静静")
+    return [segment.reply(event["message_id"]), "好的"]
+
+
+@bot.on("notice.notify.poke")
+def poked(event):
+    raise ValueError("疼")
+
+
+bot.run()
+"""
+
+
+def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with visited(browser, BOOM, tmp_path, width=853, height=600) as visit:
+        page = visit.page
+        visit.expect_lamp("ws")
+        visit.open_group()
+        visit.say("/boom")
+        error = page.locator(".message", has_text="/boom").locator(".error")
+        expect(error.locator("summary")).to_have_text(
+            "❌ boom · ZeroDivisionError · bot.py:9: division by zero"
+        )
+        error.locator("summary").click()
+        expect(error.locator("pre")).to_contain_text("return str(1 / 0)")
+        expect(error.locator("pre")).not_to_contain_text("onebot_simple")  # the reader's code only
+        expect(page.locator("#bot .dot.on")).to_be_visible()  # the bot lives on
+        expect(page.locator("#bot")).to_contain_text("❌ 1")
+
+        (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 2"), encoding="utf-8")
+        # both runs have said so
+        wait_until(lambda: visit.playground.bot_status["output"].count("connected to") == 2, 10)
+        visit.expect_lamp("ws")
+        expect(page.locator("#bot")).not_to_contain_text("❌")
+        page.locator("#text").press("ArrowUp")
+        visit.expect_answer("0.5")
+        visit.say("/quiet")
+        visit.expect_answer("Alice: /quiet好的")
+
+        page.get_by_role("button", name="复制成测试").click()
+        copied = page.locator("dialog pre").inner_text()
+        assert page.evaluate("navigator.clipboard.readText()").strip() == copied.strip()
+    assert "1 / 0" not in copied and "expect_error" not in copied  # only since the restart
+    assert "qq.wait_call('set_group_card'" in copied
+    run_as_test(copied, tmp_path)
+
+
+def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with visited(browser, BOOM, tmp_path) as visit:
+        visit.expect_lamp("ws")
+        visit.open_group()
+        visit.page.locator("[data-tray=more]").click()
+        visit.page.get_by_role("button", name="戳一戳机器人").click()
+        summary = visit.page.locator(".alone .error summary")
+        expect(summary).to_have_text(re.compile("^❌ poked · ValueError · bot.py:20: 疼$"))
+        summary.click()
+        expect(visit.page.locator(".frame.linked .title")).to_have_text("notice.notify.poke")
+        visit.page.get_by_role("button", name="复制成测试").click()
+        copied = visit.page.locator("dialog pre").inner_text()
+    assert "qq.poke(20001, 10001)" in copied and "qq.expect_error(ValueError)" in copied
+    run_as_test(copied, tmp_path)
+
+
+def test_a_message_that_no_bot_received_says_so(browser: Browser, tmp_path: Path) -> None:
+    with visited(browser, IDLE, tmp_path) as visit:
+        visit.say("hello?")
+        lost = visit.page.locator(".message .lost")
+        expect(lost).to_have_text("⚠ 没有送到：没有机器人连着")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import schedule_xyz", "python -m pip install schedule_xyz"),
+        ("import yaml_.x", "python -m pip install yaml_"),
+        (BOOM.replace("bot.run()", "print('ready')"), "bot.run()"),
+        ("print('first line')\nx = [1,\n", "SyntaxError · bot.py:2"),
+        ("for n in range(99):\n    print(f'line {n}')\n1 / 0", "ZeroDivisionError · bot.py:3"),
+    ],
+)
+def test_why_there_is_no_bot_is_said_with_what_to_do(
+    browser: Browser, tmp_path: Path, source: str, words: str
+) -> None:
+    with visited(browser, source, tmp_path) as visit:
+        expect(visit.page.locator("#alert")).to_contain_text(words)
+        if "range" in source:  # the end of this run, and not the beginning
+            expect(visit.page.locator("#alert pre")).to_contain_text("line 98")
+            expect(visit.page.locator("#alert pre")).not_to_contain_text("line 1\n")
+            (tmp_path / "bot.py").write_text("raise SystemExit('other')", encoding="utf-8")
+            expect(visit.page.locator("#alert pre")).to_have_text("other")
+
+
+def test_a_file_that_hides_a_module_of_python_is_named(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "logging.py").write_text("x = 1", encoding="utf-8")
+    with visited(browser, BOOM, tmp_path) as visit:
+        expect(visit.page.locator("#alert")).to_contain_text("logging 模块重名")
+
+
+def test_the_output_is_a_pane_that_follows(browser: Browser, tmp_path: Path) -> None:
+    talkative = "import time\nfor n in range(500):\n    print('line', n)\n    time.sleep(0.002)\n"
+    with visited(browser, talkative + IDLE, tmp_path) as visit:
+        visit.page.locator("#bot").click()
+        expect(visit.page.locator("#lines")).to_contain_text("line 499")
+        visit.expect_at_end("#lines")
+        visit.page.locator("#output-close").click()
+        expect(visit.page.locator("#output")).to_be_hidden()
+
+
+def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_virtual_one(
+    tmp_path: Path, browser: Browser
+) -> None:
+    helper, venv, hidden = tmp_path / "lib" / "helper.py", tmp_path / "env", tmp_path / ".git"
+    for folder in (helper.parent, venv, hidden):
+        folder.mkdir()
+    helper.write_text("WORD = 'one'", encoding="utf-8")
+    (venv / "pyvenv.cfg").touch()
+    source = f"from lib.helper import WORD\nprint('says', WORD, flush=True)\n{IDLE}"
+    with visited(browser, source, tmp_path) as visit:
+        lines = visit.page.locator("#lines")
+        expect(lines).to_contain_text("says one")
+        for folder in (venv, hidden):
+            (folder / "other.py").write_text("1", encoding="utf-8")
+        assert {Path(name).name for name in stamps(tmp_path / "bot.py")} == {"bot.py", "helper.py"}
+        helper.write_text("WORD = 'two'", encoding="utf-8")
+        expect(lines).to_contain_text("says two")
+
+
+def test_the_last_message_can_be_sent_again_after_each_restart(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with visited(browser, BOOM, tmp_path) as visit:
+        visit.expect_lamp("ws")
+        visit.say("/boom")
+        expect(visit.page.locator(".error")).to_have_count(1)
+        visit.page.locator("#bot").click()
+        visit.page.get_by_label("重启后把上一句再发一次").check()
+        (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 4"), encoding="utf-8")
+        visit.expect_answer("0.25")
+        assert visit.bubbles("/boom") == 2

@@ -1,0 +1,101 @@
+"""Short ways to do on the page what everybody does there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from onebot_simple.playground.playground import Playground
+
+from ..peers import wait_until
+from .conftest import options
+
+IDLE = "import time\ntime.sleep(600)\n"  # a bot that does nothing, and does not connect
+
+
+class Visit:
+    """A page, what it complained about, and short ways to do the usual."""
+
+    def __init__(self, page: Page, playground: Playground) -> None:
+        self.page = page
+        self.playground = playground
+        self.complaints: list[str] = []
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type != "log" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(playground.page.link)
+
+    def expect_lamp(self, name: str) -> None:
+        expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible(timeout=10_000)
+
+    def say(self, text: str) -> None:
+        self.page.fill("#text", text)
+        self.page.press("#text", "Enter")
+
+    def bubbles(self, text: str) -> int:
+        return self.page.locator(".bubble", has_text=re.compile(f"^{re.escape(text)}$")).count()
+
+    def expect_answer(self, text: str) -> None:
+        last = self.page.locator(".message.from-bot .bubble").last
+        expect(last).to_have_text(text)
+
+    def open_group(self) -> None:
+        self.page.locator("[data-chat=g30001]").click()
+
+    def is_at_end(self, log: str) -> bool:
+        box = f"document.querySelector('{log}')"
+        return bool(
+            self.page.evaluate(f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 3")
+        )
+
+    def expect_at_end(self, log: str) -> None:
+        wait_until(lambda: self.is_at_end(log))
+
+
+@contextmanager
+def visited(
+    browser: Browser,
+    source: str,
+    folder: Path,
+    *,
+    width: int = 1440,
+    height: int = 900,
+    given: Namespace | None = None,
+) -> Iterator[Visit]:
+    """A page in front of a bot with this source, in a file bot.py of the folder."""
+    file = folder / "bot.py"
+    file.write_text(source, encoding="utf-8")
+    playground = Playground(given or options(file))
+    playground.start()
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+    context.set_default_timeout(10_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    try:
+        visit = Visit(context.new_page(), playground)
+        yield visit
+        assert visit.complaints == []
+    finally:
+        context.close()
+        playground.stop()
+
+
+def run_as_test(copied: str, folder: Path) -> None:
+    """Run what the page has copied, as its reader would."""
+    (folder / "test_bot.py").write_text(copied, encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+        capture_output=True,
+        cwd=folder,
+        env={**clean, "PYTHONUTF8": "1"},
+        encoding="utf-8",
+        check=False,
+    )
+    assert "1 passed" in run.stdout, run.stdout + copied
