@@ -198,10 +198,8 @@ def check_ca_file(path: str | None) -> str | None:
 
 def without_secrets(url: str) -> str:
     """The URL as it may be shown: without query, fragment, password and control characters."""
-    scheme, separator, rest = printable(url).rpartition("://")
-    if "@" in rest:  # a ? or # may stand in a password
-        return f"{scheme}{separator}..."
-    return scheme + separator + re.split("[?#]", rest)[0]
+    # a password may hold any sign, so that nobody knows where it ends
+    return "..." if "@" in url else re.split("[?#]", printable(url))[0]
 
 
 def authority(host: str, port: int | None) -> str:

@@ -120,17 +120,10 @@ class WsClient(Bot):
             return calls
         if isinstance(self._failure, AuthenticationError):
             raise token_refused(base, bool(self._token))
-        if not self._running:
-            raise NetworkError(
-                f"还没有连接 {base}：先用 with bot: 或 bot.start()，或者在处理函数里调用。 "
-                f"Not connected to {base}: not started. Use with bot: or bot.start() first, or "
-                "call it in a handler."
-            )
-        if self._stopping.is_set():
-            raise connection_ended(base)
         raise NetworkError(
-            f"和 {base} 的连接断开了，正在重连：OneBot 还开着吗？ "
-            f"Not connected to {base} at the moment, trying again: is OneBot still running?"
+            f"现在没有连接 {base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
+            f"Not connected to {base} at the moment: the bot is not started (use with bot: or "
+            "bot.start()), or OneBot is not running."
         )
 
     # -- starting and stopping ----------------------------------------------------------------
