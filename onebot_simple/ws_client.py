@@ -200,7 +200,7 @@ class WsClient(Bot):
         sock = self._socket = ClientSocket(self.ping_timeout)
         try:
             if stopping.is_set():  # then stop() may not have seen this socket
-                sock.shutdown()
+                raise connection_ended(self._address.base)
             websocket = self._dial(sock)
             connected = time.monotonic()
             reason = self._use(websocket, started)
