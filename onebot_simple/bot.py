@@ -6,7 +6,7 @@ The bot: receives events, hands them to handlers, turns what they return into an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from . import segment
@@ -20,6 +20,7 @@ from .event import (
     id_of,
     is_message,
     is_own_deed,
+    label_of,
     name_of,
     person_of,
 )
@@ -125,13 +126,17 @@ class Bot(Waiting):
             log.log(level, "%s", event_line(event))
         account = id_of(event.get("self_id")) or account
         self._watch_account(event, account)
-        arrival = Arrival(event, account, _label_of(event, number), respond)
+        if self._stopping.is_set():
+            return self._drop()
+        arrival = Arrival(event, account, label_of(event, number), respond)
         loops = self._loops
         chat = ("events",) if loops else conversation_of(event)
-        if not self._stopping.is_set() and self._conversations.put(
-            chat, self._process, arrival, loops
-        ):
-            return True
+        return self._queue(chat, arrival, loops)
+
+    def _queue(self, chat: Hashable, arrival: Arrival, loops: tuple[Loop, ...] = ()) -> bool:
+        return self._conversations.put(chat, self._process, arrival, loops) or self._drop()
+
+    def _drop(self) -> bool:
         with self._counting:
             self._dropped += 1
         return False
@@ -142,34 +147,43 @@ class Bot(Waiting):
         response = None
         try:
             if self._goes_elsewhere(arrival, loops):
-                return
-            operation = self._operation(event)
-            if operation and respond:
-                body = response_body(event, operation)
-                response = to_json("the response", body) if body else None
-            elif operation:
-                self._carry_out(event, operation)
+                pass
+            elif loops:  # no loop wants it, so it has its turn in its own chat
+                respond = None if self._queue(conversation_of(event), arrival) else respond
+            else:
+                response = self._react(event, respond is not None)
         except Exception as error:
             self._report(self._now.handler, error)
         finally:
             if respond:
                 respond(response)
 
+    def _react(self, event: Event, in_response: bool) -> str | None:
+        """Do what the handlers want; or return it as JSON, for the response to a post."""
+        operation = self._operation(event)
+        if not operation:
+            return None
+        if not in_response:
+            self._carry_out(event, operation)
+            return None
+        body = response_body(event, operation)
+        return to_json("the response", body) if body else None
+
     def _goes_elsewhere(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
         event = arrival.event
         is_own = is_own_deed(event)
-        if is_own and name_of(event) == "notice.notify.poke":
+        if is_own and event["post_type"] == "notice":  # a poke
             return True  # else a bot that pokes back would poke for ever
         is_disguised = is_own and event["post_type"] != "message_sent"
-        if not is_disguised and self._conversations.offer(event, person_of(event)):
+        if not is_disguised and self._conversations.offer(event, person_of):
             return True
         if is_own:
             return False
         with self._state:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
-                loop.put(arrival)
+                loop.add(arrival)
         return bool(running)
 
     def _operation(self, event: Event) -> dict[str, Any] | None:
@@ -184,7 +198,7 @@ class Bot(Waiting):
                 result = handler.run(event, args) if handler.commands else handler.run(event)
                 if result is not None:
                     return operation_of(result, handler.name)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 if self._report(handler.name, error):
                     return None
         return None
@@ -199,10 +213,10 @@ class Bot(Waiting):
 
     def _watch_account(self, event: Event, account: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
-        status = event.get("status")
+        notice = event.get("notice_type")
+        status = event.get("status") if event.get("meta_event_type") == "heartbeat" else None
         online = status.get("online") if isinstance(status, dict) else None
-        gone = event.get("notice_type") == "bot_offline" or online is False
-        if gone and account not in self._offline:
+        if (notice == "bot_offline" or online is False) and account not in self._offline:
             self._offline.add(account)
             log.warning(
                 "账号 %s 掉线了：在 OneBot 里重新登录。 Account %s is offline: log in again in "
@@ -211,7 +225,7 @@ class Bot(Waiting):
                 account,
                 printable(str(event.get("message") or "")[:200]),
             )
-        elif online is True:
+        elif notice == "bot_online" or online is True:
             self._offline.discard(account)
 
     # -- connections --------------------------------------------------------------------------
@@ -232,12 +246,5 @@ class Bot(Waiting):
             self._begin(handler)
             try:
                 handler.run(self_id)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self._report(handler.name, error)
-
-
-def _label_of(event: Event, number: int) -> str:
-    """What an event is called in echoes: its message_id, else e and its number."""
-    if event["post_type"] == "message" and isinstance(event.get("message_id"), (int, str)):
-        return str(event["message_id"])[:40]
-    return f"e{number}" if number else "event"

@@ -102,12 +102,7 @@ class Conversations:
             if is_long:
                 self._warn_at *= 2
         if is_long:
-            log.warning(
-                "%d 个事件在排队：是不是有处理函数太慢或卡住了？ "
-                "%d events wait for their turn: is a handler slow, or stuck?",
-                queued,
-                queued,
-            )
+            warn_of_queue(queued)
         return True
 
     def inside(self) -> bool:
@@ -146,10 +141,11 @@ class Conversations:
             raise Stopped if waiter.stopped else TimeoutError
         return waiter.event
 
-    def offer(self, event: Any, key: Hashable) -> bool:
+    def offer(self, event: Any, key_of: Callable[[Any], Hashable]) -> bool:
         """Give the event to the first who waits for it; False when nobody does."""
         if not self._waiters:
             return False
+        key = key_of(event)
         with self._lock:
             candidates = [*self._waiters.get(key, ()), *self._waiters.get(None, ())]
         for waiter in candidates:
@@ -227,7 +223,7 @@ class Conversations:
             self._queued -= 1
             if not self._queued:
                 self._warn_at = QUEUE_WARNING
-            line.start("")
+            line.start("wait_for()")  # its conditions come before the handlers, see name_job()
             return line.jobs.popleft()
 
     # -- who takes long -----------------------------------------------------------------------
@@ -269,8 +265,9 @@ class Conversations:
             for line in self._lines.values():
                 line.jobs.clear()
                 while line.returning:  # somebody keeps the turn: they go on without it
-                    line.returning[0].has_turn = False
-                    line.returning.popleft().go_on.set()
+                    waiter = line.returning.popleft()
+                    waiter.has_turn = False
+                    waiter.go_on.set()
         self._threads.end(deadline)
         self._report_running()
         return dropped
@@ -296,6 +293,15 @@ class Conversations:
                 shown,
                 shown,
             )
+
+
+def warn_of_queue(length: int) -> None:
+    log.warning(
+        "%d 个事件在排队：是不是有处理函数太慢或卡住了？ "
+        "%d events wait for their turn: is a handler slow, or stuck?",
+        length,
+        length,
+    )
 
 
 def _wait(flag: Event, seconds: float | None = None) -> bool:

@@ -67,9 +67,8 @@ class ActionFailed(OneBotError):
         self.action = action
         self.response = response
         self.retcode = response.get("retcode")
-        self.message = str(
-            response.get("message") or response.get("wording") or response.get("msg") or ""
-        )
+        words = (response.get(name) for name in ("message", "wording", "msg"))
+        self.message = str(next(filter(None, words), ""))
 
     def __str__(self) -> str:
         words = printable(self.message).rstrip("。. ")
@@ -86,13 +85,13 @@ class ActionFailed(OneBotError):
             return (
                 "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。",
                 "The message may have been sent, or QQ's risk control holds it back: "
-                "look into the chat first, do not send it again at once.",
+                "look into the chat before you send it again.",
             )
         if "timeout" in words:
             return (
                 "QQ 没有及时回答，动作可能已经执行了：先看看结果，不要马上重发。",
                 "QQ did not answer in time, and the action may have been carried out: "
-                "look first, do not call it again at once.",
+                "look before you call it again.",
             )
         if "sha256" in words:
             return (
@@ -119,15 +118,14 @@ class ActionNotFound(ActionFailed):
     def _advice(self) -> tuple[str, str]:
         if self.action in ("upload_file_stream", "download_file_stream"):
             return (
-                "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件直接放进消息段，"
+                "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件放进消息段，"
                 "更大的用 upload_group_file，写 OneBot 所在机器上的路径。",
-                "Only NapCat has streams: elsewhere send a pathlib.Path or bytes of up to 30 MiB "
-                "in a segment, or call upload_group_file with a path on OneBot's machine.",
+                "Only NapCat has streams: put a file of up to 30 MiB into a segment, for a larger "
+                "one call upload_group_file with a path on OneBot's machine.",
             )
         return (
-            "对方不认识这个动作：检查名字有没有拼错，或者换一个支持它的 OneBot 实现。",
-            "OneBot does not know this action: check the spelling, "
-            "or use an implementation that has it.",
+            "对方不认识这个动作：名字拼错了吗？不然，换一个支持它的 OneBot 实现。",
+            "OneBot does not know this action: check the spelling, or use one that has it.",
         )
 
 
@@ -145,10 +143,10 @@ def is_failed(response: dict[str, Any]) -> bool:
 
 def failure(action: str, response: dict[str, Any]) -> ActionFailed:
     """The exception that a failed response stands for."""
-    unknown = response.get("retcode") in (404, 1404) or str(
-        response.get("message") or ""
-    ).lower().startswith("不支持的api")  # NapCat over HTTP says it only in words, with retcode 200
-    return (ActionNotFound if unknown else ActionFailed)(action, response)
+    failed = ActionFailed(action, response)
+    # NapCat over HTTP says it only in words, with retcode 200.
+    unknown = failed.retcode in (404, 1404) or failed.message.lower().startswith("不支持的api")
+    return ActionNotFound(action, response) if unknown else failed
 
 
 def printable(text: str) -> str:

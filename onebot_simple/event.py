@@ -78,14 +78,22 @@ def is_message(event: Event) -> bool:
 
 def is_own_deed(event: Event) -> bool:
     """Whether the account itself said it, or poked somebody."""
-    if name_of(event) == "notice.notify.poke":  # in a private chat, sender_id is who poked
-        return _is_own(event, "sender_id" if event.get("sender_id") else "user_id")
-    return post_type_of(event) == "message_sent"
+    if event["post_type"] != "notice":
+        return post_type_of(event) == "message_sent"
+    actor = "sender_id" if event.get("sender_id") else "user_id"  # sender_id: in a private chat
+    return name_of(event) == "notice.notify.poke" and _is_own(event, actor)
 
 
 def _is_own(event: Event, key: str) -> bool:
     actor = id_of(event.get(key))
     return actor is not None and actor == id_of(event.get("self_id"))
+
+
+def label_of(event: Event, number: int = 0) -> str:
+    """What an event is called in echoes: its message_id, else e and its number."""
+    if event["post_type"] == "message" and isinstance(event.get("message_id"), (int, str)):
+        return str(event["message_id"])[:40]
+    return f"e{number}" if number else "event"
 
 
 # -- its chat -------------------------------------------------------------------------------------
@@ -102,11 +110,13 @@ def chat_of(event: Event) -> tuple[str, ...]:
 
 
 def peer_of(event: Event) -> Any:
-    """The user at the other end; of what the account itself did, the one to whom it did that."""
-    if _is_own(event, "user_id"):
-        return event.get("target_id")
-    is_sent = event["post_type"] == "message_sent"
-    return (event.get("target_id") if is_sent else None) or actor_of(event)
+    """The user at the other end, never the account itself; None when the event names nobody."""
+    is_sent = event["post_type"] == "message_sent" or _is_own(event, "user_id")
+    keys = ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS
+    for key in keys:
+        if event.get(key) and not _is_own(event, key):
+            return event[key]
+    return None
 
 
 def actor_of(event: Event) -> Any:
@@ -176,7 +186,7 @@ def _first_that_counts(parts: list[dict[str, Any]], event: Event) -> int:
         is_blank = kind == "text" and not _without_unseen(segment.plain_text(part))
         if not (kind == "reply" or is_blank or (kind == "at" and is_meant)):
             return number
-        before = kind
+        before = before if is_blank else kind
     return len(parts)
 
 

@@ -15,10 +15,9 @@ from hashlib import sha256
 from itertools import count
 from os import PathLike, fspath, urandom
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import ActionFailed, ApiNotAvailable, NetworkError, OneBotError
+from .errors import ActionFailed, ApiNotAvailable, NetworkError
 
 if TYPE_CHECKING:
     from . import typed
@@ -29,13 +28,11 @@ Progress = Callable[[int, int], object]  # called with the bytes that are done, 
 # one call. This is small enough for both, and large enough for few round trips.
 CHUNK_BYTES = 256 * 1024
 MAX_NAME_BYTES = 200  # file systems allow 255
-_MAX_ENDING_BYTES = 20
 
 _RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
-_KEPT_STREAMS = 64
 
-_lock = Lock()  # guards _broken_off
-_broken_off: dict[tuple[str, str], str] = {}  # (sha256, name) of a file: its stream_id at OneBot
+# Uploads that broke off: sha256 and name of the file, and its stream_id at OneBot.
+_broken_off: dict[tuple[str, str], str] = {}
 
 
 def upload(
@@ -45,67 +42,61 @@ def upload(
     progress: Progress | None,
 ) -> typed.UploadedFile:
     """Send a local file to OneBot. Returns what OneBot says of it, once that is checked."""
-    path, told = Path(path), _Told(progress)
-    with _explained(path, told), path.open("rb") as source:
-        digest, size = _measured(source)
-        if not size:
-            raise ValueError(
-                f"文件是空的，不能上传：{path}。写完、关闭了吗？ "
-                f"{path} is empty, nothing can be uploaded. Was it written and closed?"
-            )
-        file = {
-            "filename": name or path.name,
-            "file_size": size,
-            "expected_sha256": digest,
-            "total_chunks": -(-size // CHUNK_BYTES),
-        }
-        done: Any = _send(call_action, source, file, told)
+    path = Path(path)
+    digest, size = _measured(path)
+    if not size:
+        raise ValueError(
+            f"文件是空的，不能上传：{path}。写完、关闭了吗？ "
+            f"{path} is empty, nothing can be uploaded. Was it written and closed?"
+        )
+    file = {
+        "filename": name or path.name,
+        "file_size": size,
+        "expected_sha256": digest,
+        "total_chunks": -(-size // CHUNK_BYTES),
+    }
+    done: typed.UploadedFile = _send(call_action, path, file, progress)
     if done.get("file_size") != size or done.get("sha256") != digest:
         raise NetworkError(
-            f"{path} 没有传完整：请再传一次。 "
-            f"{path} did not arrive whole: {size} bytes with SHA-256 {digest} were sent, "
-            f"OneBot has {done.get('file_size')} with {done.get('sha256')}. Upload it again."
+            f"{path} 没有传完整：请再传一次。 {path} did not arrive whole: OneBot has "
+            f"{done.get('file_size')} of {size} bytes, SHA-256 {done.get('sha256')}. "
+            "Upload it again."
         )
-    uploaded: typed.UploadedFile = done
-    return uploaded
+    return done
 
 
-def _measured(source: BinaryIO) -> tuple[str, int]:
+def _measured(path: Path) -> tuple[str, int]:
     digest = sha256()
-    while piece := source.read(CHUNK_BYTES):
-        digest.update(piece)
-    return digest.hexdigest(), source.tell()
+    with _explained(path), path.open("rb") as source:
+        while piece := source.read(CHUNK_BYTES):
+            digest.update(piece)
+        return digest.hexdigest(), source.tell()
 
 
 def _send(
-    call_action: Callable[..., Any],
-    source: BinaryIO,
-    file: dict[str, Any],
-    told: _Told,
-) -> dict[str, Any]:
+    call_action: Callable[..., Any], path: Path, file: dict[str, Any], progress: Progress | None
+) -> Any:
     """Send the chunks in their order, beginning where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
-    with _lock:
-        known = _broken_off.pop(key, None)
+    known = _broken_off.pop(key, None)
     stream_id = known or urandom(16).hex()
     try:
         first = _received_chunks(call_action, stream_id) if known else 0
-        for index in range(first, file["total_chunks"]):
-            source.seek(index * CHUNK_BYTES)
-            call_action(
-                "upload_file_stream",
-                stream_id=stream_id,
-                chunk_index=index,
-                chunk_data=b64encode(source.read(CHUNK_BYTES)).decode(),
-                **(file if index == 0 else {}),  # what a stream begins with
-            )
-            told(min(source.tell(), file["file_size"]), file["file_size"])
+        with path.open("rb") as source:
+            source.seek(first * CHUNK_BYTES)
+            for index in range(first, file["total_chunks"]):
+                call_action(
+                    "upload_file_stream",
+                    stream_id=stream_id,
+                    chunk_index=index,
+                    chunk_data=b64encode(source.read(CHUNK_BYTES)).decode(),
+                    **(file if index == 0 else {}),  # what a stream begins with
+                )
+                if progress:
+                    progress(min(source.tell(), file["file_size"]), file["file_size"])
         return _fields(call_action("upload_file_stream", stream_id=stream_id, is_complete=True))
     except (NetworkError, ApiNotAvailable):  # the connection was lost, or nobody is connected
-        with _lock:
-            _broken_off[key] = stream_id
-            if len(_broken_off) > _KEPT_STREAMS:
-                del _broken_off[next(iter(_broken_off))]
+        _broken_off[key] = stream_id
         raise
 
 
@@ -122,27 +113,25 @@ def download(
     frames: Iterator[dict[str, Any]], to: str | PathLike[str], progress: Progress | None
 ) -> Path:
     """Write a file that comes in frames. Returns where it is now."""
-    target, told = Path(to), _Told(progress)
+    target = Path(to)
     is_folder = target.is_dir() or fspath(to).endswith(("/", "\\"))
     folder = target if is_folder else target.parent
     part = folder / f"download-{urandom(6).hex()}.part"
-    with _explained(target, told):
-        try:
-            with part.open("xb") as output:  # before OneBot begins to fetch the file
-                name = _receive(map(_fields, frames), output, told)
-            if not is_folder:
-                return part.replace(target)
-            target = _reserved(folder, safe_name(name))
-            try:
-                return part.replace(target)
-            except OSError:
-                target.unlink()
-                raise
-        finally:
-            part.unlink(missing_ok=True)
+    with _explained(target):
+        # This comes before OneBot begins to fetch the file. Unbuffered, write() meets a full disk.
+        output = part.open("xb", buffering=0)
+    try:
+        with output:
+            name = _receive(map(_fields, frames), output, target, progress)
+        with _explained(target):
+            return _moved(part, folder, safe_name(name)) if is_folder else part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _receive(frames: Iterator[dict[str, Any]], output: BinaryIO, told: _Told) -> object:
+def _receive(
+    frames: Iterator[dict[str, Any]], output: BinaryIO, target: Path, progress: Progress | None
+) -> object:
     """Write the chunks and check that none is missing. Returns the name of the file."""
     info = next(frames, {})
     size, done = info.get("file_size"), 0
@@ -155,20 +144,19 @@ def _receive(frames: Iterator[dict[str, Any]], output: BinaryIO, told: _Told) ->
             return info.get("file_name")
         if frame.get("data_type") != "file_chunk" or frame.get("index") != index:
             raise _damaged(f"chunk {index} was expected, {frame.get('index')!r} came")
-        data = _decoded(frame.get("data"))
+        try:
+            data = b64decode(frame["data"])
+        except (KeyError, TypeError, ValueError):
+            raise _damaged(f"chunk {index} is not base64") from None
         done += len(data)
-        if done > size:  # or a peer could fill the disk
+        if done > size:  # otherwise a peer could fill the disk
             raise _damaged(f"more came than the {size} bytes that were announced")
-        output.write(data)
-        told(done, size)
+        with _explained(target):
+            while data:  # write() may take only a part
+                data = data[output.write(data) :]
+        if progress:
+            progress(done, size)
     raise _damaged(f"it ended after {done} of {size} bytes")
-
-
-def _decoded(data: object) -> bytes:
-    try:
-        return b64decode(data) if isinstance(data, str) else b""
-    except ValueError as error:
-        raise _damaged(f"a chunk is not base64, {error}") from None
 
 
 def _fields(data: object) -> dict[str, Any]:
@@ -188,15 +176,15 @@ def safe_name(name: object) -> str:
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
     if _RESERVED.match(kept):
         kept = f"_{kept}"
-    ending = Path(kept).suffix if len(kept.encode()) > MAX_NAME_BYTES else ""
-    if len(ending.encode()) > _MAX_ENDING_BYTES:
-        ending = ""
+    if len(kept.encode()) <= MAX_NAME_BYTES:
+        return kept or "file"
+    ending = Path(kept).suffix[:20]
     stem = kept.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
-    return (stem.decode(errors="ignore") + ending).rstrip(". ") or "file"
+    return (stem.decode(errors="ignore") + ending).rstrip(". ")
 
 
-def _reserved(folder: Path, name: str) -> Path:
-    """Create an empty file under a name that is free: what somebody sent replaces nothing."""
+def _moved(part: Path, folder: Path, name: str) -> Path:
+    """Give the file a name that is free: what somebody sent replaces nothing."""
     wanted = folder / name
     for number in count(2):
         try:
@@ -204,34 +192,19 @@ def _reserved(folder: Path, name: str) -> Path:
             break
         except FileExistsError:
             wanted = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-    return wanted
-
-
-class _Told:
-    """Calls a progress callback and remembers its OSError, which does not come from the disk."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self.error: OSError | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        try:
-            if self._progress:
-                self._progress(done, total)
-        except OSError as error:
-            self.error = error
-            raise
+    try:
+        return part.replace(wanted)
+    except OSError:
+        wanted.unlink()
+        raise
 
 
 @contextmanager
-def _explained(path: Path, told: _Told) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
     """An error of the disk says which file, and what to check."""
     try:
         yield
     except OSError as error:
-        # A timeout of the network is an OSError, too.
-        if isinstance(error, OneBotError) or error is told.error:
-            raise
         said = (
             "这个文件读不了或写不了：路径对吗？有权限吗？磁盘满了吗？ "
             f"{error.strerror}: is the path right, is it permitted, is the disk full?"

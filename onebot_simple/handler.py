@@ -24,10 +24,14 @@ class Handler:
         commands: Iterable[str] | None = None,
     ) -> None:
         self.function = function
-        self.name, self.place = _name_of(function), _place_of(function)
+        self.name = _name_of(function)
+        place = _place_of(function)
+        self.origin = f"{self.name}@{place}"  # for echoes, such as order@bot.py:28
+        self.shown = f"{self.name}() {place}"  # for the log
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
-        self.takes, self.has_default = _positions_of(function)
+        self.signature = _signature_of(function)
+        self.takes, self.has_default = _positions_of(self.signature)
 
     def run(self, *arguments: Any) -> Any:
         """Call the function with as many of the arguments as it takes."""
@@ -56,27 +60,14 @@ def check_callable(function: Any, called: str) -> Callable[..., Any]:
 def check_fits(handler: Handler, *counts: int) -> None:
     """TypeError when the function cannot be called with any of these numbers of arguments."""
     function, name = handler.function, handler.name
-    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
-    for one in (function, called):
-        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
-            raise TypeError(
-                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
-                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
-                "awaits: write def, without async and await; each chat has a thread of its own."
-            )
-        if inspect.isgeneratorfunction(one):
-            raise TypeError(
-                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
-                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
-                "send several messages with bot.send(event, ...), and answer with return."
-            )
-    if _parameters(function)[:1] == ["self"]:
+    _check_kind(function, name)
+    if handler.signature and list(handler.signature.parameters)[:1] == ["self"]:
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
             f"{name} is a method of a class, its first parameter is self: make an object first, "
             f"and register its method, bot.on_message(obj.{name})."
         )
-    if not any(_accepts(function, count) for count in counts):
+    if not any(_accepts(handler.signature, count) for count in counts):
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
         raise TypeError(
@@ -93,35 +84,60 @@ def check_fits(handler: Handler, *counts: int) -> None:
         )
 
 
-def _accepts(function: Callable[..., Any], count: int) -> bool:
+def _check_kind(function: Any, name: str) -> None:
+    """TypeError when calling the function would not run it."""
+    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
+    for one in (function, called):
+        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
+            raise TypeError(
+                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
+                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
+                "awaits: write def, without async and await; each chat has a thread of its own."
+            )
+        if inspect.isgeneratorfunction(one):
+            raise TypeError(
+                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
+                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
+                "send several messages with bot.send(event, ...), and answer with return."
+            )
+
+
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """What a function takes; None for a builtin that does not tell."""
     try:
-        inspect.signature(function).bind(*range(count))
+        own = inspect.signature(function, follow_wrapped=False)
+        first = next(iter(own.parameters.values()), None)
+        if first is None or first.kind is not first.VAR_POSITIONAL:
+            return own
+    except (TypeError, ValueError):
+        pass
+    try:
+        return inspect.signature(function)  # of the function inside of a wrapper
+    except (TypeError, ValueError):
+        return None
+
+
+def _accepts(signature: inspect.Signature | None, count: int) -> bool:
+    if signature is None:
+        return count == 1
+    try:
+        signature.bind(*range(count))
     except TypeError:
         return False
-    except ValueError:  # some builtins do not tell their signature
-        return count == 1
     return True
 
 
-def _positions_of(function: Callable[..., Any]) -> tuple[int, bool]:
+def _positions_of(signature: inspect.Signature | None) -> tuple[int, bool]:
     """How many of (event, args) a function takes, and whether the second has a default."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+    if signature is None:
         return 1, False
+    parameters = signature.parameters.values()
     named = [
         one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
     ]
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
         return (2 if named else 1), False  # (*args, **kwargs) is a wrapper: the event is enough
     return len(named), len(named) > 1 and named[1].default is not named[1].empty
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _name_of(function: Any) -> str:

@@ -229,7 +229,8 @@ class Handlers(Actions):
 
 
 def _prefixes_in(prefix: str | Iterable[str]) -> tuple[str, ...]:
-    prefixes = [prefix] if isinstance(prefix, str) else list(prefix)
+    is_list = isinstance(prefix, Iterable) and not isinstance(prefix, str)
+    prefixes: list[Any] = [*prefix] if is_list else [prefix]
     if not prefixes or not all(isinstance(one, str) for one in prefixes):
         raise TypeError(
             f'command_prefix 要写成字符串，例如 "/"，或者好几个 ("/", "!")，不是 {prefix!r}。 '
@@ -276,7 +277,8 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
             f'指令名必须是一个词，不能有空格，"{name}" 不行。 '
             f'a command is one word, without blanks; "{name}" is not.'
         )
-    prefix = next((one for one in prefixes if one and plain_signs(name).startswith(one)), "")
+    signs = [one for one in prefixes if one and not any(map(str.isalnum, one))]  # no words
+    prefix = next((one for one in signs if plain_signs(name).startswith(one)), "")
     if prefix:
         short = name[len(prefix) :]
         raise ValueError(

@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 from . import traps
 from .addresses import check_seconds
 from .conversations import Conversations
-from .errors import NetworkError, OneBotError, WaitTimeout, is_failed, printable
+from .errors import (
+    ApiNotAvailable,
+    NetworkError,
+    OneBotError,
+    WaitTimeout,
+    is_failed,
+    printable,
+)
 from .handler import Handler
 from .handlers import Handlers
 from .logs import log_to_console
@@ -26,6 +33,7 @@ log = logging.getLogger("onebot_simple")
 
 DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it takes the connection away
 END_SECONDS = 0.6  # and how long it then waits for them to end
+STOP_SECONDS = 2.4  # the longest that anybody waits for a stop() on another thread
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often that is looked for
@@ -47,7 +55,7 @@ class Timer:
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
-        self.is_due = False  # from the moment in which it is to run until it has
+        self.turn = Lock()  # held while the function runs
 
 
 class Running(Handlers):
@@ -71,10 +79,11 @@ class Running(Handlers):
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
+        self._loops: tuple[Any, ...] = ()  # what each events() has still to see
         self._timers: list[tuple[float, Callable[[], object]]] = [
             (LOOK_SECONDS, self._warn_of_slow_handlers)
         ]
-        self._clocks: list[Thread] = []
+        self._clocks: list[Thread] = []  # one for each of the timers, once the bot is started
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -115,17 +124,15 @@ class Running(Handlers):
         Starts and returns at once; raises the reason when it cannot. Does nothing when started.
         """
         log_to_console()
-        self._warn_if_loaded_twice()
+        trap = traps.main_loaded_twice()
+        if trap:
+            log.warning("%s", trap)
         with self._starting:
-            with self._state:
-                if self._running:
-                    return
-                self._running = True
-                self._stopping = stopping = Flag()  # a thread that ends late keeps the old one
-                self._stopped.clear()
-                self._failure = None
-                self._dropped = 0
-                self._conversations.open()
+            if self._stopping.is_set():  # a stop() that has begun comes first
+                self._stopped.wait(STOP_SECONDS)
+            if self._running:
+                return
+            stopping = self._begin_anew()
             try:
                 self._open()
             except BaseException:
@@ -136,6 +143,17 @@ class Running(Handlers):
                     self._start_clock(seconds, tick)
             if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
+
+    def _begin_anew(self) -> Flag:
+        with self._state:
+            self._running = True
+            self._stopping = Flag()  # a thread that ends late keeps the old one
+            self._stopped.clear()
+            self._failure = None
+            self._dropped = 0
+            self._clocks = []
+            self._conversations.open()
+            return self._stopping
 
     def stop(self) -> None:
         """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
@@ -149,7 +167,7 @@ class Running(Handlers):
             self._stopping.set()
         if already:  # another thread is at it
             if not self._conversations.inside():
-                self._stopped.wait(2 * (DRAIN_SECONDS + END_SECONDS))
+                self._stopped.wait(STOP_SECONDS)
             return
         try:
             self._end()
@@ -162,7 +180,8 @@ class Running(Handlers):
             self._conversations.drain(DRAIN_SECONDS)
         finally:
             self._close()
-        dropped = self._conversations.end(END_SECONDS) + self._dropped
+        dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
+        self._loops = ()
         if dropped:
             log.warning(
                 "停止时还有 %d 个事件没有处理。 %d events were not handled any more.",
@@ -173,19 +192,6 @@ class Running(Handlers):
             clock = self._clocks.pop()
             if clock is not current_thread():
                 clock.join(END_SECONDS)
-
-    def _warn_if_loaded_twice(self) -> None:
-        name = traps.loaded_twice()
-        if name:
-            log.warning(
-                "%s 被加载了两次（程序和 import），所以有两个机器人，有的处理函数不会运行："
-                "把 bot 放进单独的文件（例如 bot.py），两边都从那里 import。 "
-                "%s was loaded twice, as the program and by an import, so there are two bots, and "
-                "the handlers of one never run: put the bot into a file of its own, such as "
-                "bot.py, and import it from there.",
-                name,
-                name,
-            )
 
     def __enter__(self: AnyBot) -> AnyBot:
         self.start()
@@ -208,7 +214,7 @@ class Running(Handlers):
         timer = Timer(handler)
         with self._state:
             self._timers.append((seconds, lambda: self._let_take_turn(timer)))
-            if self._running and not self._stopping.is_set():
+            if self._clocks:  # else start() does it
                 self._start_clock(*self._timers[-1])
 
     def _start_clock(self, seconds: float, tick: Callable[[], object]) -> None:
@@ -222,21 +228,24 @@ class Running(Handlers):
         self._clocks.append(clock)
 
     def _let_take_turn(self, timer: Timer) -> None:
-        if not timer.is_due:  # else the turn before this one has not ended
-            timer.is_due = True
+        if not timer.turn.locked():
             self._conversations.put(timer, self._take_turn, timer)
 
     def _take_turn(self, timer: Timer) -> None:
+        if not timer.turn.acquire(blocking=False):  # it waits for an event: see wait_for()
+            return
         self._now.account, self._now.label = None, "every"
         self._begin(timer.handler)
         try:
             timer.handler.run()
-        except NetworkError as error:
-            log.warning("%s: %s", timer.handler.name, error)
-        except (Exception, SystemExit) as error:
-            self._report(timer.handler.name, error)
+        except BaseException as error:
+            is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
+            if is_lost and not self._stopping.is_set():
+                log.warning("%s: %s", timer.handler.name, error)
+            else:
+                self._report(timer.handler.name, error)
         finally:
-            timer.is_due = False
+            timer.turn.release()
 
     def _warn_of_slow_handlers(self) -> None:
         for name, waiting in self._conversations.slow(SLOW_SECONDS):
@@ -252,8 +261,8 @@ class Running(Handlers):
     # -- what handlers do, and what the log says of it ----------------------------------------
 
     def _begin(self, handler: Handler) -> None:
-        self._now.handler = f"{handler.name}@{handler.place}"
-        self._conversations.name_job(f"{handler.name}() {handler.place}")
+        self._now.handler = handler.origin
+        self._conversations.name_job(handler.shown)
 
     def _origin(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""
@@ -299,7 +308,10 @@ class Running(Handlers):
         number of events that are queued right now.
         """
         with self._counting:
-            return {**self._counts, "queued": self._conversations.queued}
+            return {**self._counts, "queued": self._conversations.queued + self._unseen()}
+
+    def _unseen(self) -> int:
+        return sum(loop.qsize() for loop in self._loops)
 
     def _count(self, what: str) -> None:
         with self._counting:

@@ -29,6 +29,7 @@ MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSock
 # same text again and again: 1 MB of hostile text would stop the bot for half an hour.
 _CQ_START = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)", re.ASCII)
 _IDS = {"qq", "id", "user_id", "emoji_id", "emoji_package_id"}
+_NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
 _CQ_NAME = re.compile(r"\w+", re.ASCII)
 
 
@@ -38,9 +39,7 @@ def text(text: object) -> Segment:
     Plain text: a CQ code in it stays text. Other values than a str become one first; None is a
     TypeError. Source: the standard, "纯文本".
     """
-    if text is None:
-        raise _refused("text", "text", text)
-    return _segment("text", {"text": str(text)})
+    return _segment("text", {"text": None if text is None else str(text)})
 
 
 def at(qq: int | str) -> Segment:
@@ -94,11 +93,9 @@ def image(
     For a URL: cache, proxy, timeout (seconds).
     Source: the standard, "图片"; name, summary and sub_type (1 is a sticker): NapCat.
     """
+    shown = {"name": name, "summary": summary, "sub_type": sub_type, "type": type}
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
-    picture = _segment("image", {"file": media(file)}, name=name, summary=summary, type=type, **url)
-    if sub_type is not None:
-        picture["data"]["sub_type"] = sub_type  # NapCat wants a number here
-    return picture
+    return _segment("image", {"file": media(file)}, **shown, **url)
 
 
 def record(
@@ -259,9 +256,7 @@ def json(data: object) -> Segment:
 
     A card in JSON: a str as it is, other data turned into JSON. Source: the standard, "JSON 消息".
     """
-    if data is None:
-        raise _refused("json", "data", data)
-    return _segment("json", {"data": _json_unless_str(data)})
+    return _segment("json", {"data": None if data is None else _json_unless_str(data)})
 
 
 def xml(data: str) -> Segment:
@@ -289,9 +284,7 @@ def mface(
     Source: NapCat.
     """
     face = {"emoji_package_id": emoji_package_id, "emoji_id": emoji_id, "key": key}
-    sticker = _segment("mface", face, summary=summary)
-    sticker["data"]["emoji_package_id"] = int(emoji_package_id)  # NapCat wants a number here
-    return sticker
+    return _segment("mface", face, summary=summary)
 
 
 def rps() -> Segment:
@@ -336,6 +329,38 @@ def anonymous(ignore: bool | None = None) -> Segment:
     return _segment("anonymous", ignore=ignore)
 
 
+def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
+    """A segment; what is needed must be there, what more there is may be None."""
+    given = {**(needed or {}), **more}
+    for name in needed or ():
+        _check_needed(kind, name, given[name])
+    data = {name: _wire(name, value) for name, value in given.items() if value is not None}
+    return {"type": kind, "data": data}
+
+
+def _check_needed(kind: str, name: str, value: object) -> None:
+    if name in _IDS:
+        right = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
+        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
+    else:
+        right = value is not None
+        chinese, english = "一个值", "a value"
+    if not right:
+        raise TypeError(
+            f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
+            f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
+        )
+
+
+def _wire(name: str, value: Any) -> object:
+    """The value as segments hold it: mostly a str, only lists (content and news) stay lists."""
+    if isinstance(value, bool):
+        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
+    if name in _NUMBERS:
+        return int(value)
+    return value if isinstance(value, list) else str(value)
+
+
 def media(file: Media) -> str:
     """图片、语音、视频、文件的来源，变成消息段里的字符串。
 
@@ -351,13 +376,30 @@ def media(file: Media) -> str:
         file = _read(Path(file))
     if not isinstance(file, bytes):
         raise TypeError(
-            f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；"
-            "打开的文件请先 .read()。 "
-            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; "
-            "call .read() on an open file first."
+            f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；打开的文件先 read()。 "
+            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; .read() a file first."
         )
     _check_size(len(file), "bytes")
     return "base64://" + b64encode(file).decode("ascii")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        _check_size(path.stat().st_size, str(path))
+    except FileNotFoundError:
+        said = "没有这个文件，请检查路径 no such file, check the path or give an absolute one"
+        raise FileNotFoundError(ENOENT, said, str(path.absolute())) from None
+    return path.read_bytes()
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > MAX_MEDIA_BYTES:
+        mib = f"{size / 1024 / 1024:.1f} MiB"
+        raise ValueError(
+            f"文件太大：{name} 有 {mib}，一条消息最多 30 MiB。先用 upload_file() 传，或者给网址。 "
+            f"{name}: {mib} is more than the 30 MiB a message can carry. Use upload_file() first, "
+            "or give a URL."
+        )
 
 
 def plain_text(message: Message) -> str:
@@ -383,16 +425,38 @@ def to_list(message: Message) -> list[Segment]:
         return from_cq(message)
     if isinstance(message, list):
         return [part for part in map(_part, message) if part]
-    if isinstance(message, dict):
-        if _is_event(message):
-            return to_list(_content(message))
-        if isinstance(message.get("type"), str):
-            return to_list([message])
-    raise TypeError(
-        f"要一条消息或一个事件，不能是 {brief(message)}：消息是字符串、消息段，"
-        f"或者由它们组成的列表。 A message or an event is needed, not {brief(message)}: "
-        "a message is a str, a segment, or a list of them."
+    if _is_event(message):
+        content = message.get("message")
+        if content is None:
+            content = message.get("raw_message")
+        return to_list(content if isinstance(content, (str, list)) else [content])
+    if part := _part(message):
+        return [part]
+    raise _no_message(
+        f"要一条消息或一个事件，不能是 {brief(message)}",
+        f"A message or an event is needed, not {brief(message)}",
     )
+
+
+def _is_event(message: Any) -> bool:
+    return isinstance(message, dict) and (
+        "post_type" in message or ("message" in message and "type" not in message)
+    )
+
+
+def _part(part: object) -> Segment | None:
+    """One entry of a list as a segment of its own; None if it is malformed."""
+    if isinstance(part, str):
+        return text(part)
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        return None
+    data = part.get("data")
+    return {"type": part["type"], "data": dict(data) if isinstance(data, dict) else {}}
+
+
+def _text_of(segment: Segment) -> str:
+    value = segment["data"].get("text")
+    return str(value) if isinstance(value, (str, int, float)) else ""
 
 
 def check(message: object, name: str = "message") -> None:
@@ -413,21 +477,26 @@ def _check_part(part: object, name: str) -> None:
     if isinstance(part, str):
         return
     if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
-        raise TypeError(
-            f"{name} 不是消息，而是 {brief(part)}：消息是字符串（数字写成 str(42)）、消息段，"
-            f"或者由它们组成的列表。 {name} is no message but {brief(part)}: "
-            "a message is a str (a number as str(42)), a segment, or a list of them."
+        raise _no_message(
+            f"{name} 不是消息，而是 {brief(part)}", f"{name} is no message but {brief(part)}"
         )
     kind, data = part["type"], part.get("data")
     if not isinstance(data, Mapping):
         right = f'{{"type": "{kind}", "data": {{...}}}}'
         raise TypeError(
-            f'{name} 是 {kind} 消息段，但是没有 "data"：要写成 {right}，或者用 segment 里的函数。 '
-            f'{name}, a segment of type {kind}, has no "data": write {right}, '
-            "or use the functions of segment."
+            f'{name} 是 {kind} 消息段，但是没有 "data"：用 segment 里的函数，或者写成 {right}。 '
+            f'{name}, a segment of type {kind}, has no "data": use the functions of '
+            f"segment, or write {right}."
         )
     if kind == "node" and data.get("content") is not None:
         check(data["content"], f'{name}["data"]["content"]')
+
+
+def _no_message(chinese: str, english: str) -> TypeError:
+    return TypeError(
+        f"{chinese}：消息是字符串（数字写成 str(42)）、消息段，或者由它们组成的列表。 "
+        f"{english}: a message is a str (a number as str(42)), a segment, or a list of them."
+    )
 
 
 def from_cq(text: str) -> list[Segment]:
@@ -448,6 +517,10 @@ def from_cq(text: str) -> list[Segment]:
     return segments + _text_if_any(text[done:])
 
 
+def _text_if_any(escaped: str) -> list[Segment]:
+    return [text(unescape(escaped))] if escaped else []
+
+
 def to_cq(message: Message) -> str:
     """把消息写成带 CQ 码的字符串，`from_cq()` 的反方向。
 
@@ -457,6 +530,32 @@ def to_cq(message: Message) -> str:
     CQ codes cannot hold. Source: the standard, "字符串格式".
     """
     return "".join(map(_cq_code, to_list(message)))
+
+
+def _cq_code(segment: Segment) -> str:
+    if segment["type"] == "text":
+        return escape(_text_of(segment))
+    code = _cq_name(segment["type"])
+    for key, value in segment["data"].items():
+        if value is not None:
+            code += f",{_cq_name(key)}={escape(_json_unless_str(value), comma=True)}"
+    return f"[CQ:{code}]"
+
+
+def _cq_name(name: str) -> str:
+    if not _CQ_NAME.fullmatch(name):
+        raise ValueError(
+            f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
+            f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
+        )
+    return name
+
+
+def _json_unless_str(value: object) -> str:
+    # not ASCII-escaped, as NapCat writes cards; numbers, true and false come out right, too
+    if isinstance(value, str):
+        return value
+    return dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def escape(text: str, comma: bool = False) -> str:
@@ -476,115 +575,3 @@ def unescape(text: str) -> str:
     """
     text = text.replace("&#44;", ",").replace("&#91;", "[").replace("&#93;", "]")
     return text.replace("&amp;", "&")  # last, or "&amp;#91;" would become a bracket
-
-
-def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
-    """A segment; what is needed must be there, what more there is may be None."""
-    data = {}
-    for name, value in (needed or {}).items():
-        if value is None or (name in _IDS and not _is_id(value)):
-            raise _refused(kind, name, value)
-        data[name] = _wire(value)
-    data |= {name: _wire(value) for name, value in more.items() if value is not None}
-    return {"type": kind, "data": data}
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
-
-
-def _refused(kind: str, name: str, value: object) -> TypeError:
-    if name in _IDS:
-        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
-    else:
-        chinese, english = "一个值", "a value"
-    return TypeError(
-        f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
-        f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
-    )
-
-
-def _wire(value: object) -> object:
-    """The value as segments hold it: all are strings, only lists stay lists (content and news)."""
-    if isinstance(value, bool):
-        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
-    return value if isinstance(value, list) else str(value)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        _check_size(path.stat().st_size, str(path))
-    except FileNotFoundError:
-        said = "没有这个文件，请检查路径 no such file, check the path or give an absolute one"
-        raise FileNotFoundError(ENOENT, said, str(path.absolute())) from None
-    return path.read_bytes()
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_MEDIA_BYTES:
-        mib = f"{size / 1024 / 1024:.1f} MiB"
-        raise ValueError(
-            f"文件太大：{name} 有 {mib}，一条消息最多 30 MiB。先用 upload_file() 传过去，"
-            "或者用网址、OneBot 所在机器上的路径（str）。 "
-            f"{name}: {mib} is more than the 30 MiB a message can carry. Use upload_file() first, "
-            "or give a URL, or a str with its path on OneBot's machine."
-        )
-
-
-def _is_event(message: object) -> bool:
-    return isinstance(message, dict) and (
-        "post_type" in message or ("message" in message and "type" not in message)
-    )
-
-
-def _part(part: object) -> Segment | None:
-    """One entry of a list as a segment of its own; None if it is malformed."""
-    if isinstance(part, str):
-        return text(part)
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        return None
-    data = part.get("data")
-    return {"type": part["type"], "data": dict(data) if isinstance(data, dict) else {}}
-
-
-def _content(event: Mapping[str, Any]) -> Any:
-    message = event.get("message")
-    if message is None:
-        message = event.get("raw_message")
-    return message if isinstance(message, (str, list)) else [message]
-
-
-def _text_of(segment: Segment) -> str:
-    value = segment["data"].get("text")
-    return str(value) if isinstance(value, (str, int, float)) else ""
-
-
-def _text_if_any(escaped: str) -> list[Segment]:
-    return [text(unescape(escaped))] if escaped else []
-
-
-def _cq_code(segment: Segment) -> str:
-    if segment["type"] == "text":
-        return escape(_text_of(segment))
-    code = _cq_name(segment["type"])
-    for key, value in segment["data"].items():
-        if value is not None:
-            code += f",{_cq_name(key)}={escape(_json_unless_str(value), comma=True)}"
-    return f"[CQ:{code}]"
-
-
-def _cq_name(name: str) -> str:
-    if not _CQ_NAME.fullmatch(name):
-        raise ValueError(
-            f"CQ 码里写不出 {name!r} 这个名字（只能用 a-z、A-Z、0-9 和 _）：请直接发送消息段。 "
-            f"A CQ code cannot hold the name {name!r}, only a-z, A-Z, 0-9 and _: "
-            "send the segment itself."
-        )
-    return name
-
-
-def _json_unless_str(value: object) -> str:
-    # not ASCII-escaped, as NapCat writes cards; numbers, true and false come out right, too
-    if isinstance(value, str):
-        return value
-    return dumps(value, ensure_ascii=False, separators=(",", ":"))

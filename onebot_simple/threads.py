@@ -6,6 +6,7 @@ Threads for jobs: as many as are needed at once, used again, ended when they are
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,73 +22,89 @@ Task = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 class _Worker(Thread):
-    def __init__(self, owner: Threads, task: Task) -> None:
+    def __init__(self, owner: Threads) -> None:
         super().__init__(name="onebot_simple handler", daemon=True)
-        self.tasks: SimpleQueue[Task | None] = SimpleQueue()  # None: there is no more, end
-        self.tasks.put(task)
+        self.calls: SimpleQueue[None] = SimpleQueue()  # it gets one when it is idle and needed
         self._owner = owner
 
     def run(self) -> None:
-        task = self.tasks.get()
-        while task is not None:
+        # A handler may be inside of input(). Python ends in a fatal error when it closes a stdin
+        # that is being read; it does not close one that a thread still refers to.
+        stdin = sys.stdin  # noqa: F841
+        while (task := self._owner._next_task(self)) is not None:
             function, arguments = task
-            try:
-                function(*arguments)
-            except BaseException:  # a thread that dies would leave its chat without one
-                log.exception("处理时出错，机器人继续运行。 A job failed, the bot goes on.")
+            function(*arguments)
             del task, function, arguments  # an idle thread must not keep an event alive
-            task = self._owner._next_task(self)
 
 
 class Threads:
-    """Runs each function on a thread of its own, which may have run others before."""
+    """Runs each function on a thread of its own, which may have run others before.
+
+    The functions let no error out. One worker is called at a time. When it takes its task, it
+    calls the next worker, if tasks still wait. So a few workers do a burst of short tasks, and as
+    many come as there are long ones.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()  # guards everything below
+        self._waiting: deque[Task] = deque()
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
-        self._waiting: deque[Task] = deque()  # what has no thread yet
+        self._called: _Worker | None = None  # it is on its way to a task
         self._closed = False
 
     def run(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Run ``function(*arguments)`` at once, on another thread."""
+        """Run ``function(*arguments)`` on another thread, as soon as there is one."""
         with self._lock:
             self._waiting.append((function, arguments))
-            while self._waiting and self._call_worker(self._waiting[0]):
-                self._waiting.popleft()
+            self._call_worker()
 
-    def _call_worker(self, task: Task) -> bool:
+    def _call_worker(self) -> None:
+        if self._called is not None:
+            return
         if self._idle:
-            self._idle.pop().tasks.put(task)
-            return True
-        worker = _Worker(self, task)
+            self._called = self._idle.pop()
+            self._called.calls.put(None)
+            return
+        self._called = worker = _Worker(self)
         try:
             worker.start()
-        except RuntimeError:  # a thread that becomes free takes it, or the next run() does better
+            self._workers.add(worker)
+        except RuntimeError:  # a thread that becomes free takes the task, or the next run() helps
+            self._called = None
             if len(self._waiting) == 1:
                 log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
-            return False
-        self._workers.add(worker)
-        return True
 
     def _next_task(self, worker: _Worker) -> Task | None:
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            if self._closed:
-                self._workers.discard(worker)
+        """The next task, when there is one; None when the worker is to end."""
+        while True:
+            with self._lock:
+                if self._called is worker:
+                    self._called = None
+                if self._waiting:
+                    task = self._waiting.popleft()
+                    if self._waiting:
+                        self._call_worker()
+                    return task
+                if self._closed:
+                    self._workers.discard(worker)
+                    return None
+                self._idle.append(worker)
+            if not self._is_needed(worker):
                 return None
-            self._idle.append(worker)
+
+    def _is_needed(self, worker: _Worker) -> bool:
+        """Wait until the idle worker is called; False when it was idle for long."""
         try:
-            return worker.tasks.get(timeout=IDLE_SECONDS)
+            worker.calls.get(timeout=IDLE_SECONDS)
         except Empty:
-            pass
-        with self._lock:
-            if worker in self._idle:
-                self._idle.remove(worker)
-                self._workers.discard(worker)
-                return None
-        return worker.tasks.get()  # it was called at the last moment
+            with self._lock:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    self._workers.discard(worker)
+                    return False
+            worker.calls.get()  # it was called at the last moment
+        return True
 
     def inside(self) -> bool:
         """Whether the caller is on one of these threads."""
@@ -104,8 +121,6 @@ class Threads:
             self._closed = True
             workers = self._workers - {current_thread()}
             while self._idle:
-                worker = self._idle.pop()
-                self._workers.discard(worker)
-                worker.tasks.put(None)
+                self._idle.pop().calls.put(None)
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Hashable
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any, NamedTuple
 
 from . import segment
 from .addresses import check_seconds
-from .conversations import Stopped, Waiter
+from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
 from .errors import NetworkError, WaitTimeout
-from .event import Event, actor_of, conversation_of, is_message, name_of, person_of
+from .event import (
+    Event,
+    actor_of,
+    conversation_of,
+    is_message,
+    label_of,
+    name_of,
+    person_of,
+)
 from .quick_operation import check_event, plain
 from .running import SLICE_SECONDS, Running
 
@@ -42,7 +49,39 @@ class Arrival(NamedTuple):
     respond: Callable[[str | None], None] | None
 
 
-Loop = SimpleQueue[Arrival]  # what a `for event in bot.events()` has still to see
+class _Condition:
+    """The predicate of a wait_for(). An event on which it fails does not match."""
+
+    def __init__(self, predicate: Callable[[Any], object]) -> None:
+        self.predicate = predicate
+        self.has_failed = False
+
+    def __call__(self, event: Event) -> bool:
+        try:
+            return bool(self.predicate(event))
+        except (Exception, SystemExit) as error:
+            if not self.has_failed:
+                self.has_failed = True
+                name = name_of(event)
+                log.warning(
+                    "wait_for() 的条件在 %s 上出错了：%r，这个事件不算；可以用 event.get()。 "
+                    "The condition of wait_for() failed on %s: %r. That event does not count; "
+                    "event.get() is safer.",
+                    *(name, error, name, error),
+                )
+            return False
+
+
+class Loop(SimpleQueue[Arrival]):
+    """What a `for event in bot.events()` has still to see."""
+
+    warn_at = QUEUE_WARNING
+
+    def add(self, arrival: Arrival) -> None:
+        self.put(arrival)
+        if self.qsize() >= self.warn_at:
+            self.warn_at *= 2
+            warn_of_queue(self.qsize())
 
 
 class Waiting(Running):
@@ -51,15 +90,13 @@ class Waiting(Running):
     What a bot does about waiting for events.
     """
 
-    _loops: tuple[Loop, ...] = ()  # of those that run; guarded by _state
-
     @abstractmethod
     def send(self, event: Event, message: segment.Message) -> Any:
         """See Bot."""
 
     @abstractmethod
-    def _process(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
-        """Handle an event when its turn has come."""
+    def _queue(self, chat: Hashable, arrival: Arrival, loops: tuple[Loop, ...] = ()) -> bool:
+        """Let an event be handled when its turn comes; False when it is dropped."""
 
     def ask(
         self, event: Event, prompt: segment.Message | None = None, timeout: float = 60
@@ -97,33 +134,19 @@ class Waiting(Running):
         timeout: seconds. An event for which the predicate raises an error does not match; the
         log says so once. Returns the event. Errors: WaitTimeout, NetworkError when stopped.
         """
-        warned: list[Exception] = []
-
-        def wants(event: Event) -> bool:
-            try:
-                return bool(predicate(event))
-            except Exception as error:
-                if not warned:
-                    warned.append(error)
-                    log.warning(
-                        "wait_for() 的条件在 %s 上出错了：%r，这个事件不算；可以用 event.get()。 "
-                        "The condition of wait_for() failed on %s: %r. That event does not count; "
-                        "event.get() is safer.",
-                        name_of(event),
-                        error,
-                        name_of(event),
-                        error,
-                    )
-                return False
-
+        if not callable(predicate):
+            raise TypeError(
+                f"wait_for() 要一个函数，不是 {predicate!r}：写成 wait_for(lambda event: ...)。 "
+                f"wait_for() takes a function, not {predicate!r}: write "
+                "wait_for(lambda event: ...)."
+            )
         seconds = check_seconds(timeout, "timeout")
-        with self._conversations.waiter(wants) as waiter:
+        with self._conversations.waiter(_Condition(predicate)) as waiter:
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
         try:
             event: dict[str, Any] = self._conversations.wait(waiter, seconds)
-            return event
         except TimeoutError:
             raise WaitTimeout(
                 f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s."
@@ -132,8 +155,11 @@ class Waiting(Running):
             raise NetworkError(
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
+        if is_message(event):
+            self._now.label = label_of(event)  # what the handler does now is because of this one
+        return event
 
-    def events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Generator[dict[str, Any], None, None]:
         """一个一个地给出事件：``for event in bot.events():``，直到机器人停止。
 
         Yields the events from now on, in order of arrival, until the bot is stopped.
@@ -147,26 +173,29 @@ class Waiting(Running):
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
                     "the bot is not started: write the loop inside of  with bot:"
                 )
-            loop: Loop = SimpleQueue()
+            loop = Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
         next(events)  # it is left properly only once it has begun
         return events
 
-    def _events(self, loop: Loop, stopping: Flag) -> Iterator[dict[str, Any]]:
+    def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
-                with suppress(Empty):
+                try:
                     arrival = loop.get(timeout=SLICE_SECONDS)
-                    self._now.account, self._now.label = arrival.account, arrival.label
-                    self._now.handler = "events"
-                    yield arrival.event  # type: ignore[misc]
+                except Empty:
+                    continue
+                self._now.account, self._now.label = arrival.account, arrival.label
+                self._now.handler = "events@"
+                yield arrival.event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
+            self._now.account, self._now.label, self._now.handler = None, "", ""
             with self._state:
                 self._loops = tuple(one for one in self._loops if one is not loop)
             while not loop.empty():  # what it has not seen is for the handlers
-                rest = loop.get()
-                self._conversations.put(conversation_of(rest.event), self._process, rest, ())
+                rest = loop.get()._replace(respond=None)  # that has been done
+                self._queue(conversation_of(rest.event), rest)

@@ -255,6 +255,16 @@ def test_wrong_calls_are_refused_in_both_languages(
     assert recorder.sent == []
 
 
+def test_the_traceback_of_a_failed_call_is_the_line_of_the_caller_and_one_of_ours() -> None:
+    recorder = Recorder(failed(1200, "x"), failed(1404, "x"))
+    for call in (lambda: recorder.send_group_msg(1, "hi"), lambda: recorder.call_action("nope")):
+        with pytest.raises(ActionFailed) as caught:
+            call()
+        *callers, ours = caught.traceback
+        assert {str(one.path) for one in callers} == {__file__}
+        assert "raise error" in str(ours.statement)
+
+
 IMAGE = {"type": "image", "data": {"file": "a.png"}}
 
 

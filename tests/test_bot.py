@@ -18,17 +18,15 @@ from onebot_simple import (
     EventServer,
     NetworkError,
     WaitTimeout,
-    WsClient,
     WsServer,
     segment,
 )
-from onebot_simple.event import command_of
 from onebot_simple.quick_operation import response_body
 
 from .conftest import Stage
-from .peers import failed, message, ok, text_of, wait_until
+from .peers import Api, ReverseWs, failed, message, ok, text_of, wait_until
 
-# -- answering ------------------------------------------------------------------------------------
+# -- answering -------------------------------------------------------------------------------------
 
 
 def test_a_handler_answers_where_the_message_came_from(stage: Stage) -> None:
@@ -340,490 +338,75 @@ def test_a_handler_sees_why_its_action_failed(calling_stage: Stage) -> None:
     assert stage.api.said() == "set_group_kick 1200 not an admin"
 
 
-# -- choosing events ------------------------------------------------------------------------------
+# -- whose event it is ----------------------------------------------------------------------------
+
+OTHER = 10002
+GROUP_REQUEST = {
+    "post_type": "request",
+    "request_type": "group",
+    "sub_type": "add",
+    "group_id": 30001,
+    "flag": "g",
+    "user_id": 7,
+}
+WITH_EVENT: dict[str, Callable[[WsServer, dict[str, Any]], object]] = {
+    "send": lambda bot, event: bot.send(event, "x"),
+    "ask": lambda bot, event: pytest.raises(WaitTimeout, bot.ask, event, "x", 0.01),
+    "approve": lambda bot, event: bot.approve({**event, **GROUP_REQUEST}),
+    "reject": lambda bot, event: bot.reject({**event, **GROUP_REQUEST}, "full"),
+    "send from a timer": lambda bot, event: _in_a_timer(lambda: bot.send(event, "x")),
+}
 
 
-def test_own_messages_are_no_messages(stage: Stage) -> None:
-    stage.bot.on_message(lambda event: "echo")
-    stage.bot.on("message_sent")(lambda event: None)
-    stage.go()
-    stage.push(message("mine") | {"post_type": "message_sent"})
-    stage.push(message("yours"))
-    assert stage.api.said() == "echo"
-    assert stage.api.all_said() == ["echo"]
+def _in_a_timer(function: Callable[[], object]) -> None:
+    timer = threading.Timer(0, function)
+    timer.start()
+    timer.join()
 
 
-@pytest.mark.parametrize(
-    ("name", "event"),
-    [
-        ("notice", {"post_type": "notice", "notice_type": "friend_add", "user_id": 1}),
-        (
-            "notice.notify.poke",
-            {"post_type": "notice", "notice_type": "notify", "sub_type": "poke", "user_id": 1},
-        ),
-        ("request.group", {"post_type": "request", "request_type": "group", "sub_type": "invite"}),
-        ("meta_event.heartbeat", {"post_type": "meta_event", "meta_event_type": "heartbeat"}),
-        ("message.group.anonymous", message(group_id=1) | {"sub_type": "anonymous"}),
-    ],
-)
-def test_events_are_chosen_by_name(stage: Stage, name: str, event: dict[str, Any]) -> None:
-    seen = threading.Event()
-    stage.bot.on(name)(lambda event: seen.set())
-    stage.bot.on("notice.group_ban", "message.private")(lambda event: pytest.fail("not mine"))
-    stage.go()
-    stage.push(event)
-    assert seen.wait(5)
-
-
-def test_a_handler_that_is_registered_while_events_come_is_asked_from_the_next_one_on(
-    stage: Stage,
+@pytest.mark.parametrize("place", ["in a handler of another", "outside of handlers"])
+@pytest.mark.parametrize("way", WITH_EVENT)
+def test_whatever_is_given_an_event_goes_through_the_account_of_that_event(
+    way: str, place: str
 ) -> None:
-    seen: list[int] = []
-
-    @stage.bot.on_group_message
-    def register(event: dict[str, Any]) -> None:
-        if not seen:
-            stage.bot.on_command("late")(lambda event: "late command")
-            stage.bot.on("message.group")(lambda event: "late handler")
-        seen.append(1)
-
-    stage.go()
-    stage.push(message("/late", group_id=30001))
-    wait_until(lambda: seen)
-    for number, said in enumerate(["hi", "/late", "/other"], 1):
-        stage.push(message(said, group_id=30001))
-        assert stage.api.said(number) == ("late command" if said == "/late" else "late handler")
-
-
-def test_handlers_of_many_kinds_keep_the_order_of_their_registration(stage: Stage) -> None:
-    ran: list[str] = []
-
-    def note(name: str) -> Callable[[dict[str, Any]], None]:
-        return lambda event: ran.append(name)
-
-    stage.bot.on("message.group.normal")(note("particular"))
-    stage.bot.on_command("a", "b")(note("command a or b"))
-    stage.bot.on_message(note("message"))
-    stage.bot.on_command("b")(note("command b"))
-    stage.bot.on("notice", "message.group", "message")(note("three names"))
-    stage.bot.on_private_message(note("private"))
-    stage.go()
-    for said, between in (("/a", []), ("/b", ["command b"]), ("c", None)):
-        ran.clear()
-        stage.push(message(said, group_id=30001))
-        wait_until(lambda: "three names" in ran)
-        commands = [] if between is None else ["command a or b"]
-        assert ran == ["particular", *commands, "message", *(between or []), "three names"]
-
-
-def test_events_of_unknown_names_reach_the_general_handlers(
-    stage: Stage,
-) -> None:
-    seen: list[str] = []
-    stage.bot.on_group_message(lambda event: seen.append(event["sub_type"]))
-    stage.go()
-    names = [f"kind{number}" for number in range(20)]
-    for name in names:
-        stage.push(message("hi", group_id=30001, sub_type=name))
-    wait_until(lambda: sorted(seen) == sorted(names))
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"post_type": "message.private", "user_id": 1},
-        {"post_type": "message", "message_type": "group.normal", "group_id": 1, "user_id": 1},
-        {"post_type": "notice", "notice_type": "notify.poke", "user_id": 1},
-        {"post_type": "notice", "notice_type": "notify", "sub_type": "poke.x", "user_id": 1},
-    ],
-)
-def test_a_dot_in_a_field_is_no_way_to_another_name(stage: Stage, event: dict[str, Any]) -> None:
-    seen: list[str] = []
-    stage.bot.on("message.private", "message.group", "notice.notify.poke")(
-        lambda event: seen.append("wrong")
-    )
-    stage.bot.on_request(lambda event: seen.append("last"))
-    stage.go()
-    stage.push(event)
-    stage.push({"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"})
-    wait_until(lambda: seen)
-    assert seen == ["last"]
-
-
-def test_decorators_return_the_function_unchanged() -> None:
-    bot = WsClient("ws://127.0.0.1:1")
-
-    def handler(event: dict[str, Any]) -> None: ...
-
-    for decorate in (bot.on_message, bot.on_notice(), bot.on_command("x"), bot.on("notice")):
-        assert decorate(handler) is handler
-
-
-def test_an_unknown_event_name_is_refused_with_a_suggestion() -> None:
-    bot = WsClient("ws://127.0.0.1:1")
-    with pytest.raises(ValueError, match='unknown event "mesage", did you mean "message"?'):
-        bot.on("mesage")
-    with pytest.raises(ValueError, match='did you mean "notice.notify.poke"?'):
-        bot.on("poke")
-    with pytest.raises(ValueError, match='did you mean "notice.group_increase"?'):
-        bot.on("notice", "group_increase")
-
-
-def test_a_decorator_without_a_name_says_what_is_missing() -> None:
-    bot = WsClient("ws://127.0.0.1:1")
-
-    def handler(event: dict[str, Any]) -> None: ...
-
-    with pytest.raises(TypeError, match='@bot.on_command\\("hello"\\)'):
-        bot.on_command(handler)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="on\\(\\)"):
-        bot.on(handler)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="needs a name"):
-        bot.on()
-    with pytest.raises(TypeError, match="needs a name"):
-        bot.on_command()
-
-
-def test_async_functions_are_refused_with_the_reason() -> None:
-    bot = WsClient("ws://127.0.0.1:1")
-
-    async def handler(event: dict[str, Any]) -> None: ...
-
-    class Callable:
-        async def __call__(self, event: dict[str, Any]) -> None: ...
-
-    for wrong in (handler, Callable()):
-        with pytest.raises(TypeError, match="never awaits"):
-            bot.on_message(wrong)
-
-
-def test_a_function_that_cannot_take_an_event_is_refused() -> None:
-    bot = WsClient("ws://127.0.0.1:1")
-    with pytest.raises(TypeError, match="must take \\(event\\)"):
-        bot.on_message(lambda: None)
-    with pytest.raises(TypeError, match="or def <lambda>\\(event, args\\)"):
-        bot.on_command("x")(lambda a, b, c: None)
-
-
-# -- commands -------------------------------------------------------------------------------------
-
-
-def at(qq: int | str) -> dict[str, Any]:
-    return {"type": "at", "data": {"qq": str(qq)}}
-
-
-def text(words: str) -> dict[str, Any]:
-    return {"type": "text", "data": {"text": words}}
-
-
-REPLY = {"type": "reply", "data": {"id": "9"}}
-
-
-@pytest.mark.parametrize(
-    ("content", "args"),
-    [
-        ("/天气", ""),
-        ("/天气 北京", "北京"),
-        ("/天气   北京  上海 ", "北京  上海"),
-        ("/weather\nBeijing", "Beijing"),
-        ("  /天气 x", "x"),
-        ([at(10001), text(" /天气 北京")], "北京"),
-        ([REPLY, at(10001), text(" /天气")], ""),
-        ([REPLY, text("/天气 a"), at(5), text(" b")], "a b"),
-        ([text(" "), at(10001), text("/天气")], ""),
-    ],
-)
-def test_a_command_is_found_with_its_args(stage: Stage, content: Any, args: str) -> None:
-    stage.bot.on_command("天气", "weather")(lambda event, args: f"<{args}>")
-    stage.go()
-    stage.push(message(content, group_id=30001))
-    assert stage.api.said() == f"<{args}>"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "/天气北京",
-        "天气",
-        "/ 天气",
-        "/",
-        "say /天气",
-        [at(999), text(" /天气")],
-        [at("all"), text(" /天气")],
-        [{"type": "image", "data": {"file": "x"}}, text("/天气")],
-        [at(10001)],
-        [],
-    ],
-)
-def test_what_only_looks_like_a_command_is_none(stage: Stage, content: Any) -> None:
-    stage.bot.on_command("天气")(lambda event: "wrong")
-    stage.bot.on_message(lambda event: "right")
-    stage.go()
-    stage.push(message(content, group_id=30001))
-    assert stage.api.said() == "right"
-
-
-def test_a_command_is_found_in_linear_time_whatever_stands_before_it() -> None:
-    before: list[Any] = [segment.at(10001)] * 250_000
-    event = message([*before, segment.text("/x y")])
-    began = time.thread_time()
-    segment.to_list(event)
-    read = time.thread_time()
-    assert command_of(event, ("/",)) == ("x", "y")
-    # as long again, but ten times as long when each segment makes all others move up
-    assert time.thread_time() - read < 4 * (read - began)
-
-
-def test_commands_are_found_in_messages_in_cq_format(stage: Stage) -> None:
-    stage.bot.on_command("say")(lambda event, args: args)
-    stage.go()
-    stage.push(message() | {"message": "[CQ:at,qq=10001] /say &#91;hi&#93;"})
-    assert stage.api.said() == "[hi]"
-
-
-def test_a_command_handler_may_take_the_event_alone(stage: Stage) -> None:
-    stage.bot.on_command("id")(lambda event: str(event["user_id"]))
-    stage.go()
-    stage.push(message("/id", user_id=77))
-    assert stage.api.said() == "77"
-
-
-@pytest.mark.parametrize("prefix", ["", "!", "bot "])
-def test_the_prefix_can_be_chosen(prefix: str) -> None:
-    stage = Stage("ws_client", command_prefix=prefix)
-    stage.bot.on_command("ping")(lambda event: "pong")
-    stage.go()
-    stage.push(message("/ping"))
-    stage.push(message(prefix + "ping"))
-    assert stage.api.said() == "pong"
-    assert stage.api.all_said() == ["pong"]
-    stage.close()
-
-
-@pytest.mark.parametrize("name", ["/help", "two words", ""])
-def test_a_command_that_could_never_be_called_is_refused(name: str) -> None:
-    with pytest.raises(ValueError):
-        WsClient("ws://127.0.0.1:1").on_command(name)
-
-
-# -- ask and wait_for -----------------------------------------------------------------------------
-
-
-def test_ask_is_the_input_of_a_chat(calling_stage: Stage) -> None:
-    stage = calling_stage
-
-    @stage.bot.on_command("hello")
-    def hello(event: dict[str, Any]) -> str:
-        name = stage.bot.ask(event, "name?")
-        age = stage.bot.ask(event, "age?")
-        return f"{name} is {age}"
-
-    stage.bot.on_message(lambda event: "not for handlers")
-    stage.go()
-    stage.push(message("/hello", group_id=30001))
-    assert stage.api.said() == "name?"
-    stage.push(message("Ann", group_id=30001))
-    assert stage.api.said(2) == "age?"
-    stage.push(message("12", group_id=30001))
-    assert stage.api.said(3) == "Ann is 12"
-    assert "not for handlers" not in stage.api.all_said()
-
-
-def test_answers_that_come_in_one_burst_reach_one_ask_after_the_other(
-    calling_stage: Stage,
-) -> None:
-    stage = calling_stage
-
-    @stage.bot.on_command("sum")
-    def add(event: dict[str, Any]) -> str:
-        return str(sum(int(stage.bot.ask(event)) for _ in range(5)))
-
-    started = threading.Event()
-    stage.bot.on_message(lambda event: started.set())
-    stage.go()
-    stage.push(message("/sum"))
-    for number in range(1, 6) if stage.transport != "http_api" else ():
-        stage.push(message(str(number)))
-    if stage.transport == "http_api":  # posts may overtake each other
-        for number in range(1, 6):
-            assert stage.peer.post(message(str(number)))[0] == 204  # type: ignore[union-attr]
-    if not stage.api.all_said():
-        wait_until(lambda: stage.api.all_said() or started.is_set())
-    if stage.transport != "http_api":
-        assert stage.api.said() == "15"
-
-
-def test_ask_takes_nobody_elses_answer(calling_stage: Stage) -> None:
-    stage = calling_stage
-
-    @stage.bot.on_command("q")
-    def question(event: dict[str, Any]) -> str:
-        return "got " + stage.bot.ask(event, "?")
-
-    stage.bot.on_message(lambda event: "heard " + segment.plain_text(event))
-    stage.go()
-    stage.push(message("/q", user_id=1, group_id=30001))
-    assert stage.api.said() == "?"
-    for number, other in enumerate(
-        [
-            message("other person", user_id=2, group_id=30001),
-            message("other group", user_id=1, group_id=30002),
-            message("private", user_id=1),
-        ]
-    ):
-        stage.push(other)
-        assert stage.api.said(2 + number).startswith("heard ")
-    stage.push(message("mine", user_id=1, group_id=30001))
-    assert stage.api.said(5) == "got mine"
-
-
-def test_ask_is_answered_by_messages_alone(calling_stage: Stage) -> None:
-    """The same person may type, take a message back, ask to be let in: handlers hear of that."""
-    stage = calling_stage
-    stage.bot.on_command("q")(lambda event: "got " + stage.bot.ask(event, "?"))
-    stage.bot.on_notice(lambda event: "notice")
-    stage.bot.on_request(lambda event: {"reply": "request"})
-    stage.bot.on("message_sent")(lambda event: "sent")
-    stage.bot.on_message(lambda event: "not for handlers")
-    stage.go()
-    others: list[dict[str, Any]] = [
-        {"post_type": "notice", "notice_type": "notify", "sub_type": "input_status"},
-        {"post_type": "notice", "notice_type": "group_recall", "message_id": 554},
-        {"post_type": "request", "request_type": "group", "sub_type": "add", "flag": "f"},
-        {**message("echo"), "post_type": "message_sent"},
-    ]
-    for chat in ({"user_id": 1}, {"user_id": 1, "group_id": 30001}):
-        before = len(stage.api.all_said())
-        stage.push(message("/q", **chat))
-        assert stage.api.said(before + 1) == "?"
-        for number, other in enumerate(others):
-            said = ["notice", "notice", "request", "sent"][number]
-            stage.push({**message(**chat), **other, **chat})
-            assert stage.api.said(before + 2 + number) == said
-        stage.push(message("Bob", **chat))
-        assert stage.api.said(before + 6) == "got Bob"
-
-
-def test_ask_steps_aside_for_others_in_the_group(calling_stage: Stage) -> None:
-    stage = calling_stage
-    stage.bot.on_command("wait")(lambda event: stage.bot.ask(event, "waiting", timeout=30))
-    stage.bot.on_command("ping")(lambda event: "pong")
-    stage.go()
-    stage.push(message("/wait", user_id=1, group_id=30001))
-    assert stage.api.said() == "waiting"
-    stage.push(message("/ping", user_id=2, group_id=30001))
-    assert stage.api.said(2) == "pong"
-    stage.push(message("done", user_id=1, group_id=30001))
-    assert stage.api.said(3) == "done"
-
-
-def test_an_ask_in_vain_ends_the_handler_with_one_line(
-    calling_stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage = calling_stage
-    caplog.set_level(logging.INFO)
-    stage.bot.on_command("q")(lambda event: stage.bot.ask(event, "?", timeout=0.05))
-    stage.go()
-    stage.push(message("/q"))
-    wait_until(lambda: "did not answer within 0.05 s" in caplog.text)
-    assert "Traceback" not in caplog.text
-
-
-def test_ask_can_be_caught_when_nobody_answers(calling_stage: Stage) -> None:
-    stage = calling_stage
-
-    @stage.bot.on_command("q")
-    def question(event: dict[str, Any]) -> str:
-        try:
-            return stage.bot.ask(event, "?", timeout=0.05)
-        except WaitTimeout as error:
-            assert isinstance(error, TimeoutError)
-            return "too slow"
-
-    stage.go()
-    stage.push(message("/q"))
-    assert stage.api.said(2) == "too slow"
-
-
-def test_the_answer_to_a_prompt_cannot_come_too_early(calling_stage: Stage) -> None:
-    stage = calling_stage
-
-    def answer_before_the_prompt_is_confirmed(params: dict[str, Any]) -> Any:
-        if text_of(params["message"]) == "name?":
-            if stage.transport == "http_api":
-                assert stage.peer.post(message("early bird"))[0] == 204  # type: ignore[union-attr]
-            else:
-                stage.push(message("early bird"))
-            time.sleep(0.05)  # the event is there before the answer to the action
-        return {"status": "ok", "retcode": 0, "data": {"message_id": 1}}
-
-    stage.api.answers["send_msg"] = answer_before_the_prompt_is_confirmed
-    stage.bot.on_command("q")(lambda event: "hi " + stage.bot.ask(event, "name?", timeout=3))
-    stage.go()
-    stage.push(message("/q"))
-    assert stage.api.said(2) == "hi early bird"
-
-
-def test_wait_for_takes_an_event_from_the_handlers(calling_stage: Stage) -> None:
-    stage = calling_stage
-    stage.bot.on_notice(lambda event: pytest.fail("a handler saw it"))
-
-    @stage.bot.on_command("poke")
-    def poke(event: dict[str, Any]) -> str:
-        stage.bot.send(event, "poke me")
-        poked = stage.bot.wait_for(lambda other: other.get("sub_type") == "poke", timeout=5)
-        return f"poked by {poked['user_id']}"
-
-    stage.go()
-    stage.push(message("/poke", user_id=1))
-    assert stage.api.said() == "poke me"
-    poke_me = {"notice_type": "notify", "sub_type": "poke", "user_id": 1}
-    notice = {"post_type": "notice", "self_id": 10001, **poke_me}
-    stage.push({"post_type": "meta_event", "meta_event_type": "heartbeat"})  # has no sub_type
-    stage.push(notice)
-    assert stage.api.said(2) == "poked by 1"
-
-
-def test_wait_for_works_outside_of_handlers(stage: Stage) -> None:
-    stage.go()
-    found: list[dict[str, Any]] = []
-    waiting = threading.Thread(
-        target=lambda: found.append(stage.bot.wait_for(lambda event: event["user_id"] == 5))
-    )
-    waiting.start()
-    while not found:  # it may begin to wait a little after the first of them
-        stage.push(message(user_id=4))
-        stage.push(message(user_id=5))
-        waiting.join(0.05)
-    assert found[0]["user_id"] == 5
-    with pytest.raises(WaitTimeout, match=r"within 0.01 s"):
-        stage.bot.wait_for(lambda event: event["user_id"] == 6, timeout=0.01)
-
-
-def test_an_event_on_which_a_predicate_fails_does_not_match_and_the_log_says_so_once(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage.go()
-    found: list[dict[str, Any]] = []
-    checked: list[dict[str, Any]] = []
-
-    def says_yes(event: dict[str, Any]) -> bool:
-        checked.append(event)
-        return bool(event["sender"]["card"].startswith("yes"))
-
-    waiting = threading.Thread(target=lambda: found.append(stage.bot.wait_for(says_yes)))
-    waiting.start()
-    while len(checked) < 3:
-        stage.push({"post_type": "notice", "notice_type": "group_recall", "self_id": 10001})
-        time.sleep(0.02)
-    stage.push(message(sender={"card": "yes"}))
-    waiting.join(5)
-    assert found[0]["sender"]["card"] == "yes"
-    assert caplog.text.count("The condition of wait_for() failed") == 1
-    assert "KeyError('sender')" in caplog.text
-
-
-# -- starting and stopping ------------------------------------------------------------------------
+    with WsServer(port=0) as bot:
+        apis = {self_id: Api() for self_id in (10001, OTHER)}
+        peers = [ReverseWs(api, bot.url, self_id) for self_id, api in apis.items()]
+        wait_until(lambda: set(bot.bots) == set(apis))
+        event = message("of the other", self_id=OTHER)
+        bot.on_message(lambda _: WITH_EVENT[way](bot, event) and None)
+        if place == "outside of handlers":
+            WITH_EVENT[way](bot, event)
+        else:
+            peers[0].push(message("of the first"))
+        wait_until(lambda: apis[OTHER].calls)
+        assert not apis[10001].calls
+    for peer in peers:
+        peer.close()
+
+
+def test_what_a_handler_returns_goes_through_the_account_of_its_event() -> None:
+    with WsServer(port=0) as bot:
+        bot.on_message(lambda event: f"to {event['self_id']}")
+        apis = {self_id: Api() for self_id in (10001, OTHER)}
+        peers = [ReverseWs(api, bot.url, self_id) for self_id, api in apis.items()]
+        for peer, self_id in zip(peers, apis, strict=True):
+            peer.push(message(self_id=self_id))
+            assert apis[self_id].said() == f"to {self_id}"
+        waiting = threading.Thread(
+            target=lambda: bot.send(bot.wait_for(lambda event: event.get("user_id") == 5), "found")
+        )
+        waiting.start()
+        while waiting.is_alive():
+            peers[1].push(message(self_id=OTHER, user_id=5))
+            waiting.join(0.05)
+        assert "found" in apis[OTHER].all_said()
+        assert "found" not in apis[10001].all_said()
+    for peer in peers:
+        peer.close()
+
+
+# -- starting and stopping -------------------------------------------------------------------------
 
 
 def test_stop_frees_who_asks_with_one_line(

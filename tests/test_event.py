@@ -107,10 +107,14 @@ def test_nobody_is_at_the_other_end_of_a_deed_of_the_account_that_names_nobody()
 
 def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
     said = conversation_of(message(group_id=30001))
-    assert said == conversation_of(message(user_id=7, group_id="30001"))
+    assert said == conversation_of(
+        {**message(user_id=7), "message_type": "group", "group_id": "30001"}
+    )
     assert said == conversation_of({"post_type": "notice", "self_id": 10001, "group_id": 30001})
     assert said == conversation_of({"post_type": "request", "self_id": "10001", "group_id": 30001})
     assert said != conversation_of(connect_event())
+    of_no_chat = {"post_type": "notice", "notice_type": "client_status", "self_id": 10001}
+    assert conversation_of(of_no_chat) != conversation_of(connect_event())
     assert said != conversation_of(message(group_id=30001, self_id=10002))
     assert said != conversation_of(message(group_id=30002))
 
@@ -125,7 +129,7 @@ def test_two_channels_of_a_guild_are_two_chats() -> None:
     "event",
     [
         message(user_id=10001),
-        message(user_id="10001", group_id=30001),
+        {**message(group_id=30001), "user_id": "10001"},
         {**message(), "post_type": "message_sent"},
         poke(user_id=10001, target_id=20002, group_id=30001),
         poke(user_id=20002, sender_id=10001, target_id=20002),
@@ -170,6 +174,7 @@ def at(qq: object) -> Any:
         [at(10001), "\u200b", at(10001), " "],
         [segment.reply(5)],
         [segment.reply(5), at(20002), " "],
+        [segment.reply(5), " ", at(20002), " "],
         [segment.reply(5), at(20002), " ", at(10001), " \u200d"],
         [at(10001), segment.reply(5), " "],
     ],

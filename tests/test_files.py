@@ -10,7 +10,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -489,14 +489,18 @@ def test_a_missing_folder_is_found_out_before_onebot_is_asked(http: Line, tmp_pa
     assert http.qq.calls == []
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
-def test_a_full_disk_is_an_error_with_the_name(tmp_path: Path, monkeypatch: Any) -> None:
-    frames = [ok(info(9)), ok(chunk(0, b"123456789")), ok(complete(9))]
-    with open("/dev/full", "wb", buffering=0) as full:
-        monkeypatch.setattr(Path, "open", lambda *_, **__: nullcontext(full))
+def test_a_disk_that_takes_only_a_part_is_an_error_with_the_name(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    frames = [ok(info(9000)), ok(chunk(0, bytes(9000))), ok(complete(9000))]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
         with pytest.raises(OSError, match=r"磁盘满了吗.*is the disk full.*here\.bin") as caught:
             streamed(frames, tmp_path / "here.bin")
-    assert caught.value.errno == errno.ENOSPC
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.errno == errno.EFBIG
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed")

@@ -180,21 +180,22 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
 
 
 def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> None:
-    entered = threading.Event()
+    entered, handled = threading.Event(), list[bool]()
 
     @stage.bot.on_message
     def slow(event: dict[str, Any]) -> None:
         entered.set()
         time.sleep(0.3)
+        handled.append(True)
 
     stage.go()
     stage.push(message())
     assert entered.wait(5)
-    running: list[bool] = []
+    finished: list[bool] = []
 
     def stop() -> None:
         stage.bot.stop()
-        running.append(stage.bot._running)
+        finished.append(bool(handled))
 
     stopping = [threading.Thread(target=stop) for _ in range(4)]
     with quickly():
@@ -202,8 +203,43 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
             thread.start()
         for thread in stopping:
             thread.join(5)
-    assert running == [False] * 4
+    assert finished == [True] * 4
     assert not handler_threads()
+
+
+def test_answers_that_are_being_made_when_stop_begins_go_out(stage: Stage) -> None:
+    entered = threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> str:
+        entered.set()
+        time.sleep(0.2)
+        return "made in time"
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    with quickly():
+        stage.bot.stop()
+    assert stage.api.said() == "made in time"
+
+
+def test_stop_waits_no_longer_than_the_handlers_need(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 8)
+    entered = threading.Event()
+
+    @stage.bot.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        time.sleep(0.2)
+
+    stage.go()
+    stage.push(message())
+    assert entered.wait(5)
+    with quickly(4):
+        stage.bot.stop()
 
 
 def test_start_right_after_stop_again_and_again(stage: Stage) -> None:
@@ -255,7 +291,8 @@ def test_stop_in_the_middle_of_start_leaves_nobody_listening(
     with monkeypatch.context() as patch:
         patch.setattr(socket, "create_server", listen_and_stop)
         bot.start()
-    assert not bot._running
+    with pytest.raises(RuntimeError, match="not started"):
+        bot.events()
     with socket.socket() as late:
         assert late.connect_ex(("127.0.0.1", bot.port)) != 0
     with bot, socket.socket() as late:
@@ -323,7 +360,8 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     pushing.start()
     bot.run()
     pushing.join(5)
-    assert not bot._running
+    with pytest.raises(RuntimeError, match="not started"):
+        bot.events()
     release.set()
     bot.start()
     wait_until(lambda: len(peer.sockets) == 2)
@@ -342,6 +380,7 @@ def test_sigterm_cannot_meet_a_lock_that_the_main_thread_holds() -> None:
 
 
 PATIENT = (
+    test_answers_that_are_being_made_when_stop_begins_go_out,
     test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each,
     test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted,
 )

@@ -216,7 +216,7 @@ def everything_that_happens(qq: Simulator, bot: WsClient) -> None:
     bot.set_group_name(GROUP, "new")
     bot.set_group_special_title(GROUP, CAROL, special_title="queen")
     bot.set_group_kick(GROUP, CAROL)
-    bot.set_group_leave(GROUP, is_dismiss=True)
+    qq.remove_group(GROUP)
 
 
 def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
@@ -310,6 +310,11 @@ def calls(qq: Simulator) -> Iterator[tuple[str, Json]]:
     yield "get_group_shut_list", group
     yield "set_group_whole_ban", {**group, "enable": False}
     yield "set_group_name", {**group, "group_name": "new"}
+    yield "set_group_member_invite_policy", {**group, "policy": "no_approval"}
+    yield "set_group_member_permissions", {**group, "allow_member_upload_album": True}
+    yield "set_group_new_member_history_visibility", {**group, "visible": True}
+    yield "send_qzone_msg", {"content": "hi"}
+    yield "delete_qzone_msg", {"tid": "simulated-1"}
     yield "delete_msg", one
     context = {"post_type": "message", "message_type": "private", "time": 1, "self_id": BOT, **user}
     yield ".handle_quick_operation", {"context": context, "operation": {"reply": "hi"}}

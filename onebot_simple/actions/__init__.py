@@ -6,6 +6,7 @@ Calling actions: what HttpClient and every kind of bot have in common.
 from __future__ import annotations
 
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator
 from os import PathLike
@@ -13,13 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
-from ..errors import failure, is_failed
+from ..errors import failure, is_failed, printable
 from ..segment import check, media
 from .arguments import checked, one_of
 from .standard import StandardActions
 
 if TYPE_CHECKING:
     from .. import typed
+
+log = logging.getLogger("onebot_simple")
+
+_LINE_LENGTH = 300
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
@@ -57,7 +62,10 @@ class Actions(StandardActions):
         Errors: ActionFailed when the answer is no success; NetworkError, ApiTimeout,
         AuthenticationError; TypeError for a param that cannot be sent.
         """
-        response = self.request(action, _given(action, params))
+        given = _given(action, params)
+        if log.isEnabledFor(logging.INFO) and ("message" in given or "messages" in given):
+            log.info("%s", _line_of(action, given))
+        response = self.request(action, given)
         if is_failed(response):
             raise failure(action, response)
         return response.get("data")
@@ -178,33 +186,49 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def to_json(action: str, params: Any) -> str:
-    """The params as JSON, in ASCII: NapCat breaks large raw UTF-8.
+def _line_of(action: str, params: dict[str, Any]) -> str:
+    """A message that goes out, in one printable line of the log."""
+    chat = "".join(
+        f" {name}={value}"
+        for name, value in params.items()
+        if name.endswith("_id") and isinstance(value, (int, str))
+    )
+    content = params.get("message", params.get("messages"))
+    parts = content if isinstance(content, (list, tuple)) else [content]
+    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
 
-    TypeError or ValueError that names the parameter when one cannot be sent.
-    """
+
+def _shown(part: Any) -> str:
+    """The words of a text, else what kind of segment it is."""
+    if isinstance(part, str):
+        return part
+    return str(part["data"].get("text", "")) if part["type"] == "text" else f"[{part['type']}]"
+
+
+def to_json(action: str, params: Any) -> str:
+    """The params as JSON, in ASCII, because NapCat breaks large raw UTF-8."""
     try:
         return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
-        _blame(action, params, error)
+        raise _unsendable(action, params, error) from None
 
 
-def _blame(action: str, params: Any, error: Exception) -> NoReturn:
-    """Raise an error that names the parameter which cannot be sent."""
+def _unsendable(action: str, params: Any, error: Exception) -> Exception:
+    """An error that names the parameter which cannot be sent."""
     kind = TypeError if isinstance(error, TypeError) else ValueError
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     name = "params"
     for key, value in params.items() if isinstance(params, dict) else ():
         try:
-            json.dumps({key: value}, allow_nan=False)
+            _encoder.encode({key: value})
         except (TypeError, ValueError, RecursionError):
             name = str(key)
             break
-    raise kind(
+    return kind(
         f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
         f"{action}: {name} cannot be sent as JSON: {reason}. "
         "Use only str, numbers, True/False, lists and dicts."
-    ) from None
+    )
 
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:

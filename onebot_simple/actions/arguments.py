@@ -12,6 +12,8 @@ from functools import wraps
 from inspect import Parameter, isfunction, signature
 from typing import Any, TypeVar
 
+from ..errors import OneBotError
+
 Class = TypeVar("Class", bound=type)
 
 
@@ -29,7 +31,11 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: Any, /, *values: Any, **named: Any) -> Any:
         takes.check(values, named)
-        return method(self, *values, **named)
+        try:
+            return method(self, *values, **named)
+        except OneBotError as error:
+            # The traceback then shows the line of the caller and this one, not the way between.
+            raise error.with_traceback(None) from None
 
     return call
 
@@ -41,7 +47,6 @@ class _Signature:
         self._method = method.__name__
         self._all = list(signature(method).parameters.values())[1:]  # without self
         self._required = [p for p in self._all if p.default is p.empty and p.kind != p.VAR_KEYWORD]
-        self._needed = [p.name for p in self._required]
         self._positional = [p.name for p in self._all if p.kind < p.VAR_POSITIONAL]
         self._names = {p.name for p in self._all}
         self._any_name = any(p.kind == p.VAR_KEYWORD for p in self._all)
@@ -54,13 +59,13 @@ class _Signature:
             english = f"takes at most {most} without a name, {len(values)} were given"
             raise self._refused(chinese, english, self._all)
         given = dict(zip(self._positional, values, strict=False)) | named
-        for name in self._needed:
+        for name in (parameter.name for parameter in self._required):
             if given.get(name) is None:
                 chinese = f"需要 {name}，它没有给，或者是 None"
                 english = f"needs {name}, which is missing or None"
                 raise self._refused(chinese, english, self._required)
-        for name in () if self._any_name else named:
-            if name not in self._names:
+        for name in named:
+            if name not in self._names and not self._any_name:
                 raise self._refused(f"没有参数 {name}", f"has no parameter {name}", self._all)
 
     def _refused(self, chinese: str, english: str, shown: list[Parameter]) -> TypeError:

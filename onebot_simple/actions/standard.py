@@ -247,8 +247,8 @@ class StandardActions(ExtendedActions):
 
         Mutes an anonymous member of a group; NapCat has no anonymous chat.
 
-        anonymous: the field of that name in the event. anonymous_flag: or only its flag. duration:
-        seconds; it cannot be ended early.
+        anonymous: the field of that name in the event. anonymous_flag: its flag, instead of it.
+        duration: seconds; it cannot be ended early.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_anonymous_ban。
         """
@@ -275,7 +275,7 @@ class StandardActions(ExtendedActions):
     def set_group_admin(self, group_id: Id, user_id: Id, *, enable: bool = True) -> None:
         """设置或取消管理员（机器人要是群主）。
 
-        Makes a member an administrator, or takes that back; for the owner of the group.
+        Makes a member an administrator, or ends that; only the owner of the group may.
 
         enable: True appoints, False dismisses.
         Returns nothing. Errors: ActionFailed, NetworkError.
@@ -323,7 +323,7 @@ class StandardActions(ExtendedActions):
 
         Leaves a group; its owner may dissolve it.
 
-        is_dismiss: dissolve it, if the account owns it; NapCat takes no notice of it.
+        is_dismiss: dissolve it, if the account owns it; NapCat ignores this.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_leave。
         """
@@ -534,8 +534,8 @@ class StandardActions(ExtendedActions):
 
         Fetches a voice message, converted.
 
-        file: from the data of the segment; file_id: instead (NapCat). out_format: mp3, amr, wma,
-        m4a, spx, ogg, wav or flac.
+        file: from the data of the segment. file_id: instead of it (NapCat). out_format: mp3, amr,
+        wma, m4a, spx, ogg, wav or flac.
         Returns {"file": str}, a path on OneBot's machine. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_record。
         """
@@ -548,7 +548,7 @@ class StandardActions(ExtendedActions):
 
         Fetches a picture.
 
-        file: from the data of the segment; file_id: instead (NapCat).
+        file: from the data of the segment. file_id: instead of it (NapCat).
         Returns {"file": str}, a path on OneBot's machine. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，get_image。
         """
@@ -582,7 +582,7 @@ class StandardActions(ExtendedActions):
     def get_status(self) -> typed.Status:
         """运行状态。
 
-        How OneBot is.
+        Whether OneBot is well, and the account online.
 
         Returns {"online": bool, "good": bool, ...}.
         Errors: ActionFailed, NetworkError.
@@ -606,7 +606,7 @@ class StandardActions(ExtendedActions):
 
         Restarts OneBot.
 
-        delay: milliseconds to wait before.
+        delay: milliseconds to wait before it restarts.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_restart。
         """

@@ -64,7 +64,7 @@ def where(error: BaseException, folder: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
+        path = Path(frame.filename).absolute()  # `playground bot.py` names it as it was typed
         if folder in path.parents and "site-packages" not in path.parts:
             return f"{path.name}:{frame.lineno}"
     return ""

@@ -61,7 +61,7 @@ def rows(quick: bool) -> list[Row]:
             "handle() to a handler, with parsing, 20 conversations",
             "events/s",
             lambda stack: dispatch(4000 if quick else 40_000),
-            {"direct call": 0.7},
+            {"direct call": 0.4},
         ),
         Row(
             "ws-kept",

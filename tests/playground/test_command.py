@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import onebot_simple.playground
 from onebot_simple.playground.bot_process import environment_for
 
 from ..peers import wait_until
@@ -228,3 +229,10 @@ def test_a_bot_is_told_only_what_differs_from_the_defaults(
     monkeypatch.setenv("ONEBOT_URL", "ws://elsewhere:1")
     assert environment_for("WsClient()", 1, 2, usual, None) == {}
     assert environment_for(None, 1, 2, usual, None)["ONEBOT_URL"] == "ws://127.0.0.1:2"
+
+
+def test_a_relative_file_is_named_with_the_line_of_its_error(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text("import json\n\njson.loads('[')\n", encoding="utf-8")
+    command = [sys.executable, str(Path(onebot_simple.playground.__file__).with_name("run_bot.py"))]
+    run = subprocess.run([*command, "bot.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert '"where": "bot.py:3"' in run.stderr
