@@ -12,12 +12,17 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from .addresses import check_seconds, check_token, check_url
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
+EXAMPLES = """\
+例如 for example:
+  python -m onebot_simple playground      先从这里开始  begin here
+  python -m onebot_simple call --help     每条命令都有帮助  each command has its help
+"""
 CALL_EXAMPLES = """\
 例如 for example:
   call get_login_info
@@ -36,6 +41,8 @@ LISTEN_EXAMPLES = """\
   listen --reverse ws://127.0.0.1:8765    OneBot 来连我们  OneBot connects to us
   listen http://127.0.0.1:8080/           OneBot 推送给我们  OneBot posts to us
   listen --json | jq .raw_message
+  listen --save day.jsonl                 存下来，以后重放  keep it, to replay it later:
+                                          playground bot.py --replay day.jsonl
 
 Ctrl+C 结束 ends it.
 """
@@ -59,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = _parsed(arguments)
+    if options.module is None:
+        _parser().print_help()
+        return 0
     try:
         code: int = import_module(options.module, "onebot_simple").run(options)
     except KeyboardInterrupt:
@@ -80,15 +90,26 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with argparse's own words, which are English, and with ours."""
+        self.print_usage(sys.stderr)
+        words = "命令写错了，加上 --help 看用法。 Badly asked, --help shows how"
+        self.exit(2, f"{words}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m onebot_simple",
         description="OneBot 11 的小工具。Small tools for OneBot 11.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=_version(), help="版本 the version of the library"
     )
-    commands = parser.add_subparsers(title="命令 commands", metavar="COMMAND", required=True)
+    parser.set_defaults(module=None)
+    commands = parser.add_subparsers(title="命令 commands", metavar="COMMAND")
     _add_playground(commands)
     _add_call(commands)
     _add_listen(commands)
@@ -141,7 +162,12 @@ def _add_call(commands: Commands) -> None:
     command = _add_command(commands, "call", words, CALL_EXAMPLES)
     command.add_argument("action", metavar="ACTION", help="动作的名字 such as get_login_info")
     command.add_argument(
-        "params", nargs="*", type=_param, metavar="key=value", help="参数 the action's params"
+        "params",
+        nargs="*",
+        default=[],
+        type=_param,
+        metavar="key=value",
+        help="参数 the action's params",
     )
     command.add_argument(
         "--url",
@@ -166,6 +192,12 @@ def _add_listen(commands: Commands) -> None:
     _add_reverse(command)
     command.add_argument(
         "--json", action="store_true", help="原样的 JSON，一行一个 the JSON as it came, a line each"
+    )
+    command.add_argument(
+        "--save",
+        metavar="day.jsonl",
+        help="把事件接着存进这个文件（JSON Lines，不含 token） "
+        "append the events to this file, as JSON Lines without tokens",
     )
     forward = os.environ.get("ONEBOT_URL", "")
     command.set_defaults(onebot_url=forward if forward.lower().startswith("ws") else None)

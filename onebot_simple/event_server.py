@@ -10,23 +10,20 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, DefaultSelector
 from socket import MSG_PEEK
 from threading import Event as Flag
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.wsgi import LimitedStream
 
 from .actions import Actions, from_json
-from .addresses import (
-    Words,
-    authority,
-    check_token,
-    is_loopback,
-    names_this_machine,
-)
+from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
@@ -35,35 +32,24 @@ from .post_server import PostServer
 
 log = logging.getLogger("onebot_simple")
 
-BACKLOG = 128
 MAX_BODY = 64 * 1024 * 1024
-DISCARDED = 4 * MAX_BODY  # read this much of an oversized body, so that the client hears our 413
-PIECE = 64 * 1024
 ANSWER_SECONDS = 30  # an HTTP answer waits for its handler at most so long
-SAID_AGAIN_SECONDS = 60
 SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has stopped
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
 NO_HTTP = "what is no HTTP"
 
-USE_API: Words = (
-    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。',
-    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.',
+USE_API = (
+    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。 '
+    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.'
 )
-SAME_SECRET: Words = (
-    "NapCat 里填的 token 要和这里的 secret 一模一样。",
-    "The token in NapCat must be the same as the secret here.",
+HTTP_CLIENT = (
+    "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址要以 http:// 开头，不是 https://。 "
+    'NapCat needs an "HTTP client", not a "WebSocket client", and its address must begin with '
+    "http://, not with https://."
 )
 LOOPBACK_HOST = (
     "没有 secret 时，NapCat 里的地址要写 127.0.0.1；或者设置 secret。 "
     "Without a secret, the address in NapCat must be 127.0.0.1; or set a secret."
-)
-HTTP_CLIENT = (
-    "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址以 http:// 开头。 "
-    'NapCat needs an "HTTP client", not a "WebSocket client", with http:// in its address.'
-)
-NO_TLS = (
-    "NapCat 里的地址要以 http:// 开头，不是 https://。 "
-    "The address in NapCat must begin with http://, not with https://."
 )
 POSTS_ONLY = (
     "这个地址是给 OneBot 推送（POST）事件用的；你能看到这句话，说明服务器已经在运行了。 "
@@ -97,13 +83,11 @@ class EventServer(Bot):
         self.host, self.port = check_host(host, "EventServer"), check_port(port)
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
-        self._local_only = False  # whether only this machine can reach the server
         self._said: dict[tuple[str | None, str], float] = {}  # what was refused, and when
         self._closed = Flag()  # set when nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
-        receives = self.app.route(path, methods=["POST"], endpoint="receive", strict_slashes=False)
-        receives(self._receive)
+        self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
         self.app.register_error_handler(404, self._explain)
         self.app.register_error_handler(405, self._explain)
 
@@ -130,9 +114,9 @@ class EventServer(Bot):
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f"不能调用 {action}，这个 EventServer 没有 api=，只能用处理函数的返回值来回答。"
-                f"{USE_API[0]} Cannot call {action}: this EventServer has no api=, and only what "
-                f"a handler returns is an answer. {USE_API[1]}"
+                f'不能调用 {action}：要写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))。 '
+                f"Cannot call {action}: this EventServer has no api=. Write "
+                'EventServer(api=HttpClient("http://127.0.0.1:3000")).'
             )
         if self._closed.is_set() and self._origin():
             raise NetworkError(
@@ -144,11 +128,11 @@ class EventServer(Bot):
 
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
-        try:
-            body = _body()
-        except OSError as error:
+        try:  # a body in chunks says no length, so it is read until it is too long
+            body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
+        except ClientDisconnected as error:
             self._complain("a body that was cut off", error)
-            return _text(400, "没有收到完整的内容。 The body was cut off.")
+            raise
         refusal = self._refusal(body)
         if refusal is not None:
             return refusal
@@ -167,10 +151,11 @@ class EventServer(Bot):
             return _text(413, "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit.")
         if not request.is_json:
             return _text(415, "Content-Type 要是 application/json。 It must be application/json.")
-        host = request.headers.get("Host", "localhost")
         if self.secret:
             return self._wrong_signature(self.secret, body)
-        if self._local_only and not names_this_machine(host):
+        host = request.headers.get("Host", "localhost")
+        is_local = self._server is not None and is_loopback(self.host)
+        if is_local and not names_this_machine(host):
             self._complain("an event for another host", host, LOOPBACK_HOST)
             return _text(403, LOOPBACK_HOST)
         return None
@@ -181,34 +166,32 @@ class EventServer(Bot):
         if hmac.compare_digest(given.encode(), wanted.encode()):
             return None
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
-        advice = f"{SAME_SECRET[0]} X-Signature is {english}. {SAME_SECRET[1]}"
-        words = f"X-Signature（签名）{chinese}。{advice}"
+        words = (
+            f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样。 "
+            f"X-Signature is {english}. The token in NapCat must be the same as the secret here."
+        )
         self._warn(words)
         return _text(403 if given else 401, words)
 
     def _warn(self, words: str) -> None:
-        """Say why an event may not come in: once a minute for each peer and reason."""
+        """Say why an event may not come in, once a minute for each peer and reason."""
         now, key = time.monotonic(), (request.remote_addr, words)
-        recent = {one: then for one, then in self._said.items() if now - then < SAID_AGAIN_SECONDS}
+        recent = {one: then for one, then in self._said.items() if now - then < 60}
         self._said = {key: now, **recent}
         if key not in recent:
-            log.warning("拒绝了 %s 推送的事件 refused an event from %s: %s", key[0], *key)
+            log.warning("拒绝了 %s 推送的事件。 Refused an event: %s", *key)
 
     def _quick_operation(self, event: Event) -> Response:
         """Wait for the handlers: what they return goes back in the answer."""
         answers: SimpleQueue[str | None] = SimpleQueue()
         if not self.handle(event, respond=answers.put):
             return self._not_taken()
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while time.monotonic() < deadline:
-            try:
+        for _ in range(round(ANSWER_SECONDS / SLICE_SECONDS)):
+            with suppress(Empty):
                 return self._answer(answers.get(timeout=SLICE_SECONDS))
-            except Empty:
-                if self._closed.is_set():  # the event was dropped, or its handler does not end
-                    return self._not_taken()
-        self._complain(
-            "an answer that took too long", f"more than {ANSWER_SECONDS} s", " ".join(USE_API)
-        )
+            if self._closed.is_set():  # the event was dropped, or its handler does not end
+                return self._not_taken()
+        self._complain("an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API)
         return Response(status=204)
 
     def _answer(self, operation: str | None) -> Response:
@@ -216,9 +199,9 @@ class EventServer(Bot):
             return Response(status=204)
         ignored = sorted(IGNORED.intersection(json.loads(operation)))
         if ignored:
-            self._complain("what NapCat ignores in an HTTP answer", ignored, " ".join(USE_API))
+            self._complain("what NapCat ignores in an HTTP answer", ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
-            self._complain("an answer", "OneBot hung up before it was ready", " ".join(USE_API))
+            self._complain("an answer", "OneBot hung up before it was ready", USE_API)
         return Response(operation, mimetype="application/json")
 
     def _not_taken(self) -> Response:
@@ -243,7 +226,7 @@ class EventServer(Bot):
 
     def _not_http(self, start: bytes) -> None:
         if not self._stopping.is_set():  # else it may be a request that we cut off
-            self._complain(NO_HTTP, start, NO_TLS)
+            self._complain(NO_HTTP, start, HTTP_CLIENT)
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -252,28 +235,25 @@ class EventServer(Bot):
         rules = self.app.url_map
         if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
             rules.add(self.app.url_rule_class(self.path, endpoint="receive", methods=["POST"]))
-        with listen(self.host, self.port, BACKLOG) as sock:
+        with listen(self.host, self.port, backlog=128) as sock:
             self.port = sock.getsockname()[1]
             server = PostServer(sock, self.app, self.path, self._not_http)
-        self._local_only = is_loopback(self.host)
-        if not self._local_only and not self.secret:
+        if not self.secret and not is_loopback(self.host):
             log.warning(
-                "服务器对网络开放（host=%s），却没有 secret，任何人都能伪造事件：请设置 secret。 "
-                "The server is open to the network (host=%s) without a secret: anybody can forge "
-                "events. Set one.",
-                *(self.host, self.host),
+                f"服务器对网络开放（{self.host}），却没有 secret，谁都能伪造事件：请设置 secret。 "
+                "The server is open to the network without a secret: anybody can forge events. "
+                "Set one."
             )
-        server.listener.start()
+        server.begin()
         self._server = server
         where = where_it_listens(self.url, self.host)
         log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
 
     def _close(self) -> None:
         self._closed.set()
-        server, self._server = self._server, None
-        if server is not None:
-            server.end()
-        self._local_only = False
+        if self._server is not None:
+            self._server.end()
+        self._server = None
 
 
 def _check_path(path: str) -> str:
@@ -288,20 +268,10 @@ def _check_path(path: str) -> str:
 def _check_api(api: Actions | None) -> Actions | None:
     if api is not None and not isinstance(api, Actions):
         raise TypeError(
-            f"api 要是 HttpClient，不能是 {api!r}。{USE_API[0]} "
-            f"api must be an HttpClient, not {api!r}. {USE_API[1]}"
+            f'api 要写成 HttpClient("http://127.0.0.1:3000")，不能是 {api!r}。 '
+            f'api must be an HttpClient, such as HttpClient("http://127.0.0.1:3000"), not {api!r}.'
         )
     return api
-
-
-def _body() -> bytes:
-    """The whole body of the request; of one that is too large, a little more than is allowed."""
-    pieces, size = [], 0
-    while size <= DISCARDED and (piece := request.stream.read(PIECE)):
-        size += len(piece)
-        if size <= MAX_BODY + PIECE:
-            pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _has_hung_up() -> bool:
@@ -309,16 +279,12 @@ def _has_hung_up() -> bool:
     connection = request.environ.get("werkzeug.socket")
     if connection is None:  # the application runs under another server
         return False
-    seconds = connection.gettimeout()
-    connection.settimeout(0)
     try:
-        return not connection.recv(1, MSG_PEEK)
-    except BlockingIOError:  # nothing came, so it is still there
-        return False
+        with DefaultSelector() as selector:
+            selector.register(connection, EVENT_READ)
+            return bool(selector.select(0)) and not connection.recv(1, MSG_PEEK)
     except OSError:
         return True
-    finally:
-        connection.settimeout(seconds)
 
 
 def _text(status: int | None, words: str, **headers: str) -> Response:

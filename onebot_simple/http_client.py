@@ -5,13 +5,12 @@ HTTP API: we call OneBot's actions.
 
 from __future__ import annotations
 
-import http.client
 import logging
 import math
 import ssl
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -37,30 +36,12 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError
 
 log = logging.getLogger("onebot_simple")
 
-POOL_SIZE = 256  # idle connections that are kept; any number may be in use
-PIECE = 64 * 1024
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
 
 DONE_PERHAPS: Words = (
-    "动作可能已经执行了，不要马上重发。",
-    "The action may have been carried out, so do not send it again at once.",
-)
-NO_HTTP: Words = (
-    "端口对吗？对方用 TLS 时，地址以 https:// 开头。",
-    "Is the port right? If TLS is used there, the address begins with https://.",
-)
-NO_ONEBOT: Words = (
-    "这个地址上的不是 OneBot：端口对吗？6099 是 NapCat 的 WebUI，不是 API。",
-    "It is not OneBot that is there: is the port right? 6099 is NapCat's WebUI, not its API.",
-)
-WEBSOCKET: Words = (
-    "这是 WebSocket 的端口：HttpClient 要用 HTTP 服务器的端口（NapCat 默认 3000）。",
-    "This is a WebSocket's port: HttpClient needs that of an HTTP server (NapCat's is 3000).",
-)
-SERVER_ERROR: Words = (
-    "OneBot 或它前面的代理出错了：参数都给了吗？看看它的日志。",
-    "OneBot, or a proxy in front of it, failed: are all params given? See its log.",
+    "动作可能已经执行了，不要马上重发：先看看 OneBot 的日志。",
+    "The action may have been carried out: see the log of OneBot before you send it again.",
 )
 
 
@@ -105,38 +86,31 @@ class HttpClient(Actions):
         """
         seconds = check_seconds(self.timeout if timeout is None else timeout, "timeout")
         deadline = time.monotonic() + seconds
-        with self._post(action, params or {}, seconds) as response:
-            body = b"".join(_pieces(response, deadline))
-        return self._answer(action, response, body.split(END_OF_FRAME)[0])
+        with closing(self._answers(action, params or {}, seconds, deadline)) as answers:
+            return next(answers)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        with self._post(action, params, self.timeout) as response:
-            answered = False
-            for frame in _frames(_pieces(response)):
-                answered = True
-                yield self._answer(action, response, frame)
-            if not answered:
-                yield self._answer(action, response, b"")
+        return self._answers(action, params, self.timeout)
 
-    @contextmanager
-    def _post(
-        self, action: str, params: dict[str, Any], seconds: float
-    ) -> Iterator[requests.Response]:
-        """Send the action, once and never again, whatever happens. The body is still to be read.
+    def _answers(
+        self, action: str, params: dict[str, Any], seconds: float, deadline: float = math.inf
+    ) -> Generator[dict[str, Any], None, None]:
+        """Send the action, once and never again, whatever happens. Yield each frame of the answer.
 
-        What requests and urllib3 raise until it has been read becomes an error of ours.
+        seconds: until the answer begins, and between two pieces. deadline: for all of it.
         """
         url = f"{self.api_root}/{quote(action, safe='')}{self._query}"
-        payload = to_json(action, params).encode()
+        payload = to_json(action, params)
         headers = {"Content-Type": "application/json"}
         if self.access_token:
             headers["Authorization"] = f"Bearer {self.access_token}"
-        timeout: Any = Timeout(total=seconds)  # to connect, and until the answer begins
+        timeout: Any = Timeout(total=seconds)
         try:
             with self._session.post(
                 url, data=payload, headers=headers, timeout=timeout, stream=True
             ) as response:
-                yield response
+                for frame in _frames(_pieces(response, seconds, deadline)):
+                    yield self._answer(action, response, frame)
         except (requests.RequestException, HTTPError) as error:
             log.debug("%s failed", action, exc_info=True)
             raise self._failure(action, error, seconds) from None
@@ -156,9 +130,15 @@ class HttpClient(Actions):
 
     def _answer(self, action: str, response: requests.Response, body: bytes) -> dict[str, Any]:
         """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
-        status, is_webui = response.status_code, urlsplit(self.api_root).port == WEBUI_PORT
+        status, at = response.status_code, without_secrets(self.api_root)
+        is_webui = urlsplit(self.api_root).port == WEBUI_PORT
         if status in (401, 403) and not is_webui:
-            raise self._refused(action, status)
+            chinese, english = ("不对", "wrong") if self.access_token else ("没有给", "missing")
+            raise AuthenticationError(
+                f"{at} 拒绝了 {action}：access_token {chinese}。它和 NapCat“网络配置”里这一项的 "
+                f"token 要一模一样。 {at} refused {action}: access_token {english}. It must be the "
+                "same as the token of this entry in NapCat's network settings."
+            )
         try:
             content = from_json(body)
         except ValueError:
@@ -166,54 +146,34 @@ class HttpClient(Actions):
         if "status" in content or "retcode" in content:
             return content
         if status not in (400, 404, 406) or is_webui:
-            what = (
-                f"是 HTTP {status}，不是 OneBot 的回答",
-                f"HTTP {status}, not with a OneBot answer",
-            )
-            raise self._no_onebot(action, what, _advice(response))
+            chinese = f"{at} 对 {action} 的回答是 HTTP {status}，不是 OneBot 的回答"
+            english = f"{at} answered {action} with HTTP {status}, not with a OneBot answer"
+            raise wrong_service(self.api_root, (chinese, english), _advice(response))
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
         failed = {"status": "failed", "retcode": status, "data": None}
         return {**failed, "message": said, "wording": said}
 
-    # -- errors -------------------------------------------------------------------------------
-
     def _failure(self, action: str, error: Exception, seconds: float) -> NetworkError:
         """What a call raises after `error`, which says whether the action may have arrived."""
-        if isinstance(error, requests.ConnectTimeout):
-            return cannot_connect(self.api_root, TimeoutError())
         at = without_secrets(self.api_root)
         if isinstance(error, (requests.ReadTimeout, ReadTimeoutError)):
             return ApiTimeout(
-                f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答。{DONE_PERHAPS[0]}参数都给了吗？"
-                f"看看 OneBot 的日志。 There was no answer to {action} within {seconds:g} s from "
-                f"{at}. {DONE_PERHAPS[1]} Are all params given? See the log of OneBot."
+                f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答。{DONE_PERHAPS[0]} "
+                f"There was no answer to {action} within {seconds:g} s from {at}. {DONE_PERHAPS[1]}"
             )
-        reason = _reason(error)
         raised = error.args[0] if isinstance(error, requests.RequestException) else error
         if not isinstance(raised, (ProtocolError, DecodeError)):
+            reason: BaseException = error  # below requests and urllib3, such as "refused"
+            while isinstance(reason, (requests.RequestException, HTTPError)) and reason.__context__:
+                reason = reason.__context__
             return cannot_connect(self.api_root, reason)
-        if not isinstance(reason, (OSError, http.client.IncompleteRead)):
-            return self._no_onebot(action, ("不是 HTTP", "something that is no HTTP"), NO_HTTP)
-        return NetworkError(
-            f"{at} 没有回答完 {action} 就断开了连接。{DONE_PERHAPS[0]}端口对吗？OneBot 是不是刚刚"
-            f"退出了？ {at} closed the connection without an answer to {action}. "
-            f"{DONE_PERHAPS[1]} Is the port right? Has OneBot just ended?"
+        chinese = f"{at} 没有用 HTTP 回答完 {action} 就断开了连接"
+        english = f"{at} closed the connection without an answer to {action} in HTTP"
+        advice = (
+            f"{DONE_PERHAPS[0]}端口对吗？如果对方开了 TLS，就用 https://。",
+            f"{DONE_PERHAPS[1]} Is the port right? If there is TLS on the other side, use https://.",
         )
-
-    def _refused(self, action: str, status: int) -> AuthenticationError:
-        chinese, english = ("不对", "wrong") if self.access_token else ("没有给", "missing")
-        at = without_secrets(self.api_root)
-        return AuthenticationError(
-            f"{at} 拒绝了 {action}（HTTP {status}）：access_token {chinese}。"
-            "它和 NapCat“网络配置”里这一项的 token 要一模一样。 "
-            f"{at} refused {action} with HTTP {status}: access_token {english}. It must be the "
-            "same as the token of this entry in NapCat's network settings."
-        )
-
-    def _no_onebot(self, action: str, what: Words, advice: Words) -> NetworkError:
-        at = without_secrets(self.api_root)
-        fact = f"{at} 对 {action} 的回答{what[0]}", f"{at} answered {action} with {what[1]}"
-        return wrong_service(self.api_root, fact, advice)
+        return wrong_service(self.api_root, (chinese, english), advice)
 
 
 class _Session(requests.Session):
@@ -235,7 +195,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, trusted: ssl.SSLContext | None) -> None:
         self._trusted = trusted
-        super().__init__(pool_maxsize=POOL_SIZE, max_retries=0)
+        super().__init__(pool_maxsize=256, max_retries=0)  # of idle ones; more may be in use
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=self._trusted)
@@ -244,77 +204,63 @@ class _Adapter(HTTPAdapter):
         """Leave the context alone: requests would add the certificates that it brings along."""
 
     def close(self) -> None:
-        """Close the idle connections; clear() leaves that to the garbage collector."""
+        """Close the idle connections now: clear() leaves that to the garbage collector."""
         pools = self.poolmanager.pools
         for key in list(pools.keys()):
-            with suppress(KeyError):
-                pools[key].close()
+            pools[key].close()
         super().close()
 
 
-def _pieces(response: requests.Response, deadline: float = math.inf) -> Iterator[bytes]:
-    """The body, unpacked, as it comes in. With a deadline, all of it must be there by then."""
+def _pieces(response: requests.Response, seconds: float, deadline: float) -> Iterator[bytes]:
+    """The body, unpacked, as it comes in."""
     # read1() returns what is there, read() waits for a whole piece. urllib3 < 2.2 has no read1().
     read = getattr(response.raw, "read1", response.raw.read)
-    size = 0
-    while True:
+    piece = None
+    while piece != b"":
         left = deadline - time.monotonic()
         if left <= 0:
             raise requests.ReadTimeout
         sock = getattr(response.raw.connection, "sock", None)  # None once it has been given back
-        if sock is not None and left < math.inf:
-            sock.settimeout(left)
-        piece = read(PIECE, decode_content=True)
-        if not piece:
-            return
-        size += len(piece)
-        if deadline < math.inf and size > MAX_ANSWER:
-            raise _too_long()
+        if sock is not None:
+            sock.settimeout(min(left, seconds))
+        piece = read(64 * 1024, decode_content=True)
         yield piece
 
 
 def _frames(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The frames of a streaming action."""
-    rest = bytearray()
+    """The frames of a streaming action. Any other answer is a single frame, even an empty one."""
+    rest, is_first = bytearray(), True
     for piece in pieces:
         start = max(0, len(rest) - len(END_OF_FRAME))  # the end may come in two pieces
         rest += piece
-        while (end := rest.find(END_OF_FRAME, start)) >= 0:
-            yield bytes(rest[:end])
-            del rest[: end + len(END_OF_FRAME)]
-            start = 0
+        if rest.find(END_OF_FRAME, start) >= 0:
+            is_first = False
+            *frames, rest = rest.split(END_OF_FRAME)
+            yield from map(bytes, frames)
         if len(rest) > MAX_ANSWER:
-            raise _too_long()
-    if rest.strip():
+            raise NetworkError(
+                f"回答超过了 {MAX_ANSWER} 字节，不再接收。对方是 OneBot 吗？ "
+                f"The answer has more than {MAX_ANSWER} bytes, and is not received. Is that OneBot?"
+            )
+    if is_first or rest.strip():
         yield bytes(rest)
-
-
-def _too_long() -> NetworkError:
-    return NetworkError(
-        f"回答超过了 {MAX_ANSWER} 字节，不再接收。对方是 OneBot 吗？ "
-        f"The answer has more than {MAX_ANSWER} bytes, and is not received. Is that OneBot?"
-    )
-
-
-def _reason(error: BaseException) -> BaseException:
-    """What happened below requests and urllib3, such as a ConnectionRefusedError."""
-    while (
-        isinstance(error, (requests.RequestException, HTTPError))
-        and not isinstance(error, http.client.HTTPException)
-        and error.__context__ is not None
-    ):
-        error = error.__context__
-    return error
 
 
 def _advice(response: requests.Response) -> Words:
     """What to do about an answer that is not OneBot's."""
     if response.status_code == 426:
-        return WEBSOCKET
-    if 300 <= response.status_code < 400:
-        where = without_secrets(response.headers.get("Location", "?"))
+        return (
+            "这是 WebSocket 的端口：HttpClient 要用 HTTP 服务器的端口（NapCat 默认 3000）。",
+            "This is a WebSocket's port: HttpClient needs that of an HTTP server (NapCat's: 3000).",
+        )
+    where = without_secrets(response.headers.get("Location", ""))
+    if where:
         return (
             f"它让我们去 {where}：请直接填最终的地址。",
             f"It sends us to {where}: give the final address.",
         )
-    return SERVER_ERROR if response.status_code >= 500 else NO_ONEBOT
+    return (
+        "端口对吗？6099 是 NapCat 的 WebUI，不是 API。看看 OneBot（或它前面的代理）的日志。",
+        "Is the port right? 6099 is NapCat's WebUI, not its API. See the log of OneBot, or of the "
+        "proxy in front of it.",
+    )

@@ -5,7 +5,6 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,18 +17,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
-log = logging.getLogger("onebot_simple")
+from .threads import Threads
 
-IDLE_SECONDS = 60  # a connection on which nothing comes for so long is closed
-POLL_SECONDS = 0.1  # how often the server looks whether it is to end
-END_SECONDS = 0.4  # at the end, answers that are being made have so long to go out
+DISCARDED = 256 * 1024 * 1024  # read this much of a body that is too large for the application
 
 
 class _Requests(WSGIRequestHandler):
     """A connection. It is kept after an event; after everything else it ends, as in werkzeug."""
 
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
+    timeout = 60  # seconds: a connection on which nothing comes for so long ends
     disable_nagle_algorithm = True
     server: PostServer
 
@@ -42,26 +39,19 @@ class _Requests(WSGIRequestHandler):
         environ["wsgi.input"] = body = get_input_stream(environ)  # it ends where the body ends
         environ["wsgi.input_terminated"] = True
         response = Response.from_app(self.server.app, environ, buffered=True)
-        if not _is_over(body):  # the rest of it must not be taken for the next request
+        if not _is_over(body) or self.close_connection:
+            response.headers["Connection"] = "close"
             self.close_connection = True
-        self.send_response(response.status_code)
-        for name, value in response.headers:
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(response.get_data())
+        head = f"{self.protocol_version} {response.status}\r\n{response.headers}"
+        self.wfile.write(head.encode("latin-1") + response.get_data())  # once is faster than twice
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, such as TLS."""
         self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: an event is logged when it comes."""
-
-    def log_error(self, format: str, *args: Any) -> None:
-        log.debug("%s: " + format, self.client_address[0], *args)
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Log nothing: an event is logged when it comes, and an address may hold a token."""
 
 
 class PostServer(ThreadedWSGIServer):
@@ -78,44 +68,46 @@ class PostServer(ThreadedWSGIServer):
         self.path = path
         self.not_http = not_http
         self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self.listener = _thread(self.serve_forever, POLL_SECONDS)
+        self.threads = Threads("http")
+
+    def begin(self) -> None:
+        """Accept connections, on a thread of the server's own."""
+        self.threads.run(self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection in a thread of its own."""
-        self.connections[request] = _thread(self.process_request_thread, request, client_address)
-        self.connections[request].start()
+        """Serve a new connection on a thread that may have served others before."""
+        self.threads.run(self._serve, request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that is over."""
-        super().shutdown_request(request)
-        self.connections.pop(request, None)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("处理请求时出错，服务器继续运行。 A request failed, the server goes on.")
+    def _serve(self, connection: Any, client_address: Any) -> None:
+        self.connections[connection] = current_thread()
+        try:
+            self.finish_request(connection, client_address)
+        except Exception:
+            self.handle_error(connection, client_address)
+        finally:
+            self.shutdown_request(connection)
+            del self.connections[connection]
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
-        serving = dict(self.connections)
         self.shutdown()
-        self.listener.join()
-        serving.update(self.connections)  # those that came meanwhile
-        others = [(one, thread) for one, thread in serving.items() if thread != current_thread()]
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            deadline = time.monotonic() + END_SECONDS
-            for connection, _ in others:
-                with suppress(OSError):
-                    connection.shutdown(how)
-            for _, thread in others:
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _thread(target: Callable[..., object], *args: object) -> Thread:
-    return Thread(target=target, args=args, name="onebot_simple http", daemon=True)
+            for connection, thread in dict(self.connections).items():
+                if thread != current_thread():  # it is to answer whoever stops the server
+                    with suppress(OSError):
+                        connection.shutdown(how)
+            self.threads.end(time.monotonic() + 0.4)  # seconds
 
 
 def _is_over(body: IO[bytes]) -> bool:
-    """Whether the body of a request was read to its end."""
-    try:
-        return not body.read(1)
-    except (OSError, HTTPException):  # it was cut off
-        return False
+    """Whether the body of a request was read to its end.
+
+    If not, the rest is thrown away: it is no next request, and as long as it is unread, the client
+    may see a broken connection instead of our answer.
+    """
+    size = 0
+    with suppress(OSError, HTTPException):  # it was cut off
+        while size < DISCARDED and (piece := body.read(64 * 1024)):
+            size += len(piece)
+        return size == 0
+    return False

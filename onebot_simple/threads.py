@@ -23,7 +23,7 @@ Task = tuple[Callable[..., object], tuple[Any, ...]]
 
 class _Worker(Thread):
     def __init__(self, owner: Threads) -> None:
-        super().__init__(name="onebot_simple handler", daemon=True)
+        super().__init__(name=f"onebot_simple {owner.name}", daemon=True)
         self.calls: SimpleQueue[None] = SimpleQueue()  # it gets one when it is idle and needed
         self._owner = owner
 
@@ -45,7 +45,8 @@ class Threads:
     many come as there are long ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "handler") -> None:
+        self.name = name  # of the threads
         self._lock = Lock()  # guards everything below
         self._waiting: deque[Task] = deque()
         self._workers: set[_Worker] = set()

@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onebot_simple import segment
 from onebot_simple.__main__ import main
 from onebot_simple.simulator import Simulator
 from onebot_simple.tools.call import value_of
 
-from .peers import Api, Poster, message, wait_until
+from .peers import Api, HttpApi, Poster, message, wait_until
 from .test_examples import free_port
 
 EMOJI = "你好 😀"
@@ -171,7 +173,7 @@ def test_a_failed_answer_is_printed_and_exit_code_1(
     assert main(["call", "get_message", "message_id=1", *address]) == 1
     shown = capsys.readouterr()
     assert json.loads(shown.out)["status"] == "failed"
-    assert "检查名字有没有拼错" in shown.err
+    assert "名字拼错了吗" in shown.err and "check the spelling" in shown.err
 
 
 def test_what_onebot_says_does_not_reach_the_terminal_as_commands(
@@ -190,7 +192,41 @@ def test_no_connection_is_exit_code_1(scheme: str, capsys: pytest.CaptureFixture
     assert main(["call", "get_status", "--url", f"{scheme}://127.0.0.1:{free_port()}"]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "connection refused" in shown.err
+    assert "对方拒绝连接" in shown.err and "connection refused" in shown.err
+
+
+def test_an_answer_is_judged_by_its_retcode_too(capsys: pytest.CaptureFixture[str]) -> None:
+    api = Api()
+    api.answers["get_status"] = lambda params: {"status": "ok", "retcode": 100, "data": None}
+    api.answers["clean_cache"] = lambda params: {"status": "async", "retcode": 1, "data": None}
+    server = HttpApi(api)
+    try:
+        assert main(["call", "get_status", "--url", server.url]) == 1
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["retcode"] == 100
+        assert "get_status 失败了，retcode 100。" in shown.err
+        assert "get_status failed with retcode 100." in shown.err
+        assert main(["call", "clean_cache", "--url", server.url]) == 0
+    finally:
+        server.close()
+
+
+def test_a_value_that_is_nested_too_deeply_is_refused(
+    qq: Simulator, address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "get_msg", f"id={'[' * 950}{']' * 950}", *address]) in (1, 2)
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err
+    assert shown.err
+
+
+def test_a_call_over_a_websocket_prints_its_answer_only(qq: Simulator) -> None:
+    options = ["--url", qq.ws_url, "--token", "secret-token"]
+    with Command("call", "get_status", *options) as one:
+        assert one.process.wait(15) == 0
+        one.end()
+        assert json.loads(one.out)["status"] == "ok"
+        assert one.errors == b""
 
 
 def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
@@ -218,7 +254,7 @@ def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
         (["doctor", "--wait", "0"], "--wait"),
         (["doctor", "--wait", "inf"], "--wait"),
         (["doctor", "--wait", "1e300"], "--wait"),
-        ([], "COMMAND"),
+        (["--nonsense"], "--nonsense"),
         (["sing"], "sing"),
     ],
 )
@@ -230,12 +266,14 @@ def test_badly_asked_is_exit_code_2(
     assert ended.value.code == 2
     shown = capsys.readouterr().err
     assert words in shown
+    assert "命令写错了" in shown and "Badly asked" in shown
     assert "密码" not in shown
 
 
 def test_a_parameter_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["call", "get_msg", "message_id=1", "message_id=2"]) == 2
-    assert "twice" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "有一个参数写了两次" in shown and "twice" in shown
 
 
 def test_a_streaming_action_prints_a_line_for_each_frame(
@@ -282,7 +320,10 @@ def listening(way: str, qq: Simulator, *more: str, **environment: str) -> Comman
     return Command("listen", f"http://127.0.0.1:{port}/events", *more, **environment)
 
 
-@pytest.mark.parametrize("way", ["forward", "reverse", "post"])
+WAYS = ["forward", "reverse", "post"]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_listen_prints_events_until_ctrl_c(way: str, qq: Simulator) -> None:
     with listening(way, qq) as one:
         qq.wait_connected(15)
@@ -300,6 +341,82 @@ def test_listen_prints_events_until_ctrl_c(way: str, qq: Simulator) -> None:
     assert "connected" in log or "listening on" in log
     assert "Traceback" not in log
     assert "Bob" not in log
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_saved_day_is_what_the_simulator_replays(way: str, qq: Simulator, tmp_path: Path) -> None:
+    day = tmp_path / "日志.jsonl"
+    own_poke = {"notice_type": "notify", "sub_type": "poke", "user_id": 10001, "target_id": 20001}
+    with listening(way, qq, "--save", str(day)) as one:
+        qq.wait_connected(15)
+        if way == "post":
+            wait_until(lambda: b"listening on" in one.errors, 15)
+        qq.send_private(f"{EMOJI} secret-token, ?access_token=other&a=b")
+        qq.emit({"post_type": "notice", "self_id": 10001, **own_poke})
+        wait_until(lambda: day.exists() and day.read_bytes().count(b"poke") == 1, 15)
+        assert one.end() == ENDED
+    text = day.read_text(encoding="utf-8")
+    assert "secret-token" not in text
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {(line["direction"], line["transport"]) for line in lines} == {
+        ("in", {"forward": "ws", "reverse": "ws_reverse", "post": "http_post"}[way])
+    }
+    assert all(abs(line["time"] - time.time()) < 60 for line in lines)
+    with Simulator() as another:
+        events = another.replay(day)
+    assert [event for event in events if event.get("sub_type") == "poke"]
+    [said] = [event["raw_message"] for event in events if event["post_type"] == "message"]
+    assert segment.unescape(said) == f"{EMOJI} ***, ?access_token=***&a=b"
+
+
+def test_the_next_day_follows_in_the_same_file(qq: Simulator, tmp_path: Path) -> None:
+    day = tmp_path / "day.jsonl"
+    for number in (1, 2):
+        with listening("forward", qq, "--save", str(day)) as one:
+            one.wait_for_lines(1)
+            qq.emit({"post_type": "notice", "half": "\ud83d"})
+            one.wait_for_lines(2)
+        assert day.read_text(encoding="utf-8").count('"half": "\\ud83d"') == number
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(
+    qq: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["listen", qq.ws_url, "--save", str(tmp_path)]) == 2
+    shown = capsys.readouterr().err
+    assert "不能写入" in shown and "Cannot write" in shown
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="it stands for a full disk")
+def test_a_full_disk_ends_it(qq: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--token", "secret-token", "--save", "/dev/full"]
+    assert main(["listen", qq.ws_url, *options]) == 1
+    shown = capsys.readouterr().err
+    assert "磁盘满了吗" in shown and "is the disk full" in shown
+
+
+def test_an_event_that_is_nested_too_deeply_is_left_out(qq: Simulator, tmp_path: Path) -> None:
+    day = tmp_path / "day.jsonl"
+    with listening("forward", qq, "--save", str(day)) as one:
+        qq.wait_connected(15)
+        deep: Any = 1
+        for _ in range(600):
+            deep = [deep]
+        qq.emit({"post_type": "notice", "deep": deep})
+        qq.send_group("after it")
+        wait_until(lambda: b"after it" in one.out, 15)
+        assert one.end() == ENDED
+        assert b"Traceback" not in one.errors
+    assert "after it" in day.read_text(encoding="utf-8")
+
+
+def test_listen_takes_the_token_in_its_address(qq: Simulator) -> None:
+    port = free_port()
+    qq.connect_to(f"ws://127.0.0.1:{port}", "not-the-one")
+    url = f"ws://127.0.0.1:{port}?access_token=secret-token"
+    with Command("listen", "--reverse", url) as one:
+        wait_until(lambda: b"wrong access_token" in one.errors, 15)
+        assert b"secret-token" not in one.errors
 
 
 def test_listen_answers_a_post_at_once() -> None:
@@ -375,6 +492,16 @@ def test_the_entry_point_is_installed_and_runs() -> None:
     run = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
     assert run.returncode == 0
     assert run.stdout.startswith("onebot-simple 0.")
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert shown.out == capsys.readouterr().out
+    assert shown.err == ""
+    assert "playground" in shown.out and "doctor" in shown.out
 
 
 @pytest.mark.parametrize("arguments", [[], ["playground"], ["call"], ["listen"], ["doctor"]])

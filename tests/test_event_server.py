@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import io
 import json
+import logging
 import socket
 import sys
 import threading
@@ -336,6 +337,7 @@ def test_what_is_not_json_by_its_type_is_415(server: EventServer, kind: str) -> 
 def test_the_query_of_a_broken_request_is_not_logged(
     server: EventServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     with raw(server) as connection:
         connection.sendall(b"POST /?access_token=SECRET HTTP/x\r\n\r\n")
         assert b"400" in all_of(connection)
@@ -612,6 +614,13 @@ def test_a_body_that_nobody_read_is_not_taken_for_the_next_request(server: Event
     assert server.stats["events"] == 0
 
 
+def test_a_large_body_that_nobody_read_does_not_hide_the_answer(server: EventServer) -> None:
+    server.app.before_request(lambda: "closed today")
+    with raw(server) as connection:
+        connection.sendall(with_length(bytes(16 * 1024 * 1024)))
+        assert answer_on(connection) == (200, b"closed today")
+
+
 def test_the_application_runs_under_another_server() -> None:
     class Quiet(WSGIRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -764,6 +773,27 @@ def test_a_route_that_streams_for_ever_ends_with_the_server() -> None:
             server.stop()
             assert time.monotonic() - began < 2
             assert not http_threads()
+
+
+def test_a_handler_that_calls_again_and_again_ends_with_the_bot() -> None:
+    api, ended = Api(), threading.Event()
+    onebot = HttpApi(api)
+    with HttpClient(onebot.url) as client, EventServer(port=0, api=client) as server:
+
+        @server.on_message
+        def nag(event: dict[str, Any]) -> None:
+            with pytest.raises(NetworkError, match="the bot was stopped"):
+                while not ended.is_set():
+                    server.send_like(1)
+            ended.set()
+
+        post(server, message())
+        api.wait_call("send_like")
+        server.stop()
+        ended_in_time = ended.wait(2)
+        ended.set()
+        assert ended_in_time
+    onebot.close()
 
 
 def test_a_view_may_stop_the_server_and_is_answered() -> None:

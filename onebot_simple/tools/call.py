@@ -8,15 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
-from collections.abc import Iterable
 from typing import Any
 
 from ..actions import Actions
-from ..errors import OneBotError, failure
+from ..errors import OneBotError, failure, is_failed
 from ..http_client import HttpClient
 from ..ws_client import WsClient
-from .console import json_text, say
+from .console import complain, json_text, only_warnings, say
 
 STREAMING = "_stream"  # how the names of the actions end that answer in many frames
 
@@ -24,30 +22,32 @@ STREAMING = "_stream"  # how the names of the actions end that answer in many fr
 def run(options: argparse.Namespace) -> int:
     """调用一个动作；返回退出码。
 
-    Call an action. Returns the exit code: 0 it is done, 1 it failed or nobody answered.
+    Call an action. Returns the exit code: 0 it is done, 1 it failed or nobody answered, 2 it
+    cannot be called so.
     """
     params = {name: value_of(name, text) for name, text in options.params}
     if len(params) < len(options.params):
-        print("a parameter is given twice. 有一个参数写了两次。", file=sys.stderr)
+        complain("有一个参数写了两次。 A parameter is given twice.")
         return 2
     client_class = WsClient if options.url.lower().startswith("ws") else HttpClient
     try:
-        with client_class(options.url, options.token) as client:
+        with only_warnings(), client_class(options.url, options.token) as client:
             return _show(client, options.action, params)
     except OneBotError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
+    except ValueError as error:  # a value that is nested too deeply
+        complain(error)
+        return 2
 
 
 def _show(client: Actions, action: str, params: dict[str, Any]) -> int:
     streaming = action.endswith(STREAMING)
-    frames: Iterable[dict[str, Any]] = (
-        client._stream(action, params) if streaming else [client.request(action, params)]
-    )
-    for frame in frames:
-        heard = say(json_text(frame, indent=None if streaming else 2))
-        if frame.get("status") == "failed":
-            print(failure(action, frame), file=sys.stderr)
+    answers = client._stream(action, params) if streaming else [client.request(action, params)]
+    for answer in answers:
+        heard = say(json_text(answer, indent=None if streaming else 2))
+        if is_failed(answer):
+            complain(failure(action, answer))
             return 1
         if not heard:
             break

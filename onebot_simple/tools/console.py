@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import codecs
 import json
+import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from ..errors import UNPRINTABLE
 
 MARKS = (("✔", "✘"), ("√", "×"), ("+", "x"))  # good and bad; not every console has each
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
+
+log = logging.getLogger("onebot_simple")
 
 
 def say(text: str) -> bool:
@@ -27,12 +33,20 @@ def say(text: str) -> bool:
     return True
 
 
-class Trouble(Exception):
-    """What is wrong and what to change, and hints; each first in Chinese, then in English."""
+def complain(words: object) -> None:
+    """Print what went wrong where it does not mix with the results."""
+    print(words, file=sys.stderr)
 
-    def __init__(self, chinese: str, english: str, *hints: tuple[str, str]) -> None:
+
+# -- findings -------------------------------------------------------------------------------------
+
+
+class Trouble(Exception):
+    """What is wrong and what to change; then details, each of them in both languages."""
+
+    def __init__(self, chinese: str, english: str, *details: str) -> None:
         super().__init__(chinese, english)
-        self.chinese, self.english, self.hints = chinese, english, hints
+        self.chinese, self.english, self.details = chinese, english, details
 
 
 class Report:
@@ -51,8 +65,8 @@ class Report:
     def bad(self, trouble: Trouble) -> None:
         self.all_is_well = False
         self._print(RED, f"{self._bad} {trouble.chinese}\n  {trouble.english}")
-        for hint in trouble.hints:
-            self.note(*hint)
+        for detail in trouble.details:
+            say(f"· {detail}")
 
     def note(self, chinese: str, english: str) -> None:
         say(f"· {chinese} {english}")
@@ -67,6 +81,47 @@ def _can_show(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+# -- the log --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def only_warnings() -> Iterator[None]:
+    """Leave everyday lines, such as "connected", out of the log."""
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+class Warnings(logging.Handler):
+    """Keeps what the threads of a bot warn of, while it is in use; the console shows no log then.
+
+    What the thread warns of that has made it, such as that a server is open to everybody, is not
+    kept: that thread reports by itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self._reporter = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == log.name and record.thread != self._reporter:
+            self.lines.append(record.getMessage())
+
+    def __enter__(self) -> Warnings:
+        logging.getLogger().addHandler(self)  # a bot leaves a log alone that is set up already
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+
+# -- JSON -----------------------------------------------------------------------------------------
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -6,19 +6,18 @@ Probes: what there really is at an address, and how the OneBot is that answers.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from contextlib import suppress
 from pathlib import Path
-from threading import Timer
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from ..actions import Actions
+from ..addresses import authority
 from ..errors import printable
 from ..event import Event
 from .console import Report, Trouble
@@ -33,144 +32,44 @@ USUAL_PORTS = {
     8765: "reverse WebSocket",
 }
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-CONTAINER_MARK = Path("/.dockerenv")
 SKEW_SECONDS = 60
 LATEST = 1e15  # a time beyond it is none
 GLANCE_SECONDS = 0.5  # how long a usual port may take to open
-BEGINNING = 4096  # so much is read of a page
+BEGINNING = 4096  # so much is read of an answer
+END_OF_HEAD = b"\r\n\r\n"
+STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
-HANDSHAKE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "b25lYm90LXNpbXBsZS0xMQ==",
-}
-
-
-class Reply(NamedTuple):
-    """What an HTTP request was answered."""
-
-    status: int
-    leads_to: str  # of a redirect
-    page: str  # its beginning
-
-    @property
-    def is_onebot(self) -> bool:
-        return '"retcode"' in self.page
-
-    @property
-    def is_webui(self) -> bool:
-        leads_there = "/webui" in self.leads_to.lower()
-        return not self.is_onebot and (leads_there or "napcat" in self.page.lower())
+# what a WebSocket client sends, and a browser does not
+UPGRADE = """\
+Connection: Upgrade
+Upgrade: websocket
+Sec-WebSocket-Version: 13
+Sec-WebSocket-Key: b25lYm90LXNpbXBsZS0xMQ==
+"""
 
 
-class Place(NamedTuple):
-    """Where something may listen, and how long to wait for a connection, and for an answer."""
+class Surroundings(NamedTuple):
+    """The machine on which the doctor runs."""
 
-    host: str
-    port: int
-    seconds: float
+    ports: Mapping[int, str] = USUAL_PORTS  # and what usually listens there
+    in_container: bool = Path("/.dockerenv").exists()
 
-    def resolves(self) -> bool:
-        try:
-            socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return False
-        return True
+    def open_ports(self, host: str) -> list[int]:
+        """Which of the usual ports are open at a host."""
 
-    def open(self) -> socket.socket:
-        """A connection; OSError when there is none."""
-        return socket.create_connection((self.host, self.port), self.seconds)
+        def is_open(port: int) -> bool:
+            try:
+                socket.create_connection((host, port), GLANCE_SECONDS).close()
+            except OSError:
+                return False
+            return True
 
-    def ask(
-        self,
-        path: str,
-        *,
-        tls: bool,
-        upgrade: bool = False,
-        token: str | None = None,
-        body: str | None = None,
-    ) -> Reply | None:
-        """What a GET, or a POST of a body, is answered; None for what is no HTTP.
-
-        TimeoutError when nothing comes, SSLCertVerificationError for an unknown certificate.
-        """
-        headers = dict(HANDSHAKE) if upgrade else {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        connection: HTTPConnection = (HTTPSConnection if tls else HTTPConnection)(
-            self.host, self.port, timeout=self.seconds
-        )
-        try:
-            connection.connect()
-            with _limited(connection.sock, self.seconds):
-                target = quote(path or "/", safe="/?&=%+")
-                connection.request("POST" if body else "GET", target, body, headers)
-                with connection.getresponse() as response:
-                    page = b"" if response.status == 101 else _beginning(response)
-        except (TimeoutError, ssl.SSLCertVerificationError):
-            raise
-        except (OSError, HTTPException):
-            return None
-        finally:
-            connection.close()
-        leads_to = response.headers.get("Location", "")
-        return Reply(response.status, leads_to, page.decode(errors="replace"))
-
-    def speaks_tls(self) -> bool:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        try:
-            with self.open() as plain, context.wrap_socket(plain, server_hostname=self.host):
-                return True
-        except OSError:
-            return False
+        with ThreadPoolExecutor() as at_once:
+            found = list(at_once.map(is_open, self.ports))
+        return [port for port, is_there in zip(self.ports, found, strict=True) if is_there]
 
 
-@contextmanager
-def _limited(sock: socket.socket, seconds: float) -> Iterator[None]:
-    """TimeoutError for a conversation that takes longer, however often a byte of it comes."""
-    deadline, late = time.monotonic() + seconds, Timer(seconds, _hang_up, [sock])
-    late.start()
-    try:
-        yield
-    except (OSError, HTTPException):
-        if time.monotonic() < deadline:
-            raise
-    finally:
-        late.cancel()
-    if time.monotonic() >= deadline:
-        raise TimeoutError  # even after a success: http.client takes half a head for a whole one
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)  # wakes who reads from it
-
-
-def _beginning(response: HTTPResponse) -> bytes:
-    """Of a page; of one that breaks off, what has come."""
-    page = b""
-    with suppress(OSError, HTTPException):
-        while len(page) < BEGINNING and (piece := response.read1(BEGINNING)):
-            page += piece
-    return page
-
-
-def open_ports(host: str) -> list[int]:
-    """Which of the usual ports are open there."""
-
-    def is_open(port: int) -> bool:
-        try:
-            Place(host, port, GLANCE_SECONDS).open().close()
-        except OSError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(len(USUAL_PORTS)) as at_once:
-        found = list(at_once.map(is_open, USUAL_PORTS))
-    return [port for port, is_there in zip(USUAL_PORTS, found, strict=True) if is_there]
+HERE = Surroundings()
 
 
 def proxies() -> list[str]:
@@ -178,15 +77,169 @@ def proxies() -> list[str]:
     return sorted(name for name in os.environ if name.lower() in PROXIES and os.environ[name])
 
 
-def in_container() -> bool:
-    return CONTAINER_MARK.exists()
+# -- what is there --------------------------------------------------------------------------------
+
+
+class Reply(NamedTuple):
+    """What an HTTP request was answered; nothing, if no HTTP is spoken there."""
+
+    status: int  # 0 for none
+    text: str  # the beginning, head and body
+
+    @property
+    def is_onebot(self) -> bool:
+        return '"retcode"' in self.text
+
+    @property
+    def is_webui(self) -> bool:
+        words = self.text.lower()
+        return not self.is_onebot and ("location: /webui" in words or "napcat" in words)
+
+    @property
+    def wants_token(self) -> bool:
+        return self.status in (401, 403)
+
+
+class Place(NamedTuple):
+    """Where something listens, and how many seconds to wait for a connection, and an answer."""
+
+    host: str
+    port: int
+    secure: bool
+    seconds: float
+
+    def open(self) -> socket.socket:
+        """A connection; OSError when there is none."""
+        sock = socket.create_connection((self.host, self.port), self.seconds)
+        return _with_tls(sock, self.host) if self.secure else sock
+
+    def can_be_opened(self) -> bool:
+        try:
+            self.open().close()
+        except OSError:
+            return False
+        return True
+
+    def takes_websockets(self) -> bool:
+        with suppress(TimeoutError):
+            return self.ask("/", upgrade=True).status == 101
+        return False
+
+    def ask(self, path: str, upgrade: bool = False) -> Reply:
+        """What a GET is answered, without a token. TimeoutError when nothing comes.
+
+        upgrade: ask for a WebSocket; only the head of that answer is read.
+        """
+        fields = UPGRADE if upgrade else "Connection: close\n"
+        host = authority(self.host, self.port)
+        head = f"GET {path} HTTP/1.1\nHost: {host}\n{fields}\n".replace("\n", "\r\n")
+        answer = b""
+        deadline = time.monotonic() + self.seconds
+        try:
+            with self.open() as sock:
+                sock.sendall(head.encode())
+                while len(answer) < BEGINNING and not (upgrade and END_OF_HEAD in answer):
+                    sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                    if not (piece := sock.recv(BEGINNING)):
+                        break
+                    answer += piece
+        except TimeoutError:
+            if not answer:
+                raise
+        except OSError:
+            pass  # it has hung up
+        status = STATUS.match(answer)
+        return Reply(int(status[1]) if status else 0, answer.decode(errors="replace"))
+
+
+def _with_tls(sock: socket.socket, host: str) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # we only look, and send no secret
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(sock, server_hostname=host)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def what_is_there(place: Place, scheme: str, path: str) -> list[str]:
+    """What seems to be at a place where `scheme` ("http" or "ws") did not work; else nothing."""
+    try:
+        return _look(place, scheme, path)
+    except TimeoutError:
+        return [
+            f"那里 {place.seconds:g} 秒里什么也不回答：OneBot 卡住了（重启它），或者是别的程序。 "
+            f"Nothing is answered there within {place.seconds:g} s: OneBot hangs (restart "
+            "it), or another program is there."
+        ]
+
+
+def _look(place: Place, scheme: str, path: str) -> list[str]:
+    if place.secure and not place.can_be_opened():
+        if not place._replace(secure=False).ask("/").status:
+            return []
+        return [
+            f"那里没有 TLS：地址改成 {scheme}:// 开头。 "
+            f"There is no TLS there: begin the address with {scheme}://."
+        ]
+    page = place.ask("/")
+    if page.status in (0, 400) and not place.secure and place._replace(secure=True).can_be_opened():
+        return [
+            f"那里要 TLS：地址改成 {scheme}s:// 开头。 "
+            f"TLS is spoken there: begin the address with {scheme}s://."
+        ]
+    if page.status == 0:
+        return [
+            "那里的程序说的不是 HTTP，也不是 WebSocket：端口写错了？ "
+            "What is there speaks neither HTTP nor WebSocket: another port?"
+        ]
+    if page.is_webui:
+        return [
+            f"端口 {place.port} 是 NapCat 的 WebUI（管理页面），不是 API：用“网络配置”里"
+            "“HTTP 服务器”（默认 3000）或“WebSocket 服务器”（默认 3001）的端口。 "
+            f"Port {place.port} is NapCat's WebUI, not its API: use the port of the HTTP "
+            "server (3000) or WebSocket server (3001) in its network settings."
+        ]
+    return _another_address(place, scheme, path)
+
+
+def _another_address(place: Place, scheme: str, path: str) -> list[str]:
+    """At which other address of the same port OneBot seems to be."""
+    page, upgrade = place.ask("/get_version_info"), place.ask("/", upgrade=True)
+    is_http = page.is_onebot or page.wants_token
+    is_websocket = upgrade.status == 101 or (upgrade.wants_token and not page.wants_token)
+    if path and (is_http if scheme == "http" else is_websocket):
+        return [wrong_path(path)]
+    if scheme == "http" and is_websocket:
+        return [
+            f"端口 {place.port} 是 WebSocket 的：改用 WsClient 和 ws:// 地址，"
+            "或者换成 NapCat 里“HTTP 服务器”的端口（默认 3000）。 "
+            f"Port {place.port} is for WebSocket: use WsClient with ws://, or the port of "
+            'the "HTTP server" in NapCat (3000).'
+        ]
+    if scheme == "ws" and is_http:
+        return [
+            f"端口 {place.port} 说的是 HTTP，不是 WebSocket：改用 HttpClient 和 http:// 地址，"
+            "或者换成 NapCat 里“WebSocket 服务器”的端口（默认 3001）。 "
+            f"Port {place.port} speaks HTTP, not WebSocket: use HttpClient with http://, "
+            'or the port of the "WebSocket server" in NapCat (3001).'
+        ]
+    return []
+
+
+def wrong_path(path: str) -> str:
+    return (
+        f"路径 {path} 不对：地址里去掉它，端口后面什么也不写。 "
+        f"The path {path} is wrong: leave it out, write nothing behind the port."
+    )
 
 
 # -- the OneBot that answers ----------------------------------------------------------------------
 
 
 def report_account(report: Report, api: Actions) -> None:
-    """The OneBot that answers, and its account; ActionFailed when it refuses to answer."""
+    """The OneBot that answers, and its account; a OneBotError when it does not."""
     app = _dict(api.call_action("get_version_info"))
     name = _shown(f"{app.get('app_name', '?')} {app.get('app_version', '')}")
     report.good(f"动作能调用，对面是 {name}。", f"Actions can be called; {name} answers.")

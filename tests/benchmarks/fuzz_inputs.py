@@ -73,10 +73,13 @@ TOKENS = [
 
 
 class Finds(logging.Handler):
-    """What a target took and found; also collects what is logged with a traceback."""
+    """What a target took and found; also collects what is logged with a traceback.
+
+    The debug log is left out: it tells the cause of errors that are expected.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
+        super().__init__(logging.INFO)
         self.inputs = 0
         self.seconds = 0.0
         self.list: list[str] = []
