@@ -56,8 +56,11 @@ class _Requests(WSGIRequestHandler):
         self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, *_: Any) -> None:
         """Log nothing: an event is logged when it comes, and an address may hold a token."""
+
+    def log_request(self, *_: Any) -> None:
+        """See log()."""
 
 
 class PostServer(ThreadedWSGIServer):
