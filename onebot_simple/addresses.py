@@ -27,9 +27,9 @@ Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
 
 WEBUI_ADVICE: Words = (
     "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
-    "6099 is the port of NapCat's WebUI, not of its API: the page 网络配置 (network "
-    "settings) of the WebUI shows the right one.",
+    "6099 is the port of NapCat's WebUI, not of its API: its page 网络配置 shows the right one.",
 )
+NOT_FOR_LACK_OF_TLS = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
 
 
 class Address(NamedTuple):
@@ -55,104 +55,81 @@ def check_url(url: str, scheme: str) -> Address:
     if not isinstance(url, str):
         raise TypeError(f"地址要写成字符串，不是 {url!r}。 The address must be a str, not {url!r}.")
     text = url.strip()
-    try:
-        return _taken_apart(text, scheme)
-    except _Refused as refused:
+    problem = _problem_of_text(text) or _problem_of_parts(text, scheme)
+    if problem:
         said = without_secrets(text)
         example = f"{scheme}://127.0.0.1:{3000 if scheme == 'http' else 3001}"
-        chinese, english = refused.words
         raise ValueError(
-            f"地址“{said}”{chinese}，例如 {example}。 "
-            f'The address "{said}" {english}, for example {example}.'
-        ) from None
-
-
-class _Refused(Exception):
-    """What is wrong with an address, and what to do about it."""
-
-    def __init__(self, chinese: str, english: str) -> None:
-        super().__init__(chinese, english)
-        self.words = chinese, english
-
-
-def _taken_apart(text: str, scheme: str) -> Address:
-    _refuse_characters(text)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:  # its words may hold a piece of a password
-        raise _Refused(
-            "的主机或端口写错了：端口是 1 到 65535 的数字，IPv6 地址放在 [] 里",
-            "is not an address, its host or port is wrong: a port is a number from 1 to 65535, and "
-            "an IPv6 address stands in []",
-        ) from None
-    _refuse_parts(parts, text, scheme)
-    host = _host_in_ascii(parts)
-    if not HOST.fullmatch(host) or port == 0:
-        raise _no_address(scheme)
-    secure = parts.scheme == scheme + "s"
-    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+            f"地址“{said}”{problem[0]}，例如 {example}。 "
+            f'The address "{said}" {problem[1]}, for example {example}.'
+        )
+    parts = urlsplit(text)
+    host, secure = _host_in_ascii(parts), parts.scheme == scheme + "s"
     query, token = _take_token(parts.query)
     return Address(
-        base=f"{parts.scheme}://{place}{_in_ascii(parts.path)}",
+        base=f"{parts.scheme}://{authority(host, parts.port)}{_in_ascii(parts.path)}",
         query=query,
         host=host,
-        port=port or (443 if secure else 80),
+        port=parts.port or (443 if secure else 80),
         secure=secure,
         token=check_token(token),
     )
 
 
-def _refuse_characters(text: str) -> None:
+def _problem_of_text(text: str) -> Words | None:
+    """What keeps an address from being taken apart, and what to do about it."""
+    before_path = re.match("[^/]*(//)?[^/?#]*", text)
     if "<" in text or ">" in text:
-        raise _Refused(
+        return (
             "里还有占位符：把 <host>:<port> 换成真的地址",
             "still holds a placeholder: put a real address in place of <host>:<port>",
         )
-    before_path = re.match("[^/]*(//)?[^/?#]*", text)
     if before_path and (found := FULL_WIDTH.search(before_path.group())):
-        raise _Refused(
-            f"里有全角符号“{found.group()}”：用英文输入法重新输入",
-            f'holds the full-width sign "{found.group()}": type it with an English keyboard',
+        sign = found.group()
+        return (
+            f"里有全角符号“{sign}”：用英文输入法输入",
+            f'holds the full-width sign "{sign}": use ASCII',
         )
     if not text.isprintable():  # urlsplit() leaves some of these out without a word
-        raise _Refused(
-            "里有看不见的字符（例如换行）：重新输入一遍",
-            "holds an invisible character, such as a line break: type it again",
+        return "里有看不见的字符：重新输入一遍", "holds an invisible character: type it again"
+    try:
+        urlsplit(text).port  # noqa: B018
+    except ValueError:  # its words may hold a piece of a password
+        return (
+            "的主机或端口写错了：端口是 1 到 65535 的数字，IPv6 地址放在 [] 里",
+            "is not an address, its host or port is wrong: a port is a number from 1 to 65535, and "
+            "an IPv6 address stands in []",
         )
+    return None
 
 
-def _refuse_parts(parts: SplitResult, text: str, scheme: str) -> None:
+def _problem_of_parts(text: str, scheme: str) -> Words | None:
+    """Which part of an address cannot be used, and what to do about it."""
+    parts = urlsplit(text)
     if OTHER_SCHEME.get(parts.scheme) == scheme:
-        raise _Refused(
-            f"以 {parts.scheme}:// 开头，这里要用 {scheme}:// 或 {scheme}s://：HttpClient 用 http://，"
-            "WsClient 用 ws://，端口也不同（NapCat 默认 3000 和 3001）",
-            f"begins with {parts.scheme}://, {scheme}:// or {scheme}s:// is needed here: "
-            "HttpClient takes http://, WsClient takes ws://, on another port (NapCat's are 3000 "
-            "and 3001)",
+        return (
+            f"以 {parts.scheme}:// 开头，这里要用 {scheme}:// 或 {scheme}s://，端口也不同"
+            "（NapCat 默认 HTTP 3000，WebSocket 3001）",
+            f"begins with {parts.scheme}://, {scheme}:// or {scheme}s:// is needed here, with "
+            "another port (NapCat's are 3000 and 3001)",
         )
-    if parts.scheme not in (scheme, scheme + "s") or not parts.hostname:
-        raise _no_address(scheme)
+    is_ours = parts.scheme in (scheme, scheme + "s")
+    if not is_ours or parts.port == 0 or not HOST.fullmatch(_host_in_ascii(parts)):
+        return (
+            f"不是带主机的 {scheme}:// 地址：写完整",
+            f"is not a {scheme}:// address with a host: write all of it",
+        )
     if "@" in parts.netloc:
-        raise _Refused(
-            "里有用户名或密码（@ 前面的部分），OneBot 没有这些：去掉它，密钥写在 access_token= 里",
-            "holds a user or a password (what stands before the @), and OneBot knows neither: "
-            "remove it, and give the token as access_token=",
+        return (
+            "里有用户名或密码（@ 前面的部分）：去掉它，密钥写在 access_token= 里",
+            "holds a user or a password (before the @): give the token as access_token= instead",
         )
     if "#" in text:
-        raise _Refused(
-            "里有 #，它和后面的内容不会发给 OneBot：去掉它；如果它是密钥的一部分，"
-            "密钥写在 access_token= 里",
-            "holds a #, and neither it nor what follows would be sent to OneBot: remove it; if it "
-            "belongs to the token, give the token as access_token=",
+        return (
+            "里有 #，它和后面的内容不会发给 OneBot：去掉它，密钥写在 access_token= 里",
+            "holds a #, and neither it nor the rest would be sent: give the token as access_token=",
         )
-
-
-def _no_address(scheme: str) -> _Refused:
-    return _Refused(
-        f"不是带主机的 {scheme}:// 地址：写完整",
-        f"is not a {scheme}:// address with a host: write all of it",
-    )
+    return None
 
 
 def _host_in_ascii(parts: SplitResult) -> str:
@@ -199,9 +176,8 @@ def check_seconds(value: float, name: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not 0 < value <= LONGEST_SECONDS:
         raise ValueError(
-            f"{name} 是秒数，要大于 0，最多 {LONGEST_SECONDS}（一个星期），不能是 {value!r}。 "
-            f"{name} must be a number of seconds above 0 and up to {LONGEST_SECONDS} (a week), "
-            f"not {value!r}."
+            f"{name} 是秒数，要大于 0，最多一个星期，不能是 {value!r}。 "
+            f"{name} must be a number of seconds above 0 and up to a week, not {value!r}."
         )
     return value
 
@@ -221,19 +197,15 @@ def check_ca_file(path: str | None) -> str | None:
 
 
 def without_secrets(url: str) -> str:
-    """The URL as it may be shown: without query, password, fragment and control characters."""
-    scheme, separator, rest = printable(url).partition("://")
-    if not separator:
-        scheme, rest = "", scheme
-    shown = re.split("[?#]", rest)[0]
-    if "@" in rest[len(shown) :]:  # the ? or # may stand in a password, which begins with a colon
-        shown = shown.partition(":")[0]
-    return scheme + separator + shown.rpartition("@")[2]
+    """The URL as it may be shown: without query, fragment, password and control characters."""
+    # a password may hold any sign, so that nobody knows where it ends
+    return "..." if "@" in url else re.split("[?#]", printable(url))[0]
 
 
-def authority(host: str, port: int) -> str:
+def authority(host: str, port: int | None) -> str:
     """Host and port as they stand in a URL: an IPv6 address has brackets there."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -259,31 +231,17 @@ def names_this_machine(host: str) -> bool:
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
     """The error to raise when dialling `url` failed with `error`."""
-    fact, advice = _reason(error)
-    parts = urlsplit(url)
+    fact, (chinese, english) = _reason(error)
+    parts, shown = urlsplit(url), without_secrets(url)
     if parts.port is None:
-        advice = (
-            "地址里没有写端口，NapCat 的默认是 :3000（HTTP）和 :3001（WebSocket）。" + advice[0],
-            "There is no port in the address, NapCat's are :3000 (HTTP) and :3001 (WebSocket). "
-            + advice[1],
-        )
-    if parts.scheme in ("wss", "https") and _may_lack_tls(error):
+        chinese = f"地址里没有写端口，NapCat 的默认是 3000（HTTP）和 3001（WebSocket）。{chinese}"
+        english = f"There is no port in the address, NapCat's are 3000 and 3001. {english}"
+    if parts.scheme in ("wss", "https") and not isinstance(error, NOT_FOR_LACK_OF_TLS):
         plain = parts.scheme[:-1]
-        advice = (
-            advice[0] + f"如果对方没有开 TLS，就用 {plain}://。",
-            advice[1] + f" If there is no TLS on the other side, use {plain}://.",
-        )
-    shown = without_secrets(url)
-    return wrong_service(
-        url, (f"连不上 {shown}：{fact[0]}", f"Cannot connect to {shown}: {fact[1]}"), advice
-    )
-
-
-def _may_lack_tls(error: BaseException) -> bool:
-    """Whether the other side may be one that knows nothing of TLS."""
-    knows_or_is_not_there = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
-    answers = (ssl.SSLError, ConnectionError, TimeoutError)
-    return isinstance(error, answers) and not isinstance(error, knows_or_is_not_there)
+        chinese += f"如果对方没有开 TLS，就用 {plain}://。"
+        english += f" If there is no TLS on the other side, use {plain}://."
+    said = f"连不上 {shown}：{fact[0]}", f"Cannot connect to {shown}: {fact[1]}"
+    return wrong_service(url, said, (chinese, english))
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
@@ -307,44 +265,32 @@ def _reason(error: BaseException) -> tuple[Words, Words]:
             "settings, are address and port right? If NapCat runs in Docker, is the port mapped?",
         )
     if isinstance(error, socket.gaierror):
-        return ("找不到这个主机名", "the host name does not resolve"), (
-            "检查主机名有没有写错，网络和 DNS 正常吗？",
-            "Is it spelled right, do the network and DNS work?",
-        )
+        fact = "找不到这个主机名", "the host name does not resolve"
+        return fact, ("写对了吗？网络和 DNS 正常吗？", "Is it right, do network and DNS work?")
     if isinstance(error, TimeoutError):
-        return ("等了很久没有回应", "no answer in time"), (
-            "检查地址和端口，以及防火墙、安全组有没有放行。",
-            "Check address and port, and whether a firewall lets it through.",
-        )
-    if isinstance(error, ssl.SSLError):
-        return _tls_reason(error)
+        fact = "等了很久没有回应", "no answer in time"
+        return fact, ("地址和端口对吗？防火墙放行了吗？", "Are address, port and firewall right?")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _certificate_reason(error)
     if isinstance(error, ConnectionError):
-        return ("连接马上被断开了", "the connection was closed at once"), (
-            "端口对吗？这个端口上可能是别的程序。",
+        fact = "连接马上被断开了", "the connection was closed at once"
+        return fact, (
+            "端口对吗？可能是别的程序。",
             "Is the port right? It may be another program's.",
         )
     words = str(error) or type(error).__name__
-    return (words, words), ("检查地址、端口和网络。", "Check address, port and network.")
+    fact = words, words
+    if isinstance(error, ssl.SSLError):
+        fact = f"TLS 失败（{error.reason or words}）", f"TLS failed ({error.reason or words})"
+    return fact, ("检查地址、端口和网络。", "Check address, port and network.")
 
 
-def _tls_reason(error: ssl.SSLError) -> tuple[Words, Words]:
-    if not isinstance(error, ssl.SSLCertVerificationError):
-        words = error.reason or str(error)
-        return (f"TLS 失败（{words}）", f"TLS failed ({words})"), (
-            "对方可能没有开 TLS，或者端口不对。",
-            "The other side may have no TLS, or the port is wrong.",
-        )
+def _certificate_reason(error: ssl.SSLCertVerificationError) -> tuple[Words, Words]:
     words = error.verify_message
     if error.verify_code in OTHER_NAME:
-        return (
-            f"证书是给别的名字的（{words}）",
-            f"the certificate is for another name ({words})",
-        ), (
-            "地址里的主机名要和证书上的一样：换成证书上的那个名字。",
-            "The host in the address must be the name in the certificate: use that name.",
-        )
+        fact = f"证书是给别的名字的（{words}）", f"the certificate is for another name ({words})"
+        return fact, ("地址里的主机名要和证书上的一样。", "Use the host name of the certificate.")
     return (f"证书不受信任（{words}）", f"the certificate is not trusted ({words})"), (
-        "自签名证书：用 ca_file= 指定签发它的证书，或者换成受信任的证书。",
-        "If it is self-signed, give the certificate that signed it as ca_file=, or get one that is "
-        "trusted.",
+        "自签名证书：用 ca_file= 指定签发它的证书。",
+        "If it is self-signed, give the certificate that signed it as ca_file=.",
     )

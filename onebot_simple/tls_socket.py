@@ -8,10 +8,9 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -24,15 +23,15 @@ class TlsSocket:
     waiting is done without the lock.
     """
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
-        self._sock = sock
+    def __init__(self, context: ssl.SSLContext, sock: socket.socket, host: str) -> None:
+        self._sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         self._timeout: float | None = None
         self._turn = Lock()  # held while OpenSSL is at work on this connection
 
-    def connect(self, place: object) -> None:
+    def connect(self, place: Any) -> None:
         """Connect and shake hands. Each of the two may take as long as the timeout says."""
         self._sock.settimeout(self._timeout)
-        self._sock.connect(place)  # type: ignore[arg-type]  # as getaddrinfo() gives it
+        self._sock.connect(place)
         self._sock.setblocking(False)
         self._when_ready(self._sock.do_handshake)
 
@@ -45,9 +44,6 @@ class TlsSocket:
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
 
-    def setsockopt(self, level: int, name: int, value: int) -> None:
-        self._sock.setsockopt(level, name, value)
-
     def shutdown(self, how: int) -> None:
         # SSLSocket.shutdown() would also drop the encryption, under whoever is reading
         socket.socket.shutdown(self._sock, how)
@@ -56,7 +52,6 @@ class TlsSocket:
         self._sock.close()
 
     def _when_ready(self, work: Callable[[], Result]) -> Result:
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
         while True:
             try:
                 with self._turn:
@@ -67,6 +62,5 @@ class TlsSocket:
                 event = selectors.EVENT_WRITE
             with selectors.DefaultSelector() as selector:
                 selector.register(self._sock, event)
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if not selector.select(left):
+                if not selector.select(self._timeout):
                     raise TimeoutError("timed out")

@@ -6,15 +6,13 @@ Forward WebSocket: we connect to OneBot's WebSocket server.
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from threading import Event as Flag
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from websocket import (
     ABNF,
@@ -26,38 +24,33 @@ from websocket import (
 )
 
 from .addresses import (
+    WEBUI_PORT,
+    cannot_connect,
     check_ca_file,
     check_seconds,
     check_token,
     check_url,
+    wrong_service,
 )
 from .bot import Bot
-from .client_socket import ClientSocket, handshake_error, open_socket
+from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
-from .event import id_of
-from .running import END_SECONDS
+from .event import Event, id_of
+from .running import END_SECONDS, SLICE_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost, token_refused
 
 log = logging.getLogger("onebot_simple")
 
 HANDSHAKE_SECONDS = 10.0
-FIRST_FRAME_SECONDS = 0.5  # NapCat speaks first: it greets, or it refuses the token
+FIRST_FRAME_SECONDS = 0.5
 GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
-ENDED = (WebSocketException, OSError, ValueError)  # ValueError: of a socket that is closed
-
-
-class Link(NamedTuple):
-    """A connection to OneBot, after its first frame."""
-
-    websocket: WebSocket
-    protocol: WsConnection
-    first: dict[str, Any] | None  # the first frame, if it is an event
-
-    @property
-    def self_id(self) -> int | None:
-        return id_of(self.first.get("self_id")) if self.first else None
+ENDED = (WebSocketException, OSError)  # what websocket-client raises when a connection ends
+NO_WEBSOCKET = (
+    "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
+    "Is this the port of the HTTP server? NapCat's WebSocket server is at 3001, its path is /.",
+)
 
 
 class WsClient(Bot):
@@ -90,11 +83,11 @@ class WsClient(Bot):
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
         self._ca_file = check_ca_file(ca_file)
         self._read_settings()
-        self._patient = False  # whether start() leaves the first attempt to the reader
-        self._link: Link | None = None  # while connected
+        self._patient = False  # whether start() returns before there is a connection
+        self._websocket: WebSocket | None = None  # both while connected
+        self._calls: WsConnection | None = None
         self._socket: ClientSocket | None = None  # what stop() shuts down
         self._reader: Thread | None = None
-        self._was_connected = False  # since start()
 
     def _read_settings(self) -> None:
         self._address = check_url(self.url, "ws")
@@ -122,23 +115,15 @@ class WsClient(Bot):
 
     def _online(self) -> WsConnection:
         """The connection, or the error that says why there is none."""
-        link = self._link
-        if link is not None:
-            return link.protocol
-        shown = self._address.base
+        calls, base = self._calls, self._address.base
+        if calls is not None:
+            return calls
         if isinstance(self._failure, AuthenticationError):
-            raise token_refused(shown, bool(self._token))
-        if not self._running:
-            raise NetworkError(
-                f"还没有连接 {shown}：先用 with bot: 或 bot.start()，或者在处理函数里调用。 "
-                f"Not connected to {shown}: not started. Use with bot: or bot.start() first, or "
-                "call it in a handler."
-            )
-        if self._stopping.is_set():
-            raise connection_ended(shown)
+            raise token_refused(base, bool(self._token))
         raise NetworkError(
-            f"和 {shown} 的连接断开了，正在重连：OneBot 还开着吗？ "
-            f"Not connected to {shown} at the moment, trying again: is OneBot still running?"
+            f"现在没有连接 {base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
+            f"Not connected to {base} at the moment: the bot is not started (use with bot: or "
+            "bot.start()), or OneBot is not running."
         )
 
     # -- starting and stopping ----------------------------------------------------------------
@@ -158,94 +143,112 @@ class WsClient(Bot):
 
     def _open(self) -> None:
         self._read_settings()
-        stopping = self._stopping
-        self._was_connected = False
-        link = None if self._patient else self._connect(stopping)
+        started = Flag()  # set when the first connection is there, or when there will be none
         reader = Thread(
             target=self._stay_connected,
-            args=(link, stopping),
+            args=(self._stopping, started),
             name="onebot_simple reader",
             daemon=True,
         )
-        with self._state:  # stop() finds a thread that it can join, or none
-            reader.start()
-            self._reader = reader
+        reader.start()
+        self._reader = reader  # only now, because stop() joins it
+        if self._patient:
+            return
+        while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
+            pass
+        if self._stopping.is_set():
+            raise connection_ended(self._address.base)
+        if self._failure is not None:
+            raise self._failure
 
     def _close(self) -> None:
-        link = self._link
-        if link is not None:
+        if self._websocket is not None:
             # in a thread, because a sender that is stuck holds the lock of the WebSocket
-            goodbye = Thread(target=_say_goodbye, args=(link.websocket,), daemon=True)
+            goodbye = Thread(target=_say_goodbye, args=(self._websocket,), daemon=True)
             goodbye.start()
             goodbye.join(GOODBYE_SECONDS)
+            log.info("已断开 disconnected from %s", self._address.base)
         if self._socket is not None:
             self._socket.shutdown()
-        with self._state:
-            reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
+        if self._reader is not None:
+            self._reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
     # -- the reader thread --------------------------------------------------------------------
 
-    def _stay_connected(self, link: Link | None, stopping: Flag) -> None:
-        """Read until the connection ends, then make the next one, until the bot is stopped."""
+    def _stay_connected(self, stopping: Flag, started: Flag) -> None:
+        """Connect and read, again and again, until the bot is stopped."""
         delay = FIRST_DELAY
         while True:
-            lasted, reason = self._attempt(link, stopping)
-            link = None
+            seconds, reason = self._attempt(stopping, started)
             if stopping.is_set():
-                if lasted:
-                    log.info("已断开 disconnected from %s", self._address.base)
-                return
-            if isinstance(reason, AuthenticationError):
-                self._failure = reason  # which run() raises
-                if not self._patient:
+                break
+            if isinstance(reason, AuthenticationError) or not (self._patient or started.is_set()):
+                self._failure = reason  # which run() or start() raises
+                if started.is_set() and not self._patient:
                     log.error("%s", reason)
-                return
-            if lasted > delay:
+                break
+            if seconds > delay:
                 delay = FIRST_DELAY
             pause = delay * random.uniform(1, JITTER)
             log.warning("%s %.1f 秒后自动重连。 Trying again in %.1f s.", reason, pause, pause)
             stopping.wait(pause)
             delay = min(LAST_DELAY / JITTER, delay * 2)
+        started.set()
 
-    def _attempt(self, link: Link | None, stopping: Flag) -> tuple[float, OneBotError]:
+    def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
-        reason: OneBotError
-        connected = time.monotonic()
+        sock = self._socket = ClientSocket(self.ping_timeout)
         try:
-            link = link or self._connect(stopping)
+            if stopping.is_set():  # then stop() may not have seen this socket
+                raise connection_ended(self._address.base)
+            websocket = self._dial(sock)
             connected = time.monotonic()
-            self._greet(link)
-            self._read(link.websocket, link.protocol)
-        except OneBotError as error:
-            reason = error
-        except (WebSocketException, OSError) as error:
-            reason = self._lost(error)
+            reason = self._use(websocket, started)
+            return time.monotonic() - connected, reason
+        except Exception as error:
+            return 0.0, self._lost(error)
+        finally:
+            sock.close()
+
+    def _use(self, websocket: WebSocket, started: Flag) -> OneBotError:
+        """Take the events and answers of a connection to its end. Return why it ended."""
+        calls = WsConnection(
+            lambda text: self._send(websocket, text),
+            self._address.base,
+            self._complain,
+            has_token=bool(self._token),
+        )
+        self_id = None
+        try:
+            first = self._first_event(websocket, calls)
+            self_id = id_of(first.get("self_id")) if first else None
+            self._websocket, self._calls = websocket, calls
+            if started.is_set():
+                self._count("reconnects")
+            started.set()
+            log.info("已连接 connected to %s", self._address.base)
+            self._connected(self_id)
+            if first:
+                self.handle(first, number=1)
+            self._read(websocket, calls)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            log.exception("读取 %s 时出错了 reading from it failed:", self._address.base)
             reason = self._lost(error)
-        if link is None:
-            return 0.0, reason
-        self._link = None
-        link.protocol.close(reason)
-        _hang_up(link.websocket)
-        self._disconnected(link.self_id)
-        return time.monotonic() - connected, reason
+        calls.close(reason)
+        if self._calls is calls:
+            self._websocket = self._calls = None
+            self._disconnected(self_id)
+        return reason
 
-    def _greet(self, link: Link) -> None:
-        log.info("已连接 connected to %s", self._address.base)
-        if self._was_connected:
-            self._count("reconnects")
-        self._was_connected = True
-        self._connected(link.self_id)
-        if link.first is not None:
-            self.handle(link.first, number=1)
+    def _first_event(self, websocket: WebSocket, calls: WsConnection) -> Event | None:
+        """Wait a moment for the first frame: NapCat greets, or it refuses the token."""
+        websocket.settimeout(FIRST_FRAME_SECONDS)
+        try:
+            return self._event_in(calls, *websocket.recv_data(control_frame=True))
+        except WebSocketTimeoutException:
+            return None  # others than NapCat need not greet
 
-    def _read(self, websocket: WebSocket, protocol: WsConnection) -> None:
+    def _read(self, websocket: WebSocket, calls: WsConnection) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
-        seconds = f"{self.ping_interval + self.ping_timeout:g}"
-        silent = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
         pinged = False
         while True:
             websocket.settimeout(self.ping_timeout if pinged else self.ping_interval)
@@ -253,85 +256,51 @@ class WsClient(Bot):
                 opcode, data = websocket.recv_data(control_frame=True)
             except WebSocketTimeoutException:
                 if pinged:
+                    seconds = f"{self.ping_interval + self.ping_timeout:g}"
+                    silent = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
                     raise connection_lost(self._address.base, *silent) from None
                 websocket.ping()
                 pinged = True
                 continue
             pinged = False
-            event = self._event_in(protocol, opcode, data)
+            event = self._event_in(calls, opcode, data)
             if event is not None:
-                self.handle(event, number=protocol.received)
+                self.handle(event, number=calls.received)
 
-    def _event_in(self, protocol: WsConnection, opcode: int, data: bytes) -> dict[str, Any] | None:
+    def _event_in(self, calls: WsConnection, opcode: int, data: bytes) -> Event | None:
         if opcode == ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
             english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
             raise connection_lost(self._address.base, english, chinese)
         if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-            return protocol.receive(data)
+            return calls.receive(data)
         return None  # a ping or a pong
 
-    def _lost(self, error: Exception) -> NetworkError:
+    def _lost(self, error: Exception) -> OneBotError:
+        """The error to raise for what ended the connection."""
         if self._stopping.is_set():
             return connection_ended(self._address.base)
-        log.debug("the connection to %s ended", self._address.base, exc_info=error)
+        if isinstance(error, OneBotError):
+            return error
+        level = logging.DEBUG if isinstance(error, ENDED) else logging.ERROR
+        log.log(level, "%s 断开了 ended:", self._address.base, exc_info=error)
         if isinstance(error, WebSocketConnectionClosedException):
             return connection_lost(self._address.base, "the other side closed it", "对方关闭了它")
         return connection_lost(self._address.base, error)
 
+    def _send(self, websocket: WebSocket, text: str) -> None:
+        try:
+            websocket.send(text)
+        except ENDED as error:
+            raise self._lost(error) from None
+
     # -- connecting ---------------------------------------------------------------------------
 
-    def _connect(self, stopping: Flag) -> Link:
-        """A new connection, after its first frame: NapCat greets, or it refuses the token."""
-        websocket = self._dial(stopping)
-        base, has_token = self._address.base, bool(self._token)
-
-        def send(text: str) -> None:
-            try:
-                websocket.send(text)
-            except ENDED as error:
-                raise self._lost(error) from None
-
-        protocol = WsConnection(send, base, self._complain, has_token=has_token)
-        event = None
-        try:
-            websocket.settimeout(FIRST_FRAME_SECONDS)
-            event = self._event_in(protocol, *websocket.recv_data(control_frame=True))
-        except WebSocketTimeoutException:
-            pass  # others than NapCat need not greet
-        except ENDED as error:
-            _hang_up(websocket)
-            raise self._lost(error) from None
-        except BaseException:
-            _hang_up(websocket)
-            raise
-        self._link = link = Link(websocket, protocol, event)
-        return link
-
-    def _dial(self, stopping: Flag) -> WebSocket:
+    def _dial(self, sock: ClientSocket) -> WebSocket:
         """A new WebSocket, after the handshake."""
         try:
-            show = partial(self._show_to_stop, stopping)
-            sock = open_socket(self._address, self._ca_file, self.ping_timeout, show)
-            return self._shake_hands(sock)
-        except (*ENDED, IndexError) as error:  # IndexError, ValueError: garbage came
-            if stopping.is_set():
-                raise connection_ended(self._address.base) from None
-            # not the error itself, for it may show an answer that repeats our token
-            log.debug("cannot connect to %s: %s", self._address.base, type(error).__name__)
-            raise handshake_error(self._address, bool(self._token), error) from None
-
-    def _show_to_stop(self, stopping: Flag, sock: ClientSocket) -> None:
-        """Let stop() shut down the socket. Raise an error if stop() has been called."""
-        with self._state:  # stop() sets the flag with it
-            if stopping.is_set():
-                raise ConnectionAbortedError("stopped")
-            self._socket = sock
-
-    def _shake_hands(self, sock: ClientSocket) -> WebSocket:
-        sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
-        sock.deadline = time.monotonic() + HANDSHAKE_SECONDS
-        try:
+            sock.connect(self._address, self._ca_file)
+            sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
             websocket = create_connection(
                 self._address.url,
                 socket=sock,  # a socket of our own, which no proxy of the environment catches
@@ -342,22 +311,31 @@ class WsClient(Bot):
             )
             if websocket.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
                 raise WebSocketException("a redirect")
-        except BaseException:
-            sock.close()
-            raise
-        sock.deadline = math.inf
-        return websocket
+            return websocket
+        except (*ENDED, ValueError, IndexError) as error:  # the last two: garbage came
+            # not the error itself, for it may show an answer that repeats our token
+            log.debug("cannot connect to %s: %s", self._address.base, type(error).__name__)
+            raise self._not_connected(error) from None
+
+    def _not_connected(self, error: Exception) -> OneBotError:
+        """The error to raise when there is no WebSocket after the handshake."""
+        base, status = self._address.base, getattr(error, "status_code", None)
+        if isinstance(error, WebSocketTimeoutException):
+            error = TimeoutError()
+        if isinstance(error, WebSocketConnectionClosedException):
+            error = ConnectionError()
+        if isinstance(error, OSError):
+            return cannot_connect(base, error)
+        if status in (401, 403) and self._address.port != WEBUI_PORT:
+            return token_refused(base, bool(self._token))
+        what = f"HTTP {status}" if status else "别的内容 something else (a redirect?)"
+        fact = (
+            f"{base} 回答的是 {what}，那里没有 WebSocket",
+            f"{base} answered {what}, no WebSocket is there",
+        )
+        return wrong_service(base, fact, NO_WEBSOCKET)
 
 
 def _say_goodbye(websocket: WebSocket) -> None:
     with suppress(*ENDED):
         websocket.send_close()
-
-
-def _hang_up(websocket: WebSocket) -> None:
-    """End the connection."""
-    sock = websocket.sock
-    if isinstance(sock, ClientSocket):
-        sock.shutdown()  # wakes whoever is sending
-        with websocket.lock:  # and waits for him: the system gives this file number to others
-            sock.close()

@@ -5,37 +5,39 @@ One WebSocket connection: actions go out, answers are matched by echo, events co
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .actions import from_json, to_json
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 
-log = logging.getLogger("onebot_simple")
-
 TOKEN_REFUSED = 1403
-NEITHER = "既不是事件也不是回答的帧 a frame that is neither event nor answer"
-UNEXPECTED = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
 SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
 
 Answer: TypeAlias = dict[str, Any]
-Waiting: TypeAlias = "dict[str, _Call]"  # by echo; its single operations are atomic
 
 _call_numbers = count(1)  # of all calls in this process
+
+
+class _Call(NamedTuple):
+    """An action that was sent, and the place where its answers arrive."""
+
+    connection: WsConnection
+    action: str
+    answers: SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
 
 
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
     send: sends one text frame; it may be called from any thread. complain: says once per kind what
-    was dropped. waiting: the calls that wait for an answer; several connections of one account
-    share it, so that an answer may come on any of them. has_token: whether we gave a token.
+    was dropped. waiting: the calls that wait for an answer, by echo; several connections of one
+    account share it, so that an answer may come on any of them. has_token: whether we gave a token.
     """
 
     def __init__(
@@ -44,14 +46,14 @@ class WsConnection:
         address: str,
         complain: Callable[[str, object], None],
         *,
-        waiting: Waiting | None = None,
+        waiting: dict[str, _Call] | None = None,
         has_token: bool = True,
     ) -> None:
         self.address = address
         self.received = 0  # how many events came
         self._send = send
         self._complain = complain
-        self._waiting: Waiting = {} if waiting is None else waiting
+        self._waiting: dict[str, _Call] = {} if waiting is None else waiting
         self._has_token = has_token
         self._random = secrets.token_hex(4)  # nobody else's echo ends with it
         self._closed: OneBotError | None = None  # why, once it is
@@ -91,7 +93,8 @@ class WsConnection:
         if "status" in content or "retcode" in content:
             self._receive_answer(content)
         else:
-            self._complain(NEITHER, list(content)[:20])
+            kind = "既不是事件也不是回答的帧 a frame that is neither event nor answer"
+            self._complain(kind, list(content)[:20])
         return None
 
     def close(self, reason: OneBotError) -> None:
@@ -100,8 +103,6 @@ class WsConnection:
         for call in self._waiting.copy().values():
             if call.connection is self:
                 call.answers.put(reason)
-
-    # -- calls --------------------------------------------------------------------------------
 
     @contextmanager
     def _call(self, action: str, params: dict[str, Any], origin: str) -> Iterator[_Call]:
@@ -115,7 +116,8 @@ class WsConnection:
         if origin:
             echo = f"{origin}:{echo}"
         name, text = to_json(action, action), to_json(action, params)
-        call = self._waiting[echo] = _Call(self, action)  # before it is sent: answers are fast
+        call = _Call(self, action, SimpleQueue())
+        self._waiting[echo] = call  # before it is sent: answers are fast
         try:
             if self._closed is not None:  # close() has not seen this call
                 raise _again(self._closed)
@@ -138,44 +140,26 @@ class WsConnection:
                 raise _again(answer)
             return answer
         raise ApiTimeout(
-            f"{self.address} 在 {timeout:g} 秒里没有回答 {call.action}：动作可能已经执行了，"
-            "不要马上重发；参数都给了吗？看看 OneBot 的日志。 "
-            f"There was no answer to {call.action} within {timeout:g} s from {self.address}: it "
-            "may have been carried out, so do not send it again at once. Are all params there? "
-            "See OneBot's log."
+            f"{self.address} 在 {timeout:g} 秒里没有回答 {call.action}，动作可能已经执行了："
+            "参数给全了吗？先看 OneBot 的日志，不要马上重发。 "
+            f"There was no answer to {call.action} within {timeout:g} s from {self.address}, but "
+            "it may have been carried out: are all params there? See OneBot's log first."
         )
-
-    # -- answers ------------------------------------------------------------------------------
 
     def _receive_answer(self, answer: Answer) -> None:
         echo = answer.get("echo")
-        if echo is None or echo == "":
-            if answer.get("retcode") == TOKEN_REFUSED:
-                raise token_refused(self.address, self._has_token)
-            call = self._only_call()
-        else:
+        if echo is not None and echo != "":
             call = self._waiting.get(echo) if isinstance(echo, str) else None
+        elif answer.get("retcode") == TOKEN_REFUSED:
+            raise token_refused(self.address, self._has_token)
+        else:  # without an echo it belongs to the only call, if it cannot be a late one
+            calls = list(self._waiting.copy().values())
+            call = calls[0] if len(calls) == 1 and not self._abandoned else None
         if call is not None:
             call.answers.put(answer)
         else:
-            shown = echo if isinstance(echo, (str, int)) else type(echo).__name__
-            self._complain(UNEXPECTED, f"echo {shown}")
-
-    def _only_call(self) -> _Call | None:
-        """The call that an answer without echo belongs to, if it can only be one."""
-        if self._abandoned:
-            return None
-        calls = list(self._waiting.copy().values())
-        return calls[0] if len(calls) == 1 else None
-
-
-class _Call:
-    """An action that was sent, and the place where its answers arrive."""
-
-    def __init__(self, connection: WsConnection, action: str) -> None:
-        self.connection = connection
-        self.action = action
-        self.answers: SimpleQueue[Answer | OneBotError] = SimpleQueue()  # error: it is closed
+            kind = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
+            self._complain(kind, echo if isinstance(echo, str) else type(echo).__name__)
 
 
 def _is_last(action: str, frame: Answer) -> bool:
@@ -191,18 +175,14 @@ def _again(error: OneBotError) -> OneBotError:
 
 
 def token_refused(address: str, has_token: bool) -> AuthenticationError:
+    chinese, english = "没有给", "wants an access_token, and none was given"
     if has_token:
-        return AuthenticationError(
-            f"{address} 拒绝了连接：access_token 不对。它和 NapCat“网络配置”里这一项的 token "
-            "要一模一样。 "
-            f"{address} refused the access_token: it must be exactly the token of this server in "
-            "NapCat's network settings."
-        )
+        chinese, english = "不对", "refused the access_token"
     return AuthenticationError(
-        f"{address} 拒绝了连接：access_token 没有给。把 NapCat“网络配置”里这一项的 token "
-        "写在 access_token= 里。 "
-        f"{address} wants an access_token, and none was given: give the token of this server in "
-        "NapCat's network settings as access_token=."
+        f"{address} 拒绝了连接：access_token {chinese}。access_token= 要和 NapCat“网络配置”里"
+        "这一项的 token 一模一样。 "
+        f"{address} {english}: access_token= must be exactly the token of this server in NapCat's "
+        "network settings."
     )
 
 
@@ -211,8 +191,8 @@ def connection_lost(address: str, reason: object, chinese: object = None) -> Net
     said = [printable(str(words)).rstrip(".。") for words in (chinese or reason, reason)]
     return NetworkError(
         f"和 {address} 的连接断开了：{said[0]}。OneBot 退出了，或者网络断了？动作可能已经执行了。 "
-        f"The connection to {address} was lost: {said[1]}. Has OneBot ended, or has the "
-        "network failed? An action may have been carried out all the same."
+        f"The connection to {address} was lost: {said[1]}. Has OneBot ended, or has the network "
+        "failed? An action may have been carried out all the same."
     )
 
 

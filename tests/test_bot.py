@@ -479,7 +479,7 @@ def test_events_without_the_usual_fields_are_handled(stage: Stage) -> None:
         {"post_type": "notice", "notice_type": None, "group_id": [], "self_id": {}},
         {"post_type": "message", "message": [None, 5, {"type": 5, "data": []}], "user_id": None},
         {"post_type": "made_up", "user_id": 10**400},
-        {"post_type": "message", "message": "\ud800", "sender": "nobody", "user_id": -1},
+        {"post_type": "message", "message": "", "sender": "nobody", "user_id": -1},
     ],
 )
 def test_a_strange_event_does_not_end_the_bot(
@@ -505,6 +505,21 @@ def test_an_event_without_post_type_is_dropped_and_said_once(
     stage.push(message())
     assert stage.api.said() == "alive"
     wait_until(lambda: caplog.text.count("dropped ") == 1)
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "\ude00\ud83d"])
+def test_an_event_with_half_a_sign_is_dropped_and_said_once(
+    stage: Stage, half: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody could write it to a file or a terminal; a whole sign is fine."""
+    stage.bot.on_message(lambda event: segment.plain_text(event))
+    stage.go()
+    for _ in range(3):
+        stage.push(message(half))
+    stage.push(message("\ud83d\ude00"))
+    assert stage.api.said() == "😀"
+    wait_until(lambda: caplog.text.count("dropped ") == 1)
+    assert "surrogate" in caplog.text
 
 
 def test_without_an_api_only_the_return_value_answers(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -451,14 +450,33 @@ def test_a_token_that_is_refused_later_ends_the_attempts(caplog: pytest.LogCaptu
             connection.recv()
         connection.socket.shutdown(socket.SHUT_RDWR)
 
-    with Scripted(first_only) as server, WsClient(server.url, "hush") as bot:
+    turns: list[str] = []
+    with Scripted(first_only) as server:
+        bot = WsClient(server.url, "hush")
+        bot.on_connect(lambda self_id: turns.append("connected"))
+        bot.on_disconnect(lambda self_id: turns.append("disconnected"))
+        bot.start()
         with pytest.raises(NetworkError):
             bot.get_status()
         wait_until(lambda: "refused the access_token" in caplog.text)
         with pytest.raises(AuthenticationError, match="refused the access_token"):
             bot.get_status()
+        bot.stop()
         assert server.connections == 2
+    assert turns == ["connected", "disconnected"]
     assert "hush" not in caplog.text
+
+
+def test_a_redirect_is_not_followed_for_it_would_carry_the_token_away() -> None:
+    def redirect(connection: ServerConnection) -> Response:
+        response = connection.respond(302, "")
+        response.headers["Location"] = elsewhere.url
+        return response
+
+    with Scripted(stay) as elsewhere, Scripted(stay, redirect) as server:
+        with pytest.raises(NetworkError, match="redirect|302"):
+            WsClient(server.url, "hush").start()
+        assert len(server.requests) == 1 and not elsewhere.requests
 
 
 def test_url_and_token_are_read_at_each_start(peer: ForwardWs) -> None:
@@ -655,26 +673,6 @@ def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> 
         silent.close()
 
 
-@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 101 Go\r\nX: "])
-def test_a_handshake_that_only_drips_is_given_up(
-    start: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        bot = WsClient(f"ws://127.0.0.1:{listener.getsockname()[1]}")
-        failed = pool.submit(bot.start)
-        dripping, _ = listener.accept()
-        dripping.sendall(start)
-        deadline = time.monotonic() + 3
-        with contextlib.suppress(ConnectionError), dripping:
-            while not failed.done() and time.monotonic() < deadline:
-                dripping.sendall(b"x")
-                wait([failed], 0.02)
-        with pytest.raises(NetworkError, match="no answer in time"):
-            failed.result(5)
-        assert time.monotonic() < deadline
-
-
 def test_stop_while_waiting_for_the_next_attempt_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_DELAY", 30)
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -687,6 +685,23 @@ def test_stop_while_waiting_for_the_next_attempt_is_quick(monkeypatch: pytest.Mo
     bot.stop()
     running.join(5)
     assert time.monotonic() - began < 1
+
+
+def test_a_stopped_client_dials_no_more(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    with Scripted(stay, lambda connection: connection.respond(503, "busy")) as server:
+        bot = WsClient(server.url)
+        running = threading.Thread(target=bot.run)
+        running.start()
+        wait_until(lambda: "Trying again" in caplog.text)
+        reader = bot._reader
+        assert reader is not None
+        bot.stop()
+        running.join(5)
+        reader.join(5)
+        assert len(server.requests) == 1
 
 
 # -- bad input ------------------------------------------------------------------------------------

@@ -234,11 +234,13 @@ def _unsendable(action: str, params: Any, error: Exception) -> Exception:
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
     """The JSON object that came over the wire; ValueError when it is none."""
     try:
-        text = data if isinstance(data, str) else data.decode()
+        text = (data.encode() if isinstance(data, str) else data).decode()
         text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
         content, end = _decoder.raw_decode(text)
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
+        if "\\ud" in text or "\\uD" in text:  # a lone surrogate is half a sign, which is no text
+            json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise ValueError("not UTF-8, or a lone surrogate") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if end < len(text):
