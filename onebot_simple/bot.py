@@ -119,7 +119,7 @@ class Bot(Waiting):
         self._count("events")
         post_type = event.get("post_type")
         if not isinstance(post_type, str) or "." in post_type:  # which is how names are joined
-            self._complain("an event without post_type", list(event)[:20])
+            self._complain("没有 post_type 的事件 an event without post_type", list(event)[:20])
             return False
         level = logging.DEBUG if post_type == "meta_event" else logging.INFO
         if log.isEnabledFor(level):

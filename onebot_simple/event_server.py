@@ -131,7 +131,7 @@ class EventServer(Bot):
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
         except ClientDisconnected as error:
-            self._complain("a body that was cut off", error)
+            self._complain("没有收完的内容 a body that was cut off", error)
             raise
         refusal = self._refusal(body)
         if refusal is not None:
@@ -139,7 +139,7 @@ class EventServer(Bot):
         try:
             event = from_json(body)
         except ValueError as error:
-            self._complain("a body that is not a JSON object", error)
+            self._complain("不是 JSON 对象的内容 a body that is not a JSON object", error)
             return _text(400, f"内容不是 JSON 对象。 The body is not a JSON object: {error}.")
         if self.api is None:
             return self._quick_operation(event)
@@ -148,15 +148,19 @@ class EventServer(Bot):
     def _refusal(self, body: bytes) -> Response | None:
         """Why this must not come in; None when it may."""
         if len(body) > MAX_BODY:
-            return _text(413, "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit.")
+            words = "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit."
+            self._complain("太大的内容 a body that is too large", len(body), words)
+            return _text(413, words)
         if not request.is_json:
-            return _text(415, "Content-Type 要是 application/json。 It must be application/json.")
+            words = "Content-Type 要是 application/json。 It must be application/json."
+            self._complain("不是 JSON 的内容 a body that is not JSON", request.content_type, words)
+            return _text(415, words)
         if self.secret:
             return self._wrong_signature(self.secret, body)
         host = request.headers.get("Host", "localhost")
         is_local = self._server is not None and is_loopback(self.host)
         if is_local and not names_this_machine(host):
-            self._complain("an event for another host", host, LOOPBACK_HOST)
+            self._complain("给别的主机的事件 an event for another host", host, LOOPBACK_HOST)
             return _text(403, LOOPBACK_HOST)
         return None
 
@@ -189,9 +193,12 @@ class EventServer(Bot):
         for _ in range(round(ANSWER_SECONDS / SLICE_SECONDS)):
             with suppress(Empty):
                 return self._answer(answers.get(timeout=SLICE_SECONDS))
-            if self._closed.is_set():  # the event was dropped, or its handler does not end
+            # the event was dropped, or its handler does not end, unless it just has
+            if self._closed.is_set() and answers.empty():
                 return self._not_taken()
-        self._complain("an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API)
+        self._complain(
+            "太慢的回答 an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API
+        )
         return Response(status=204)
 
     def _answer(self, operation: str | None) -> Response:
@@ -199,9 +206,11 @@ class EventServer(Bot):
             return Response(status=204)
         ignored = sorted(IGNORED.intersection(json.loads(operation)))
         if ignored:
-            self._complain("what NapCat ignores in an HTTP answer", ignored, USE_API)
+            self._complain(
+                "NapCat 不理会的字段 what NapCat ignores in an HTTP answer", ignored, USE_API
+            )
         if _has_hung_up() and not self._stopping.is_set():
-            self._complain("an answer", "OneBot hung up before it was ready", USE_API)
+            self._complain("来晚了的回答 an answer", "OneBot hung up before it was ready", USE_API)
         return Response(operation, mimetype="application/json")
 
     def _not_taken(self) -> Response:
@@ -214,14 +223,14 @@ class EventServer(Bot):
         if request.routing_exception is None:  # a view has answered so
             return error
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            self._complain("a WebSocket handshake", request.path, HTTP_CLIENT)
+            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
             return _text(error.code, HTTP_CLIENT)
         if request.path == self.path:
             return _text(405, POSTS_ONLY, Allow="POST")
         if request.method != "POST":
             return error
         advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
-        self._complain("an event for another path", request.path, advice)
+        self._complain("给别的路径的事件 an event for another path", request.path, advice)
         return _text(error.code, advice)
 
     def _not_http(self, start: bytes) -> None:

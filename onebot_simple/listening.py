@@ -10,9 +10,10 @@ import ipaddress
 import logging
 import re
 import socket
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from .addresses import authority
+from .addresses import Words, authority
 from .errors import NetworkError
 
 log = logging.getLogger("onebot_simple")
@@ -23,9 +24,9 @@ HOST_NAME = re.compile(r"[^\s:/?#@<>\[\]()\x00-\x1f：]+")
 
 def check_host(host: object, kind: str = "WsServer") -> str:
     """The host, if it is one to listen at; else an error that shows how to call `kind`."""
-    if isinstance(host, str):
+    if isinstance(host, str) and not host.isdecimal():
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if _is_ip(bare) or (HOST_NAME.fullmatch(host) and not host.isdecimal()):
+        if _is_ip(bare) or HOST_NAME.fullmatch(host):
             return bare
     call = f"{kind}({_right_arguments(host)})"
     error = ValueError if isinstance(host, str) else TypeError
@@ -37,24 +38,22 @@ def check_host(host: object, kind: str = "WsServer") -> str:
 
 def _right_arguments(host: object) -> str:
     """The arguments that were meant by what was given as the host."""
-    if isinstance(host, int) or (isinstance(host, str) and host.isdecimal()):
-        return f"port={host}" if not isinstance(host, bool) else "port=8765"
-    text = host.replace("：", ":") if isinstance(host, str) else ""
-    try:
+    text = str(host).replace("：", ":") if isinstance(host, (str, int)) else ""
+    if text.isdecimal():
+        return f"port={text}"
+    name, port = "", None
+    with suppress(ValueError):
         parts = urlsplit(text if "://" in text else f"//{text}")
         name, port = parts.hostname or "", parts.port
-    except ValueError:
-        name, port = "", None
     if not _is_ip(name) and not HOST_NAME.fullmatch(name):
         name = "127.0.0.1"
     return f'"{name}"' if port is None else f'"{name}", {port}'
 
 
 def _is_ip(host: str) -> bool:
-    try:
+    with suppress(ValueError):
         return bool(ipaddress.ip_address(host))
-    except ValueError:
-        return False
+    return False
 
 
 def check_port(port: object) -> int:
@@ -79,21 +78,12 @@ def host_to_dial(host: str) -> str:
 
 def where_it_listens(url: str, host: str) -> str:
     """The URL for the log, with the one for other machines if they can reach a server at `host`."""
-    address = _address_of_this_machine() if is_everywhere(host) else None
-    if address is None:
-        return url
-    elsewhere = url.replace("//127.0.0.1:", f"//{address}:", 1)
-    return f"{url} （别的机器 / from other machines: {elsewhere}）"
-
-
-def _address_of_this_machine() -> str | None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    if is_everywhere(host):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
             probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses our end of the way
-        except OSError:
-            return None
-        address: str = probe.getsockname()[0]
-    return address
+            elsewhere = url.replace("127.0.0.1", probe.getsockname()[0], 1)
+            return f"{url} （别的机器 / from other machines: {elsewhere}）"
+    return url
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
@@ -102,38 +92,29 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     The host "::" stands for both families, IPv4 and IPv6, where the system can do that.
     """
     check_port(port)
-    is_ipv6 = ":" in host
-    both = is_ipv6 and is_everywhere(host) and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = family == socket.AF_INET6 and is_everywhere(host) and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
-            backlog=backlog,
-            dualstack_ipv6=both,
+            (host, port), family=family, backlog=backlog, dualstack_ipv6=both
         )
     except (OSError, UnicodeError) as error:  # UnicodeError: a name with a part that is too long
         log.debug("listen() failed", exc_info=True)
-        raise _cannot_listen(host, port, error) from None
+        at, (chinese, english) = authority(host, port), _reason(port, error)
+        raise NetworkError(
+            f"无法在 {at} 监听：{chinese}。 Cannot listen on {at}: {english}."
+        ) from None
 
 
-def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> NetworkError:
-    at = authority(host, port)
+def _reason(port: int, error: OSError | UnicodeError) -> Words:
     number = error.errno if isinstance(error, OSError) else None
-    if number == errno.EADDRINUSE:
-        chinese, english = _port_in_use(port)
-    elif number == errno.EACCES:
-        chinese = "没有权限。换一个 1024 以上的端口"
-        english = "not allowed. Use a port above 1024"
-    else:
-        chinese = "这台机器上没有这个地址。host 写 127.0.0.1（只给本机）或 0.0.0.0（也给别的机器）"
-        english = (
-            "this machine has no such address. Use the host 127.0.0.1 (for this machine only) "
-            "or 0.0.0.0 (for other machines, too)"
+    if number == errno.EACCES:
+        return "没有权限。换一个 1024 以上的端口", "not allowed. Use a port above 1024"
+    if number != errno.EADDRINUSE:
+        return (
+            "这台机器上没有这个地址。host 写 127.0.0.1（只给本机）或 0.0.0.0（也给别的机器）",
+            "this machine has no such address. Use the host 127.0.0.1, or 0.0.0.0 for others, too",
         )
-    return NetworkError(f"无法在 {at} 监听：{chinese}。 Cannot listen on {at}: {english}.")
-
-
-def _port_in_use(port: int) -> tuple[str, str]:
     if port in NAPCAT_PORTS:
         return (
             f"端口被占用。{port} 是 NapCat 自己的默认端口，请换一个",
@@ -141,6 +122,5 @@ def _port_in_use(port: int) -> tuple[str, str]:
         )
     return (
         "端口被占用。关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口",
-        "the port is already in use. End the program that uses it (perhaps a bot that you "
-        "started before), or use another port",
+        "the port is already in use. End its program (perhaps an earlier bot), or use another port",
     )

@@ -11,6 +11,7 @@ from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
 from threading import Thread, current_thread
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -32,6 +33,11 @@ class _Requests(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
+        try:
+            urlsplit(self.path)
+        except ValueError:  # such as http://[, on which werkzeug would stumble
+            self.send_error(400)
+            return
         if self.command != "POST" or self.path.partition("?")[0] != self.server.path:
             super().run_wsgi()
             return
@@ -50,8 +56,11 @@ class _Requests(WSGIRequestHandler):
         self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, *_: Any) -> None:
         """Log nothing: an event is logged when it comes, and an address may hold a token."""
+
+    def log_request(self, *_: Any) -> None:
+        """See log()."""
 
 
 class PostServer(ThreadedWSGIServer):

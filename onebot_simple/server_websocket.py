@@ -9,15 +9,16 @@ import logging
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
 from websockets.exceptions import InvalidState
-from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import SEND_EOF, State
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .addresses import Words
@@ -30,18 +31,13 @@ HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_HEAD = 64 * 1024  # bytes of a handshake
-MAX_UNSENT = 1024 * 1024  # bytes of pongs that may wait for a peer that does not read
+MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 Refusal = tuple[int, str]  # an HTTP status, and a text for whoever looks at it
 
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
-CLOSED = ("已经关闭", "it was closed")
 REFUSED = ("没有让它进来", "refused")
-
-# Waits for one socket; unlike the default selector it needs no file of its own, of which there
-# may be none left.
-WriteSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
 class Handlers(NamedTuple):
@@ -51,7 +47,7 @@ class Handlers(NamedTuple):
     opened: Callable[[Any], None]  # the handshake is over
     received: Callable[[Any, bytes | bytearray], None]  # a message has arrived
     closed: Callable[[Any, Words], None]  # a connection that was open has ended
-    misunderstood: Callable[[Any, bytes], None]  # what came begins like this, and is no handshake
+    misunderstood: Callable[[Any, bytes], None]  # this came, and it is no handshake
 
 
 class ServerWebSocket:
@@ -73,81 +69,72 @@ class ServerWebSocket:
         self.failure: Words | None = None  # why it has ended, or is to end
         self.protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._handlers = handlers
-        self._head = bytearray()  # what arrived of the handshake
-        self._guard = Lock()  # guards the protocol and _unsent; nobody sends while holding it
-        self._turn = Lock()  # held by the thread that sends, so that frames go out one by one
-        self._unsent: list[bytes] = []  # what the protocol wants sent, before any further frame
-        self._send_timeout = send_timeout
         self._message = bytearray()  # the fragments of a message so far
         self._pinged = 0.0  # when we asked for a sign of life
-        self._heard_goodbye = False
+        self._send_timeout = send_timeout
+        self._taken = 0.0  # when the system took a piece of a message last
+        self._turn = Lock()  # held by the thread that sends a message, until it is sent
+        self._guard = Lock()  # guards the protocol and _unsent; nobody waits while holding it
+        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
 
     # -- out ----------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Send a text message; OSError if that is not possible any more."""
+        """Send a text message, and wait until it is sent; OSError if that is not possible."""
         data = text.encode()
         with self._turn:
             try:
                 with self._guard:
                     self.protocol.send_text(data)
-                    frames, self._unsent = [*self._unsent, *self.protocol.data_to_send()], []
-                if self._write(frames, self._send_timeout):
-                    self.hang_up(READS_NOTHING)
-                    raise TimeoutError(READS_NOTHING[1])
+                self._taken = time.monotonic()
+                self.flush()
+                while self._unsent and not self.failure:
+                    self._wait_for_room()
+                    self.flush()
             except InvalidState:
-                raise ConnectionError((self.failure or CLOSED)[1]) from None
+                raise ConnectionError("closed") from None
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
                 self.hang_up(words_of(error))
                 raise
-        self.flush()  # what the reader left to us meanwhile
+        if self.failure:
+            raise ConnectionError(self.failure[1])
 
     def flush(self) -> None:
         """Send what the protocol wants sent, as far as the system takes it at once.
 
-        If another thread is sending, it does this afterwards. So the reader never waits.
+        Nobody waits here, so the reader may call it. The clock of the hub tries again.
         """
-        while self._unsent and self._turn.acquire(blocking=False):
+        with self._guard:
+            self._unsent += map(memoryview, self.protocol.data_to_send())
             try:
-                with self._guard:
-                    frames, self._unsent = self._unsent, []
-                rest = self._write(frames, 0)
-                with self._guard:
-                    self._unsent[:0] = rest
-            except BaseException as error:  # Ctrl+C, too, as in send()
+                while self._unsent:
+                    data = self._unsent.popleft()  # first: even after a Ctrl+C nothing goes twice
+                    sent = self._send_some(data)
+                    if sent < len(data):
+                        self._unsent.appendleft(data[sent:])
+                        break
+            except OSError as error:
                 self.hang_up(words_of(error))
-                if not isinstance(error, OSError):
-                    raise
-                return
-            finally:
-                self._turn.release()
-            if rest:
-                return  # the clock of the hub tries again
 
-    def _write(self, frames: list[bytes], timeout: float) -> list[bytes]:
-        """Send the frames; returns what the other side did not take within `timeout` seconds."""
-        rest = memoryview(b"".join(frames))
-        while rest:
-            try:
-                rest = rest[self.socket.send(rest) :]
-            except BlockingIOError:
-                if not self._wait_for_room(timeout):
-                    return [bytes(rest), *([SEND_EOF] if SEND_EOF in frames else [])]
-        if SEND_EOF in frames:
+    def _send_some(self, data: memoryview) -> int:
+        """Send what the system takes at once. Returns how many bytes that was."""
+        if not data:  # SEND_EOF of the protocol
             self.socket.shutdown(socket.SHUT_WR)
-        return []
+            return 0
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        self._taken = time.monotonic()
+        return sent
 
-    def _wait_for_room(self, seconds: float) -> bool:
-        """Wait until the system takes more; False if it does not. Ends as the connection does."""
-        deadline = time.monotonic() + seconds
-        with WriteSelector() as selector:
+    def _wait_for_room(self) -> None:
+        """Wait until the system takes more. Hang up when it takes nothing for too long."""
+        with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_WRITE)
-            while (left := deadline - time.monotonic()) > 0:
-                if selector.select(min(left, SLICE_SECONDS)):
-                    return True
-                if self.failure:
-                    raise ConnectionError(self.failure[1])
-        return False
+            while not self.failure and not selector.select(min(self._send_timeout, SLICE_SECONDS)):
+                if time.monotonic() > self._taken + self._send_timeout:
+                    self.hang_up(READS_NOTHING)
 
     def hang_up(self, failure: Words) -> None:
         self.failure = self.failure or failure
@@ -159,69 +146,54 @@ class ServerWebSocket:
     def receive(self, data: bytes) -> None:
         """Take what arrived: the handshake, then frames."""
         self.heard = time.monotonic()
-        if self.is_over and self.protocol.state is not State.CLOSING:
-            return  # nothing more is said here; the other side is to hang up
-        if self.protocol.state is State.CONNECTING:
-            self._head += data
         with self._guard:
             self.protocol.receive_data(data)
             arrived = self.protocol.events_received()
-            self._unsent += self.protocol.data_to_send()
         for item in arrived:
             if isinstance(item, Request):
                 self._shake_hands(item)
-            elif isinstance(item, Frame):
+            elif isinstance(item, Frame) and item.opcode in DATA and not self.is_over:
                 self._take(item)
-        if not self.is_over:
-            self._end_if_failed()
-        if self._unsent:
-            self.flush()
-            if sum(map(len, self._unsent)) > MAX_UNSENT:
-                self.hang_up(READS_NOTHING)
+        if self.protocol.close_expected() and not self.is_over:
+            self._end_with_reason(data)
+        self.flush()
+        if len(self._unsent) > MAX_UNSENT:
+            self.hang_up(READS_NOTHING)
 
     def _shake_hands(self, request: Request) -> None:
-        refusal = self._handlers.refusal(self, request)
         protocol = self.protocol
+        if protocol.close_expected():
+            return  # rubbish came right behind it
+        refusal = self._handlers.refusal(self, request)
         with self._guard:
             protocol.send_response(
                 protocol.reject(*refusal) if refusal else protocol.accept(request)
             )
-            self._unsent += protocol.data_to_send()
         if protocol.state is State.OPEN:
-            self._head.clear()
             self.is_open = True  # the other side hears of it when all that follows is done
             protected(self._handlers.opened, self)
-        else:
-            head = bytes(self._head)
+        elif refusal:
             self.end(REFUSED)
-            if not refusal:
-                protected(self._handlers.misunderstood, self, head)
 
     def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.CLOSE:
-            self._heard_goodbye = True
-            close = Close.parse(frame.data)
-            self.end((f"OneBot 关闭了它（{close}）", f"OneBot closed it ({close})"))
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.is_over:
-            message = frame.data
-            if not frame.fin or frame.opcode is Opcode.CONT:
-                self._message += frame.data
-                message = self._message
-            if frame.fin:
-                self._message = bytearray()
-                protected(self._handlers.received, self, message)
+        """Join the fragments of a message, which the protocol does not."""
+        if self._message or not frame.fin:
+            self._message += frame.data
+        if frame.fin:
+            message, self._message = self._message or frame.data, bytearray()
+            protected(self._handlers.received, self, message)
 
-    def _end_if_failed(self) -> None:
-        """End a connection on which something came that is no handshake, or breaks the rules."""
-        protocol = self.protocol
-        if protocol.close_expected() and protocol.state is State.CLOSING:
-            with self._guard:
-                protocol.receive_eof()  # it takes nothing any more, and says now what was wrong
-            self.end(words_of(protocol.close_exc))
-        elif protocol.close_expected() or len(self._head) > MAX_HEAD:
-            head = bytes(self._head)
+    def _end_with_reason(self, data: bytes) -> None:
+        """Say why the protocol has ended it; `data` came last."""
+        if said := self.protocol.close_rcvd:
+            self.end((f"OneBot 关闭了它（{said}）", f"OneBot closed it ({said})"))
+        elif said := self.protocol.close_sent:
+            self.end(
+                (f"对方不守 WebSocket 的规则（{said}）", f"sent {said} for breaking the rules")
+            )
+        else:
             self.end(REFUSED)
-            protected(self._handlers.misunderstood, self, head)
+            protected(self._handlers.misunderstood, self, data)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -235,21 +207,18 @@ class ServerWebSocket:
             self._pinged = now
             with self._guard:
                 self.protocol.send_ping(b"")
-                self._unsent += self.protocol.data_to_send()
             self.flush()
         return False
 
     @property
     def is_done(self) -> bool:
         """Whether both sides have said goodbye."""
-        return self._heard_goodbye and not self._unsent
+        return self.protocol.close_rcvd is not None and not self._unsent
 
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""
-        with self._guard:
-            with suppress(InvalidState):
-                self.protocol.send_close(code)
-            self._unsent += self.protocol.data_to_send()
+        with self._guard, suppress(InvalidState):
+            self.protocol.send_close(code)
         self.end(reason)
         self.flush()
 
@@ -261,10 +230,10 @@ class ServerWebSocket:
         self.is_over = True
         self.failure = self.failure or reason
         self.deadline = time.monotonic() + GOODBYE_SECONDS
-        self._message, self._head = bytearray(), bytearray()  # which may be large
+        self._message = bytearray()  # which may be large
         if self.is_open:
             self.is_open = False
-            protected(self._handlers.closed, self, reason)
+            protected(self._handlers.closed, self, self.failure)
 
     def close(self, reason: Words) -> None:
         """Close the socket. Whoever is sending stops first, at once."""

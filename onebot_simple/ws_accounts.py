@@ -17,6 +17,7 @@ from .ws_connection import WsConnection, connection_lost
 
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
 ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Universal: both
+NOBODY = ("没有账号连着", "none is connected")
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 
 
@@ -61,20 +62,18 @@ class Accounts:
     """Who is connected. The reader changes it, and any thread may ask."""
 
     def __init__(self) -> None:
-        self._changed = Condition()  # guards the next two, and is notified when they change
-        self._connections: dict[int, list[Connection]] = {}  # of an account, the newest is last
-        self._strangers: list[Connection] = []  # those that have not said whose they are
+        self._changed = Condition()  # guards the next, and is notified when it changes
+        # of an account, the newest is last; None: of those that have not said whose they are
+        self._connections: dict[int | None, list[Connection]] = {}
 
     def ids(self) -> list[int]:
         with self._changed:
-            return list(self._connections)
+            return [self_id for self_id in self._connections if self_id is not None]
 
     def listed(self) -> Words:
         """Who is connected, for messages."""
         ids = ", ".join(map(str, sorted(self.ids())))
-        if ids:
-            return f"连着的有 {ids}", f"connected: {ids}"
-        return "没有账号连着", "none is connected"
+        return (f"连着的有 {ids}", f"connected: {ids}") if ids else NOBODY
 
     def of(self, self_id: int | None) -> list[Connection]:
         """The connections of an account; without a number, of the only one that is there.
@@ -84,57 +83,50 @@ class Accounts:
         with self._changed:
             if self_id is not None:
                 return self._connections.get(self_id, [])
-            found = list(self._connections.values()) or [[one] for one in self._strangers]
+            found = [self._connections[one] for one in self.ids()]
+            found = found or [[stranger] for stranger in self._connections.get(None, [])]
             return found[0] if len(found) == 1 else []
 
     def wait(self, seconds: float) -> bool:
         """Wait until actions of an account can be called. False if that does not happen."""
         deadline = time.monotonic() + seconds
         with self._changed:
-            while not any(newest(of, API) for of in self._connections.values()):
+            while not any(newest(self._connections[one], API) for one in self.ids()):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 self._changed.wait(min(left, SLICE_SECONDS))
         return True
 
-    def add_stranger(self, connection: Connection) -> None:
+    def add(self, connection: Connection, self_id: int | None) -> list[Connection]:
+        """The connection is one of this account. Returns the others of the account."""
         with self._changed:
-            self._strangers = [*self._strangers, connection]
-
-    def add(self, connection: Connection, self_id: int) -> list[Connection]:
-        """The connection has said whose it is. Returns the others of its account."""
-        connection.self_id = self_id
-        connection.calls.address = connection.name
-        others = self.of(self_id)
-        if others:
-            words = "its account has another connection", "它的账号已经有一条连接了"
-            connection.calls.close(connection_lost(connection.name, *words))
-            connection.share_calls(others[0].waiting)
-        with self._changed:
-            self._strangers = [one for one in self._strangers if one is not connection]
+            self.remove(connection)  # from the strangers
+            others = self._connections.get(self_id, [])
+            connection.self_id = self_id
+            connection.calls.address = connection.name
+            if others and self_id:
+                words = "its account has another connection", "它的账号已经有一条连接了"
+                connection.calls.close(connection_lost(connection.name, *words))
+                connection.share_calls(others[0].waiting)
             self._set(self_id, [*others, connection])
-        return others
+            return others
 
     def remove(self, connection: Connection) -> list[Connection]:
         """The connection has ended. Returns the others of its account."""
-        self_id = connection.self_id
         with self._changed:
-            if self_id is None:
-                self._strangers = [one for one in self._strangers if one is not connection]
-                return []
-            others = [one for one in self._connections.get(self_id, []) if one is not connection]
-            self._set(self_id, others)
+            others = self._connections.get(connection.self_id, [])
+            others = [one for one in others if one is not connection]
+            self._set(connection.self_id, others)
             return others
 
-    def _set(self, self_id: int, connections: list[Connection]) -> None:
-        heard = newest(connections, EVENT)
+    def _set(self, self_id: int | None, connections: list[Connection]) -> None:
+        heard = newest(connections, EVENT) if self_id else None
         for one in connections:
-            one.is_heard = heard is None or one is heard
-        if connections:
-            self._connections[self_id] = connections
-        else:
-            self._connections.pop(self_id, None)
+            one.is_heard = heard in (None, one)
+        self._connections[self_id] = connections
+        if not connections:
+            del self._connections[self_id]
         self._changed.notify_all()
 
 

@@ -22,10 +22,6 @@ log = logging.getLogger("onebot_simple")
 SCHEMES = ("bearer", "token")  # in front of an access_token
 SAID_AGAIN_SECONDS = 60  # how often it is said why one peer may not come in
 TLS_HELLO = b"\x16"  # the first byte of TLS
-SAME_TOKEN = (
-    "OneBot 里填的 token 要和这里的 access_token 一模一样",
-    "the token in OneBot must be exactly the access_token here",
-)
 
 
 class Door:
@@ -71,38 +67,37 @@ class Door:
             return from_host == to_host and (is_loopback(from_host) or not self._is_local)
         return False
 
-    def _token_refusal(self, peer: str, token: str, offered: list[str]) -> Refusal | None:
-        if any(hmac.compare_digest(_bytes(one), _bytes(token)) for one in offered):
+    def _token_refusal(self, peer: str, token: str, offered: list[bytes]) -> Refusal | None:
+        if any(hmac.compare_digest(one, token.encode()) for one in offered):
             return None
-        chinese, english = SAME_TOKEN
-        if all(one.lower() in SCHEMES for one in offered):  # NapCat without a token: "Bearer "
-            self._warn(
-                peer, f"它没有带 access_token：{chinese}", f"missing access_token: {english}"
-            )
-            return 401, "missing access_token\n"
-        self._warn(peer, f"它的 access_token 不对：{chinese}", f"wrong access_token: {english}")
-        return 403, "wrong access_token\n"
+        if all(one.lower().decode() in SCHEMES for one in offered):  # NapCat then sends "Bearer "
+            status, chinese, english = 401, "它没有带 access_token", "missing access_token"
+        else:
+            status, chinese, english = 403, "它的 access_token 不对", "wrong access_token"
+        self._warn(
+            peer,
+            f"{chinese}：OneBot 里填的 token 要和这里的 access_token 一模一样",
+            f"{english}: the token in OneBot must be exactly the access_token here",
+        )
+        return status, f"{english}\n"
 
     def misunderstood(self, peer: str, head: bytes) -> None:
         """Say what came instead of a WebSocket handshake; `head` is how it begins."""
-        url = self._url
         if head[:1] == TLS_HELLO:
-            chinese = f"它用的是 TLS，这里不用。地址要以 ws:// 开头，不是 wss://：{url}"
-            english = f"it speaks TLS. The address must begin with ws://, not wss://: {url}"
+            chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
+            english = "it speaks TLS, and the address must begin with ws://, not wss://"
         elif b" HTTP/1." in head:
-            chinese = (
-                "来的是普通的 HTTP，这里是 WebSocket 服务器。NapCat 里要新建“WebSocket 客户端”"
-                f"（不是“HTTP 客户端”），地址填 {url}。浏览器打不开这个地址"
-            )
-            english = (
-                "it is an HTTP client, and this is a WebSocket server. In NapCat, add a "
-                f'"WebSocket client" (not an "HTTP client") with the address {url}. '
-                "A browser cannot open this address"
-            )
+            chinese = "来的是普通的 HTTP，浏览器打不开这个地址"
+            english = "it speaks plain HTTP. A browser cannot open this address"
         else:
-            chinese = f"它说的不是 WebSocket。NapCat 里要新建“WebSocket 客户端”，地址填 {url}"
-            english = f'it does not speak WebSocket. In NapCat, add a "WebSocket client" with {url}'
-        self._warn(peer, chinese, english)
+            chinese, english = "它说的不是 WebSocket", "it does not speak WebSocket"
+        self._warn(
+            peer,
+            f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），"
+            f"地址填 {self._url}",
+            f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
+            f"address {self._url}",
+        )
 
     def _warn(self, peer: str, chinese: str, english: str) -> None:
         """Say why somebody may not come in: once a minute for each peer and reason."""
@@ -111,8 +106,8 @@ class Door:
         self._said = {(peer, english): now, **recent}
         if (peer, english) not in recent:
             log.warning(
-                "拒绝了来自 %s 的连接：%s。 refused a connection from %s: %s.",
-                *(peer, chinese, peer, english),
+                f"拒绝了来自 {peer} 的连接：{chinese}。 "
+                f"refused a connection from {peer}: {english}."
             )
 
 
@@ -120,15 +115,11 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def _tokens_of(request: Request) -> list[str]:
+def _tokens_of(request: Request) -> list[bytes]:
     """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
     bare = header(request, "Authorization").strip()
     scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
     with suppress(ValueError):
         offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
-    return [token for token in offered if token]
-
-
-def _bytes(token: str) -> bytes:
-    return token.encode(errors="replace")
+    return [token.encode(errors="replace") for token in offered if token]

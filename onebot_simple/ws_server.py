@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from .actions import Actions
-from .addresses import (
-    Words,
-    authority,
-    check_seconds,
-    check_token,
-    is_loopback,
-)
+from .addresses import Words, authority, check_seconds, check_token, is_loopback
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
@@ -34,15 +28,10 @@ from .ws_hub import WebSocketHub
 log = logging.getLogger("onebot_simple")
 
 BACKLOG = 512
+MEANT = 0  # stands for the account whose event is being handled, else for the only one
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
 TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
-TWICE = (
-    "账号 %s 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个一样的“WebSocket 客户端”吗？"
-    "两个程序登录了同一个账号吗？ account %s is connected twice: the newest connection carries "
-    'calls and events, the older one is kept in reserve. Are there two such "WebSocket clients" in '
-    "NapCat, or two programs with this account?"
-)
 
 
 class Account(Actions):
@@ -62,10 +51,17 @@ class Account(Actions):
 
         Calls an action of this account and returns the whole answer. timeout: seconds.
         """
-        return self._server._request(self.self_id, action, params, timeout)
+        server, origin = self._server, self._server._origin()
+        seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
+        return server._counted(
+            lambda: server._calls(self.self_id).request(action, params, seconds, origin)
+        )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._server._stream_of(self.self_id, action, params)
+        server, origin = self._server, self._server._origin()
+        return server._counted_stream(
+            lambda: server._calls(self.self_id).stream(action, params, server.timeout, origin)
+        )
 
 
 class WsServer(Bot):
@@ -87,7 +83,7 @@ class WsServer(Bot):
         timeout: float = 30,
         ping_interval: float = 20,
         ping_timeout: float = 20,
-        command_prefix: str = "/",
+        command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self.host = check_host(host, "WsServer")
@@ -128,10 +124,9 @@ class WsServer(Bot):
         if number is None or not self._online.of(number):
             chinese, english = self._online.listed()
             raise ApiNotAvailable(
-                f"账号 {self_id} 没有连上（{chinese}）：检查 self_id，以及 NapCat 里"
-                "“WebSocket 客户端”的地址和 token。 "
-                f"account {self_id} is not connected, {english}. Check the self_id, and the "
-                'address and the token of the "WebSocket client" in NapCat.'
+                f"账号 {self_id} 没有连上（{chinese}）：检查 self_id 和 NapCat 的网络配置。 "
+                f"account {self_id} is not connected, {english}. Check the self_id, and NapCat's "
+                "network settings."
             )
         return Account(self, number)
 
@@ -142,10 +137,9 @@ class WsServer(Bot):
         """
         if not self._online.wait(check_seconds(timeout, "timeout")):
             raise ApiNotAvailable(
-                f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建“WebSocket 客户端”，"
-                f"地址填 {self.url}，并启用它。 no account connected to {self.url} within "
-                f'{timeout:g} s: add a "WebSocket client" with this address in NapCat, '
-                "and enable it."
+                f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"
+                f"地址填 {self.url}。 no account connected to {self.url} within {timeout:g} s: "
+                'add a "WebSocket client" with this address in NapCat, and enable it.'
             )
 
     def request(
@@ -157,64 +151,38 @@ class WsServer(Bot):
 
         timeout: seconds. ApiNotAvailable when it is not clear which account is meant.
         """
-        return self._request(None, action, params, timeout)
+        return Account(self, MEANT).request(action, params, timeout=timeout)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._stream_of(None, action, params)
+        return Account(self, MEANT)._stream(action, params)
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
         return Account(self, self_id) if self_id else self
 
-    def _request(
-        self,
-        self_id: int | None,
-        action: str,
-        params: dict[str, Any] | None,
-        timeout: float | None,
-    ) -> dict[str, Any]:
-        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        origin = self._origin()
-        return self._counted(lambda: self._calls(self_id).request(action, params, seconds, origin))
-
-    def _stream_of(
-        self, self_id: int | None, action: str, params: dict[str, Any]
-    ) -> Iterator[dict[str, Any]]:
-        origin = self._origin()
-        return self._counted_stream(
-            lambda: self._calls(self_id).stream(action, params, self.timeout, origin)
-        )
-
-    def _calls(self, self_id: int | None) -> WsConnection:
-        """Where to call an action of the account; None: of the one that is meant."""
-        if self_id is None:
-            self_id = self._now.account
+    def _calls(self, account: int) -> WsConnection:
+        """Where to call an action of the account."""
+        self_id = account or self._now.account
         connections = self._online.of(self_id)
-        connection = newest(connections, API)
-        if connection is not None:
+        if connection := newest(connections, API):
             return connection.calls
-        if self_id is None and not connections:
-            raise self._unclear()
         chinese, english = self._online.listed()
-        raise NetworkError(
-            f"账号 {self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
-            "或者检查 OneBot 的设置。 "
-            f"account {self_id or '?'} has no API connection now, {english}. Wait until it has "
-            "connected again, or check OneBot's settings."
-        )
-
-    def _unclear(self) -> ApiNotAvailable:
-        chinese, english = self._online.listed()
-        if not self._online.ids():
-            return ApiNotAvailable(
-                f"{chinese}，没有谁可以调用：NapCat 里的“WebSocket 客户端”启用了吗？"
-                "server.wait_connected(30) 会等它连上。 "
-                f'{english}, so nothing can be called: is the "WebSocket client" enabled in '
-                "NapCat? server.wait_connected(30) waits for it."
+        if self_id or connections:
+            raise NetworkError(
+                f"账号 {self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
+                "或者检查 OneBot 的设置。 "
+                f"account {self_id or '?'} has no API connection now, {english}. Wait until it "
+                "connects again, or check OneBot's settings."
             )
-        return ApiNotAvailable(
-            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明。 "
-            f"it is not clear which account is meant, {english}. Name it with server.bot(self_id)."
+        if self._online.ids():
+            raise ApiNotAvailable(
+                f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明。 it is not clear "
+                f"which account is meant, {english}. Name it with server.bot(self_id)."
+            )
+        raise ApiNotAvailable(
+            f"{chinese}：NapCat 里的“WebSocket 客户端”启用了吗？server.wait_connected(30) 会等它。 "
+            f'{english}: is the "WebSocket client" enabled in NapCat? server.wait_connected(30) '
+            "waits for it."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
@@ -229,24 +197,22 @@ class WsServer(Bot):
         if event is None:
             return
         if connection.self_id is None and (self_id := id_of(event.get("self_id"))):
-            self._greet(connection, self._online.add(connection, self_id))
+            self._greet(connection, self_id)
         if connection.is_heard:
             self.handle(event, account=connection.self_id, number=connection.calls.received)
 
     def _opened(self, connection: Connection) -> None:
         if connection.self_id:
-            self._greet(connection, self._online.add(connection, connection.self_id))
+            self._greet(connection, connection.self_id)
             return
-        self._online.add_stranger(connection)
+        self._online.add(connection, None)
         log.info(
-            "有一条来自 %s 的连接还没说是哪个账号。 a connection from %s has not said whose it is.",
-            connection.host,
-            connection.host,
+            f"有一条来自 {connection.host} 的连接还没说是哪个账号。 "
+            f"a connection from {connection.host} has not said whose it is."
         )
 
-    def _greet(self, connection: Connection, others: list[Connection]) -> None:
-        self_id = connection.self_id
-        assert self_id is not None
+    def _greet(self, connection: Connection, self_id: int) -> None:
+        others = self._online.add(connection, self_id)
         new_roles = {(self_id, role) for role in connection.roles if not newest(others, role)}
         if new_roles & self._seen:
             self._count("reconnects")
@@ -259,12 +225,16 @@ class WsServer(Bot):
             if len(twins) >= MAX_TWINS:
                 twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
         host = connection.host
-        log.info(
-            "账号 %s（%s）已连接。 account %s from %s connected.", self_id, host, self_id, host
-        )
+        log.info(f"账号 {self_id}（{host}）已连接。 account {self_id} from {host} connected.")
         if len(new_roles) < len(connection.roles) and self_id not in self._twins:
             self._twins.add(self_id)
-            log.warning(TWICE, self_id, self_id)
+            log.warning(
+                f"账号 {self_id} 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个一样的"
+                "“WebSocket 客户端”，或者两个程序登录了它吗？ "
+                f"account {self_id} is connected twice: the newest connection is used, the older "
+                'one is kept in reserve. Are there two such "WebSocket clients" in NapCat, or two '
+                "programs with this account?"
+            )
 
     def _closed(self, connection: Connection, reason: Words) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""
@@ -278,10 +248,10 @@ class WsServer(Bot):
             if self_id in self._greeted:
                 self._greeted.remove(self_id)
                 self._disconnected(self_id)
+        whose, host = self_id or "?", connection.host
         log.info(
-            "账号 %s（%s）断开了：%s。 account %s from %s disconnected: %s.",
-            *(self_id or "?", connection.host, chinese),
-            *(self_id or "?", connection.host, english),
+            f"账号 {whose}（{host}）断开了：{chinese}。 "
+            f"account {whose} from {host} disconnected: {english}."
         )
 
     # -- the door -----------------------------------------------------------------------------
@@ -294,18 +264,15 @@ class WsServer(Bot):
         self._door = Door(token, self.host, self.url)
         hub = WebSocketHub(listener, self._new_connection, self.ping_interval, self.ping_timeout)
         hub.start()
-        with self._state:  # stop() finds it, or there is nothing to find yet
-            self._hub = hub
+        self._hub = hub
         if not token and not is_loopback(self.host):
             log.warning(
-                "%s 对网络开放，却没有 access_token，任何人都能冒充 OneBot：请设置 access_token。 "
-                "%s is open to the network without an access_token, so anybody can pretend to be "
-                "OneBot: set an access_token.",
-                self.url,
-                self.url,
+                f"{self.url} 对网络开放，任何人都能冒充 OneBot：请设置 access_token。 "
+                f"{self.url} is open to the network without an access_token, so anybody can "
+                "pretend to be OneBot: set an access_token."
             )
         where = where_it_listens(self.url, self.host)
-        log.info("在 %s 等待 OneBot 连接。 listening on %s", where, self.url)
+        log.info(f"在 {where} 等待 OneBot 连接。 listening on {self.url}")
 
     def _new_connection(self, sock: socket.socket, host: str) -> Connection:
         handlers = Handlers(
@@ -314,8 +281,7 @@ class WsServer(Bot):
         return Connection(sock, host, handlers, self.ping_timeout, self._complain)
 
     def _close(self) -> None:
-        with self._state:
-            hub, self._hub = self._hub, None
+        hub, self._hub = self._hub, None
         if hub is not None:
             hub.stop()
 

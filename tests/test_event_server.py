@@ -330,8 +330,21 @@ def test_the_path_can_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_what_is_not_json_by_its_type_is_415(server: EventServer, kind: str) -> None:
-    assert post(server, message(), {"content-type": kind})[0] == 415
+def test_what_is_not_json_by_its_type_is_415(
+    server: EventServer, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        assert post(server, message(), {"content-type": kind})[0] == 415
+    assert caplog.text.count("a body that is not JSON") == 1
+
+
+def test_a_target_that_is_no_address_is_400_without_a_traceback(
+    server: EventServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with raw(server) as connection:
+        connection.sendall(request(b"", start="POST http://[::1 HTTP/1.1"))
+        assert connection.recv(100).split()[1] == b"400"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_query_of_a_broken_request_is_not_logged(
@@ -401,7 +414,7 @@ LIMIT = 64 * 1024 * 1024
 @pytest.mark.parametrize("chunked", [True, False])
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413)])
 def test_a_body_over_64_mib_is_413(
-    server: EventServer, size: int, status: int, chunked: bool
+    server: EventServer, size: int, status: int, chunked: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = EVENT + b" " * (size - len(EVENT))
     with raw(server) as connection:
@@ -411,6 +424,7 @@ def test_a_body_over_64_mib_is_413(
         else:
             connection.sendall(with_length(body))
         assert answer_on(connection)[0] == status
+    assert ("a body that is too large" in caplog.text) == (status == 413)
     assert post(server, message())[0] == 200
 
 

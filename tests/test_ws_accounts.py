@@ -367,6 +367,8 @@ def test_the_first_event_says_whose_a_stranger_is(scene: Scene) -> None:
     wait_until(lambda: of(scene) == ["+10001"])
     stranger.shutdown()  # type: ignore[no-untyped-call]
     wait_until(lambda: of(scene) == ["+10001", "-10001"])
+    with pytest.raises(ApiNotAvailable, match="none is connected"):
+        scene.server.get_status()
 
 
 def test_a_stranger_may_turn_out_to_be_the_second_of_an_account(scene: Scene) -> None:

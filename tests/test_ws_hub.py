@@ -255,7 +255,7 @@ def test_a_handshake_is_short(scene: Scene) -> None:
     with raw(scene.server) as peer:
         with suppress(OSError):
             peer.sendall(b"GET / HTTP/1.1\r\n")
-            for number in range(100):
+            for number in range(200):
                 peer.sendall(f"X-{number}: {'x' * 1000}\r\n".encode())
                 time.sleep(0.0001)  # or all of it would be in the buffers before it is read
         with suppress(ConnectionError):
@@ -265,11 +265,22 @@ def test_a_handshake_is_short(scene: Scene) -> None:
 
 def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
     with raw(scene.server) as peer:
-        peer.sendall(handshake(b"Origin: http://evil.example") + b"x" * 500_000)
+        peer.sendall(handshake(b"Origin: http://evil.example") + frame(TEXT, b"x" * 500_000))
         answer = b""
         while piece := peer.recv(1000):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"web pages may not connect\n")
+    assert not scene.server.bots
+
+
+def test_rubbish_right_behind_a_handshake_is_just_refused(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    with raw(scene.server) as peer:
+        peer.sendall(handshake(b"X-Self-ID: 1") + b"x" * 100)
+        assert peer.recv(1000) == b""
+    assert "refused a connection from 127.0.0.1" in caplog.text
+    assert "the server failed" not in caplog.text
     assert not scene.server.bots
 
 
@@ -625,10 +636,9 @@ def test_connections_are_counted_and_too_many_are_refused(
 
 
 def test_a_system_without_files_to_give_makes_connections_wait(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(ws_hub, "ACCEPT_PAUSE", 0.01)
     peer = scene.connect()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as late:
