@@ -374,9 +374,9 @@ def test_the_next_day_follows_in_the_same_file(qq: Simulator, tmp_path: Path) ->
     for number in (1, 2):
         with listening("forward", qq, "--save", str(day)) as one:
             one.wait_for_lines(1)
-            qq.emit({"post_type": "notice", "half": "\ud83d"})
+            qq.emit({"post_type": "notice", "sign": "😀"})
             one.wait_for_lines(2)
-        assert day.read_text(encoding="utf-8").count('"half": "\\ud83d"') == number
+        assert day.read_text(encoding="utf-8").count('"sign": "😀"') == number
 
 
 def test_a_file_that_cannot_be_written_is_said_at_once(
