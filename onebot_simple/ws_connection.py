@@ -17,6 +17,7 @@ from .actions import from_json, to_json
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 
 TOKEN_REFUSED = 1403
+STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
 
 Answer: TypeAlias = dict[str, Any]
@@ -157,6 +158,10 @@ class WsConnection:
             call = calls[0] if len(calls) == 1 and not self._abandoned else None
         if call is not None:
             call.answers.put(answer)
+            if (
+                call.answers.qsize() > STREAM_BACKLOG
+            ):  # whoever saves a file is slower than the wire
+                time.sleep(0.01)
         else:
             kind = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
             self._complain(kind, echo if isinstance(echo, str) else type(echo).__name__)

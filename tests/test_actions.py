@@ -533,8 +533,8 @@ def test_what_is_nested_too_deeply_is_refused_with_its_name() -> None:
         " \ufeff{}",
         "\ud800{}",
         '{"a": "\udfff"}',
-        '{"a": "\\ud83d"}',
-        '{"a": {"\\uDE00\\uD83D": 1}}',
+        '{"post_type": "\\ud83d"}',
+        '{"post_type": {"\\uDE00\\uD83D": 1}}',
     ],
 )
 def test_what_is_no_json_object_is_a_value_error(data: str | bytes) -> None:
@@ -544,6 +544,8 @@ def test_what_is_no_json_object_is_a_value_error(data: str | bytes) -> None:
 
 def test_json_objects_are_read() -> None:
     assert from_json('{"a": "\\ud83d\\uDE00 \\\\ud83d"}') == {"a": "😀 \\ud83d"}
+    # somebody waits for an answer, be there half a sign in it or not
+    assert from_json('{"status": "ok", "data": "\\ud83d"}')["data"] == "\ud83d"
     assert from_json("\ufeff{}") == {}
     assert from_json(' \t\r\n{"a": " b "} \t\r\n') == {"a": " b "}
     assert from_json(bytearray(b'{"a": [1]}')) == {"a": [1]}

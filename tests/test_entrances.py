@@ -54,7 +54,7 @@ def ws_server() -> str:
 
 def simulator_http() -> str:
     with (
-        Simulator(SECRET) as qq,
+        Simulator(access_token=SECRET) as qq,
         HttpClient(qq.http_url, "wrong") as client,
         pytest.raises(AuthenticationError),
     ):
@@ -63,7 +63,7 @@ def simulator_http() -> str:
 
 
 def simulator_websocket() -> str:
-    with Simulator(SECRET) as qq, pytest.raises(AuthenticationError):
+    with Simulator(access_token=SECRET) as qq, pytest.raises(AuthenticationError):
         WsClient(qq.ws_url, "wrong").start()
     return SECRET
 

@@ -29,10 +29,12 @@ def test_a_slow_answer_leads_to_the_message_it_answers(make: Maker) -> None:
         first = qq.send_group("/order", user=CAROL)["message_id"]
         assert qq.wait_reply()["text"] == "what?"
         qq.send_group("tea", user=BOB)
-        qq.send_group("noodles", user=CAROL)
+        second = qq.send_group("noodles", user=CAROL)["message_id"]
         assert qq.wait_reply()["text"] == "noodles, then"
-        for cause in [call["cause"] for call in qq.calls]:
-            assert (cause["message_id"], cause["handler"]) == (first, "order")
+        causes = [call["cause"] for call in qq.calls]
+        assert [cause["message_id"] for cause in causes] == [first, second]
+        for cause in causes:
+            assert cause["handler"] == "order"
             assert cause["at"].startswith("test_causes_of_bots.py:")
             assert cause["probably"] is False
 
