@@ -171,6 +171,7 @@ def _serve_once(listener: socket.socket, answer: Callable[[bytes], list[bytes]])
         for piece in answer(_read_head(connection)):
             connection.sendall(piece)
         connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(0.2)  # a client may keep it, and the next one waits
         while connection.recv(65536):
             pass
 
