@@ -418,6 +418,14 @@ def test_what_a_stranger_is_called_or_says_stays_text(visit: Visit) -> None:
     visit.complaints.clear()
 
 
+def test_frames_that_come_after_their_message_was_clicked_are_linked_too(visit: Visit) -> None:
+    visit.playground.simulator.delay(1)
+    visit.say("hi")
+    visit.page.locator(".message:not(.from-bot) .bubble").last.click()
+    expect(visit.page.locator(".frame.linked.call")).to_have_count(1)
+    expect(visit.page.locator(".frame.linked")).to_have_count(3)
+
+
 def test_a_narrow_page_has_tabs(visit: Visit) -> None:
     page = visit.page
     page.set_viewport_size({"width": 390, "height": 844})

@@ -10,6 +10,7 @@ let log; // how #frames follows its end
 let waiting = []; // came while paused
 let paused = false;
 let chosen = new Set(); // ids of frames
+let chosenMessage = null; // whose frames they are; more of them may still come
 let onlyChosen = false;
 let shown = 0; // rows that are not hidden
 
@@ -20,6 +21,7 @@ export function addFrames(news) {
 	for (const frame of news) understand(frame);
 	if (paused) waiting = [...waiting, ...news].slice(-WAITING);
 	else show(news);
+	if (chosenMessage) linkMore();
 	forget();
 	drawCount();
 	tell("frames");
@@ -105,6 +107,7 @@ function reveal(frame) {
 function choose(ids, item = null) {
 	for (const id of chosen) frames.get(id)?.row?.classList.remove("linked");
 	chosen = ids;
+	chosenMessage = item;
 	onlyChosen = onlyChosen && ids.size > 0;
 	for (const id of ids) frames.get(id).row?.classList.add("linked");
 	tell("mark-messages", new Set([...ids].map((id) => frames.get(id).message_id).concat(item ? [item.message_id] : [])));
@@ -115,6 +118,16 @@ function choose(ids, item = null) {
 	tell("show", "wire");
 	const first = frames.get(Math.min(...ids)).row;
 	if (first) log.visit(first);
+}
+
+// A message may be clicked before all of its frames have come.
+function linkMore() {
+	const ids = framesOfMessage(chosenMessage);
+	if (ids.size <= chosen.size) return;
+	chosen = ids;
+	for (const id of ids) frames.get(id).row?.classList.add("linked");
+	drawChosen(true);
+	filter();
 }
 
 function drawChosen(always) {
