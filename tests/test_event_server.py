@@ -600,7 +600,8 @@ def test_routes_of_ones_own_work_as_in_every_flask_application(server: EventServ
     assert get(server, "/absent")[2].startswith(b"<!doctype html>")
     assert post(server, b'{"a": 1}', path="/json") == (200, b'{"a":1}\n')
     assert post(server, message())[0] == 200
-    assert Path(server.app.root_path) == Path(str(sys.modules["__main__"].__file__)).parent
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    assert Path(server.app.root_path) == (Path(script).parent if script else Path.cwd())
 
 
 def test_a_route_that_streams_sends_each_piece_at_once(server: EventServer) -> None:
