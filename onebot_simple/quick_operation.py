@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from reprlib import repr as brief  # of whatever depth and length
 from typing import Any
 
 from . import segment
@@ -47,8 +48,8 @@ def operation_of(result: object, returned_by: str) -> dict[str, Any]:
             (f'是不是 "{close[0]}"？', f', did you mean "{close[0]}"?') if close else ("", ".")
         )
         raise TypeError(
-            f'{returned_by} 返回了 {_brief(result)}，快速操作没有 "{unknown[0]}" 这个键，'
-            f"只有：{' '.join(_FIELDS)}。{hint} {returned_by} returned {_brief(result)}: "
+            f'{returned_by} 返回了 {brief(result)}，快速操作没有 "{unknown[0]}" 这个键，'
+            f"只有：{' '.join(_FIELDS)}。{hint} {returned_by} returned {brief(result)}: "
             f'a quick operation has no field "{unknown[0]}"{meant}'
         )
     operation = dict(result)
@@ -65,15 +66,10 @@ def _message(value: object, returned_by: str) -> list[dict[str, Any]]:
         return plain(value)
     except TypeError as error:
         raise TypeError(
-            f"{returned_by} 返回了 {_brief(value)}（{type(value).__name__}），不能当回答。 "
-            f"{returned_by} returned {_brief(value)} ({type(value).__name__}), which is no answer. "
+            f"{returned_by} 返回了 {brief(value)}（{type(value).__name__}），不能当回答。 "
+            f"{returned_by} returned {brief(value)} ({type(value).__name__}), which is no answer. "
             f"{error}"
         ) from None
-
-
-def _brief(value: object) -> str:
-    shown = ascii(value) if isinstance(value, bytes) else repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 def plain(message: object) -> list[dict[str, Any]]:
@@ -93,8 +89,8 @@ def check_event(event: object, call: str) -> None:
     """TypeError that shows the right call when this is no event."""
     if not isinstance(event, Mapping) or "post_type" not in event:
         raise TypeError(
-            f"第一个参数要是处理函数收到的 event，不是 {_brief(event)}：写成 bot.{call}。 "
-            f"the first argument must be the event that a handler gets, not {_brief(event)}: write "
+            f"第一个参数要是处理函数收到的 event，不是 {brief(event)}：写成 bot.{call}。 "
+            f"the first argument must be the event that a handler gets, not {brief(event)}: write "
             f"bot.{call}."
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from threading import Event as Flag
 from threading import Thread
@@ -74,7 +74,7 @@ class WsClient(Bot):
         ping_interval: float = 20,
         ping_timeout: float = 20,
         ca_file: str | None = None,
-        command_prefix: str = "/",
+        command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self.url = url  # both are read again by each start()

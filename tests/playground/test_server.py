@@ -284,6 +284,7 @@ def test_the_saved_log_is_replayed_as_it_was_and_holds_no_token(visitor: Visitor
     url = visitor.simulator.ws_url + "/?access_token=geheim"
     socket = create_connection(url, suppress_origin=True, timeout=5)
     try:
+        assert "lifecycle" in str(socket.recv())
         visitor.do("say", HELLO)
         wait_until(lambda: '"raw_message": "你好"' in visitor.get_log()[-1])
     finally:
