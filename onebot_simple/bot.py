@@ -178,7 +178,7 @@ class Bot(Waiting):
         is_disguised = is_own and event["post_type"] != "message_sent"
         if not is_disguised and self._conversations.offer(event, person_of):
             return True
-        if is_own:
+        if is_own or not loops:
             return False
         with self._state:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]

@@ -16,26 +16,23 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Event, Lock, current_thread, local, main_thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from .threads import Threads
 
 log = logging.getLogger("onebot_simple")
 
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
+BREATH = 256  # after so many queued jobs, put() pauses
 QUEUE_WARNING = 1000  # jobs that wait
+
+
+# what is to be done in a chat: the function, its arguments, and since when it waits
+Job = tuple[Callable[..., object], tuple[Any, ...], float]
 
 
 class Stopped(Exception):
     """The wait ended because the bot is stopped."""
-
-
-class Job(NamedTuple):
-    """What is to be done in a chat, and since when it waits."""
-
-    function: Callable[..., object]
-    arguments: tuple[Any, ...]
-    since: float
 
 
 class Line:
@@ -96,13 +93,15 @@ class Conversations:
             if line is None:
                 line = self._lines[chat] = Line()
                 self._threads.run(self._work_off, chat)
-            line.jobs.append(Job(function, arguments, time.monotonic()))
+            line.jobs.append((function, arguments, time.monotonic()))
             self._queued = queued = self._queued + 1
             is_long = queued >= self._warn_at
             if is_long:
                 self._warn_at *= 2
         if is_long:
             warn_of_queue(queued)
+        if queued % BREATH == 0:  # so that handlers can catch up: a short queue is a fast one
+            time.sleep(1e-6)
         return True
 
     def inside(self) -> bool:
@@ -204,8 +203,9 @@ class Conversations:
     def _work_off(self, chat: Hashable) -> None:
         self._here.chat = chat
         while (job := self._next_job()) is not None:
+            function, arguments, _ = job
             try:
-                job.function(*job.arguments)
+                function(*arguments)
             except BaseException:  # whatever it was, the others in the chat come next
                 log.exception("处理时出错，机器人继续运行。 A job failed, the bot goes on.")
         self._here.chat = None
@@ -230,16 +230,15 @@ class Conversations:
 
     def name_job(self, name: str) -> None:
         """Say what this thread is doing, for `slow()`."""
-        line = self._lines.get(getattr(self._here, "chat", None))
-        if line is not None:
-            line.doing = name
+        if getattr(self._here, "chat", None) is not None:
+            self._lines[self._here.chat].doing = name
 
     def slow(self, seconds: float) -> list[tuple[str, int]]:
         """What has newly kept others waiting for so long: its name, and how many wait."""
         found = []
         with self._lock:
             for line in self._lines.values():
-                since = max(line.since, line.jobs[0].since) if line.jobs else time.monotonic()
+                since = max(line.since, line.jobs[0][2]) if line.jobs else time.monotonic()
                 if not line.reported and time.monotonic() - since > seconds:
                     line.reported = True
                     found.append((line.doing, len(line.jobs)))

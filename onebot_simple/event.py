@@ -85,8 +85,10 @@ def is_own_deed(event: Event) -> bool:
 
 
 def _is_own(event: Event, key: str) -> bool:
-    actor = id_of(event.get(key))
-    return actor is not None and actor == id_of(event.get("self_id"))
+    actor, account = event.get(key), event.get("self_id")
+    if type(actor) is not int or type(account) is not int:  # they nearly always are
+        actor, account = id_of(actor), id_of(account)
+    return actor is not None and actor == account
 
 
 def label_of(event: Event, number: int = 0) -> str:
@@ -112,8 +114,7 @@ def chat_of(event: Event) -> tuple[str, ...]:
 def peer_of(event: Event) -> Any:
     """The user at the other end, never the account itself; None when the event names nobody."""
     is_sent = event["post_type"] == "message_sent" or _is_own(event, "user_id")
-    keys = ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS
-    for key in keys:
+    for key in ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS:
         if event.get(key) and not _is_own(event, key):
             return event[key]
     return None
@@ -121,7 +122,7 @@ def peer_of(event: Event) -> Any:
 
 def actor_of(event: Event) -> Any:
     """The user who did it; None when the event names nobody."""
-    return next((event[key] for key in _ACTORS if event.get(key)), None)
+    return event.get("user_id") or event.get("operator_id") or event.get("peer_id")
 
 
 def conversation_of(event: Event) -> Hashable:
