@@ -8,7 +8,7 @@ OneBot notices them late or never: NapCat does not answer a send_group_msg witho
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from inspect import Parameter, isfunction, signature
 from typing import Any, TypeVar
 
@@ -26,11 +26,9 @@ def checked(cls: Class) -> Class:
 
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
-    takes = _Signature(method)
-
     @wraps(method)
     def call(self: Any, /, *values: Any, **named: Any) -> Any:
-        takes.check(values, named)
+        _signature_of(method).check(values, named)
         try:
             return method(self, *values, **named)
         except OneBotError as error:
@@ -38,6 +36,11 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
             raise error.with_traceback(None) from None
 
     return call
+
+
+@cache  # at the first call: most programs call a few of the methods only
+def _signature_of(method: Callable[..., Any]) -> _Signature:
+    return _Signature(method)
 
 
 class _Signature:
