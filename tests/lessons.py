@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from onebot_simple.simulator import Simulator
 
+from .peers import free_port as free_port
 from .peers import wait_until
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -95,11 +95,6 @@ def chatting(
             raise AssertionError(f"{error}\nThe example said:\n{example.output}") from error
         example.end()
         assert "Traceback" not in example.output, example.output
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Web:

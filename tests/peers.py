@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import SHUT_RDWR
+from itertools import count
+from socket import SHUT_RDWR, create_server
 from typing import Any
 
 from websocket import WebSocket, WebSocketException, create_connection
@@ -30,6 +32,17 @@ def wait_until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
             return value
         time.sleep(0.002)
     raise AssertionError("waited in vain")
+
+
+_ports = count(10_000 + os.getpid() % 130 * 150)  # other processes of the suite begin elsewhere
+
+
+def free_port() -> int:
+    """A port that nobody has, and that the system does not give to anybody meanwhile."""
+    while True:
+        port = next(_ports)
+        with suppress(OSError), create_server(("127.0.0.1", port)):
+            return port
 
 
 def message(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from onebot_simple.playground.playground import Playground
+
+from ..peers import free_port as free_port
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 QUIETLY = [
@@ -23,11 +24,6 @@ QUIETLY = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def options(bot: Path | None = None, token: str | None = None) -> argparse.Namespace:
