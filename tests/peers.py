@@ -232,8 +232,12 @@ class ForwardWs(WsPeer):
         self.server: Server = serve(self.serve, "127.0.0.1", port, compression=None)
         self.port = self.server.socket.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
+
+    def accept(self) -> None:
+        with suppress(ValueError, OSError):  # close() came before the first look
+            self.server.serve_forever()
 
     def close(self) -> None:
         for socket in self.sockets:

@@ -46,7 +46,7 @@ class WsApi:
             create_connection=self._create_connection,  # type: ignore[arg-type]  # any callable does
             logger=logger,
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
 
     @property
     def url(self) -> str:
@@ -54,6 +54,10 @@ class WsApi:
 
     def start(self) -> None:
         self._thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(ValueError, OSError):  # stop() came before the first look
+            self._server.serve_forever()
 
     def stop(self) -> None:
         with self._lock:
