@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import pydoc
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -351,8 +352,13 @@ def test_each_method_is_explained_in_chinese_then_english(row: Row) -> None:
     assert "来源 Source" in method_of(row.action).__doc__
 
 
+def in_one_line(manual: str) -> str:
+    """Python 3.13 breaks long signatures into lines."""
+    return re.sub(r"[\s|]+", " ", manual).replace("( ", "(").replace(" )", ")")
+
+
 def test_the_manual_begins_with_what_everybody_needs() -> None:
-    shown = pydoc.plain(pydoc.render_doc(WsClient))
+    shown = in_one_line(pydoc.plain(pydoc.render_doc(WsClient)))
     wanted = [
         "send(self",
         "call_action(self",

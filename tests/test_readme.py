@@ -323,7 +323,8 @@ def test_the_manual_of_a_class_is_a_page() -> None:
                 encoding="utf-8",
                 env={**os.environ, "PYTHONUTF8": "1"},
             )
-            assert "send_group_msg(self, group_id" in run.stdout
+            shown = re.sub(r"[\s|]+", " ", run.stdout)  # Python 3.13 breaks long signatures
+            assert "send_group_msg(self, group_id" in shown.replace("( ", "(")
 
 
 def test_the_doctor_says_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
