@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 import socket
+import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from .errors import NetworkError
 log = logging.getLogger("onebot_simple")
 
 NAPCAT_PORTS = (3000, 3001)
+SAID_AGAIN_SECONDS = 60  # how often a warning comes again
 HOST_NAME = re.compile(r"[^\s:/?#@<>\[\]()\x00-\x1f：]+")
 
 
@@ -124,3 +126,13 @@ def _reason(port: int, error: OSError | UnicodeError) -> Words:
         "端口被占用。关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口",
         "the port is already in use. End its program (perhaps an earlier bot), or use another port",
     )
+
+
+def warn_once_a_minute(said: dict[str, float], line: str) -> None:
+    """Log a warning, unless it was logged less than a minute ago. `said`: what was, and when."""
+    now = time.monotonic()
+    for old, then in list(said.items()):
+        if now - then > SAID_AGAIN_SECONDS:
+            said.pop(old, None)
+    if said.setdefault(line, now) == now:
+        log.warning(line)

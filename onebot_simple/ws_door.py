@@ -6,120 +6,86 @@ The door of a WsServer: who may come in, who may not, and why.
 from __future__ import annotations
 
 import hmac
-import logging
-import time
 from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.http11 import Request
 
-from .addresses import is_loopback, names_this_machine
+from .addresses import Words, is_loopback, names_this_machine
 from .errors import printable
-from .server_websocket import Refusal, ServerWebSocket
 
-log = logging.getLogger("onebot_simple")
-
-SCHEMES = ("bearer", "token")  # in front of an access_token
-SAID_AGAIN_SECONDS = 60  # how often it is said why one peer may not come in
+SCHEMES = (b"bearer", b"token")  # in front of an access_token
 TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
-class Door:
-    """Says who may come in, and warns of those who may not.
+def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
+    """Why a handshake is not welcome: the HTTP status and the reason.
 
-    token: what OneBot must know, if anything. host: where the server listens. url: what is to be
-    filled in in OneBot.
+    token: what OneBot must know, if anything. is_local: whether the server listens on loopback.
     """
+    if "Upgrade" not in request.headers:
+        return None  # a browser, for example; the protocol itself refuses it
+    origin, host = header(request, "Origin"), header(request, "Host")
+    if origin and not _is_own_page(origin, host, is_local):
+        shown = printable(origin[:100])
+        return 403, (f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
+    if token:
+        return _token_refusal(token.encode(), _tokens_of(request))
+    if is_local and not names_this_machine(host or "localhost"):
+        shown = printable(host[:100])
+        return 403, (
+            f"它要找的主机是 {shown}。地址的主机写 127.0.0.1；有反向代理就设置 access_token",
+            f"it is for another host, {shown}. Let the address have the host 127.0.0.1; "
+            "behind a reverse proxy, set an access_token",
+        )
+    return None
 
-    def __init__(self, token: str | None, host: str, url: str) -> None:
-        self._token = token
-        self._is_local = is_loopback(host)
-        self._url = url
-        self._said: dict[tuple[str, str], float] = {}  # when, by the peer and the reason
 
-    def refusal(self, peer: str, request: Request) -> Refusal | None:
-        """The answer to a handshake that is not welcome."""
-        if "Upgrade" not in request.headers:
-            return None  # a browser, for example; the protocol itself refuses it
-        origin, host = header(request, "Origin"), header(request, "Host")
-        if origin and not self._may_come_from(origin, host):
-            shown = printable(origin[:100])
-            self._warn(peer, f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
-            return 403, "web pages may not connect\n"
-        if self._token:
-            return self._token_refusal(peer, self._token, _tokens_of(request))
-        if self._is_local and not names_this_machine(host or "localhost"):
-            shown = printable(host[:100])
-            self._warn(
-                peer,
-                f"它要找的主机是 {shown}。地址的主机写 127.0.0.1；有反向代理就设置 access_token",
-                f"it is for another host, {shown}. Let the address have the host 127.0.0.1; "
-                "behind a reverse proxy, set an access_token",
-            )
-            return 403, "the Host must be 127.0.0.1 or localhost\n"
+def _is_own_page(origin: str, host: str, is_local: bool) -> bool:
+    """Whether a web page comes from the same machine that it connects to."""
+    with suppress(ValueError):
+        from_host, to_host = urlsplit(origin).hostname or "", urlsplit(f"//{host}").hostname or ""
+        return from_host == to_host and (is_loopback(from_host) or not is_local)
+    return False
+
+
+def _token_refusal(token: bytes, offered: list[bytes]) -> tuple[int, Words] | None:
+    if any(hmac.compare_digest(one, token) for one in offered):
         return None
+    status, chinese, english = 403, "它的 access_token 不对", "wrong access_token"
+    if all(one.lower() in SCHEMES for one in offered):  # NapCat without a token sends "Bearer "
+        status, chinese, english = 401, "它没有带 access_token", "missing access_token"
+    return status, (
+        f"{chinese}：OneBot 里填的 token 要和这里的 access_token 一模一样",
+        f"{english}: the token in OneBot must be exactly the access_token here",
+    )
 
-    def _may_come_from(self, origin: str, host: str) -> bool:
-        """Whether a web page may connect: one that this machine has served itself."""
-        with suppress(ValueError):
-            from_host = urlsplit(origin).hostname or ""
-            to_host = urlsplit(f"//{host}").hostname or ""
-            return from_host == to_host and (is_loopback(from_host) or not self._is_local)
-        return False
 
-    def _token_refusal(self, peer: str, token: str, offered: list[bytes]) -> Refusal | None:
-        if any(hmac.compare_digest(one, token.encode()) for one in offered):
-            return None
-        if all(one.lower().decode() in SCHEMES for one in offered):  # NapCat then sends "Bearer "
-            status, chinese, english = 401, "它没有带 access_token", "missing access_token"
-        else:
-            status, chinese, english = 403, "它的 access_token 不对", "wrong access_token"
-        self._warn(
-            peer,
-            f"{chinese}：OneBot 里填的 token 要和这里的 access_token 一模一样",
-            f"{english}: the token in OneBot must be exactly the access_token here",
-        )
-        return status, f"{english}\n"
-
-    def misunderstood(self, connection: ServerWebSocket, data: bytes) -> None:
-        """Say what came instead of a WebSocket handshake."""
-        if data[:1] == TLS_HELLO:
-            chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
-            english = "it speaks TLS, and the address must begin with ws://, not wss://"
-        elif b" HTTP/1." in data:
-            chinese = "来的是普通的 HTTP，浏览器打不开这个地址"
-            english = "it speaks plain HTTP. A browser cannot open this address"
-        else:
-            chinese, english = "它说的不是 WebSocket", "it does not speak WebSocket"
-        self._warn(
-            connection.host,
-            f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），"
-            f"地址填 {self._url}",
-            f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
-            f"address {self._url}",
-        )
-
-    def _warn(self, peer: str, chinese: str, english: str) -> None:
-        """Say why somebody may not come in: once a minute for each peer and reason."""
-        now = time.monotonic()
-        recent = {key: then for key, then in self._said.items() if now - then < SAID_AGAIN_SECONDS}
-        self._said = {(peer, english): now, **recent}
-        if (peer, english) not in recent:
-            log.warning(
-                f"拒绝了来自 {peer} 的连接：{chinese}。 "
-                f"refused a connection from {peer}: {english}."
-            )
+def _tokens_of(request: Request) -> list[bytes]:
+    """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
+    bare = header(request, "Authorization").strip().encode(errors="replace")
+    scheme, _, token = bare.partition(b" ")
+    offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
+    with suppress(ValueError):
+        query = parse_qs(urlsplit(request.path).query)
+        offered += [one.encode(errors="replace") for one in query.get("access_token", [])[:1]]
+    return [one for one in offered if one]
 
 
 def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def _tokens_of(request: Request) -> list[bytes]:
-    """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
-    bare = header(request, "Authorization").strip()
-    scheme, _, token = bare.partition(" ")
-    offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
-    with suppress(ValueError):
-        offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
-    return [token.encode(errors="replace") for token in offered if token]
+def what_came(data: bytes) -> Words:
+    """What it is that came instead of a WebSocket handshake."""
+    if data[:1] == TLS_HELLO:
+        return (
+            "它用的是 TLS，地址要以 ws:// 开头，不是 wss://",
+            "it speaks TLS, and the address must begin with ws://, not wss://",
+        )
+    if b" HTTP/1." in data:
+        return (
+            "来的是普通的 HTTP，浏览器打不开这个地址",
+            "it speaks plain HTTP. A browser cannot open this address",
+        )
+    return "它说的不是 WebSocket", "it does not speak WebSocket"

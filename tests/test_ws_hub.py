@@ -269,7 +269,7 @@ def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
         answer = b""
         while piece := peer.recv(1000):
             answer += piece
-    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"web pages may not connect\n")
+    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"http://evil.example\n")
     assert not scene.server.bots
 
 

@@ -15,7 +15,7 @@ from websocket import (
     create_connection,
 )
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment, ws_door
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, listening, segment
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -276,7 +276,7 @@ def test_a_wrong_token_is_said_once_a_minute_for_each_peer(
                     assert b" 403 " in one.recv(4096)
         assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 1
         assert caplog.text.count("refused a connection from 127.0.0.2: wrong access_token") == 1
-        monkeypatch.setattr(ws_door, "SAID_AGAIN_SECONDS", 0.0)  # the minute is over
+        monkeypatch.setattr(listening, "SAID_AGAIN_SECONDS", 0.0)  # the minute is over
         dial(server, "/", "Authorization: Bearer wrong")
     assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 2
 
@@ -284,7 +284,7 @@ def test_a_wrong_token_is_said_once_a_minute_for_each_peer(
 def test_who_never_stops_trying_is_named_again_and_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ws_door, "SAID_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "SAID_AGAIN_SECONDS", 0.2)
     with WsServer(port=0, access_token="s3cret") as server:
 
         def is_named_twice() -> bool:
