@@ -6,56 +6,37 @@ Where a server listens, and in plain words why it cannot.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import re
 import socket
 import time
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from .addresses import Words, authority
 from .errors import NetworkError
 
 log = logging.getLogger("onebot_simple")
 
-NAPCAT_PORTS = (3000, 3001)
-SAID_AGAIN_SECONDS = 60  # how often a warning comes again
-HOST_NAME = re.compile(r"[^\s:/?#@<>\[\]()\x00-\x1f：]+")
+SAID_AGAIN_SECONDS = 60  # how often a warning may come again
+HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%\w+)?", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([\w.-]+|[0-9a-f:.]+(?=\]))?\]?(?::(\d+))?")
 
 
 def check_host(host: object, kind: str = "WsServer") -> str:
     """The host, if it is one to listen at; else an error that shows how to call `kind`."""
-    if isinstance(host, str) and not host.isdecimal():
-        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if _is_ip(bare) or HOST_NAME.fullmatch(host):
-            return bare
-    call = f"{kind}({_right_arguments(host)})"
+    text = str(host) if isinstance(host, (str, int)) else ""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if isinstance(host, str) and not host.isdecimal() and HOST.fullmatch(bare):
+        return bare
+    meant, port = ADDRESS.findall(text.replace("：", ":"))[0]  # an address where a host is wanted
+    arguments = f'"{meant or "127.0.0.1"}"' + (f", {port}" if port else "")
+    if meant.isdecimal():
+        arguments = f"port={meant}"
     error = ValueError if isinstance(host, str) else TypeError
     raise error(
-        f"host 只写在哪里监听（主机），端口另外写：请写成 {call}。 host is only the address "
-        f"to listen at, and the port is an argument of its own: write {call}."
+        f"host 只写在哪里监听（主机），端口另外写：请写成 {kind}({arguments})。 host is only the "
+        f"address to listen at, and the port is an argument of its own: write {kind}({arguments})."
     )
-
-
-def _right_arguments(host: object) -> str:
-    """The arguments that were meant by what was given as the host."""
-    text = str(host).replace("：", ":") if isinstance(host, (str, int)) else ""
-    if text.isdecimal():
-        return f"port={text}"
-    name, port = "", None
-    with suppress(ValueError):
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        name, port = parts.hostname or "", parts.port
-    if not _is_ip(name) and not HOST_NAME.fullmatch(name):
-        name = "127.0.0.1"
-    return f'"{name}"' if port is None else f'"{name}", {port}'
-
-
-def _is_ip(host: str) -> bool:
-    with suppress(ValueError):
-        return bool(ipaddress.ip_address(host))
-    return False
 
 
 def check_port(port: object) -> int:
@@ -70,7 +51,7 @@ def check_port(port: object) -> int:
 
 def is_everywhere(host: str) -> bool:
     """Whether a server at `host` listens on all addresses of this machine."""
-    return _is_ip(host) and ipaddress.ip_address(host).is_unspecified
+    return host in ("0.0.0.0", "::")
 
 
 def host_to_dial(host: str) -> str:
@@ -95,21 +76,20 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     """
     check_port(port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = family == socket.AF_INET6 and is_everywhere(host) and socket.has_dualstack_ipv6()
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(
             (host, port), family=family, backlog=backlog, dualstack_ipv6=both
         )
     except (OSError, UnicodeError) as error:  # UnicodeError: a name with a part that is too long
         log.debug("listen() failed", exc_info=True)
-        at, (chinese, english) = authority(host, port), _reason(port, error)
+        at, (chinese, english) = authority(host, port), _reason(port, getattr(error, "errno", 0))
         raise NetworkError(
             f"无法在 {at} 监听：{chinese}。 Cannot listen on {at}: {english}."
         ) from None
 
 
-def _reason(port: int, error: OSError | UnicodeError) -> Words:
-    number = error.errno if isinstance(error, OSError) else None
+def _reason(port: int, number: int) -> Words:
     if number == errno.EACCES:
         return "没有权限。换一个 1024 以上的端口", "not allowed. Use a port above 1024"
     if number != errno.EADDRINUSE:
@@ -117,14 +97,13 @@ def _reason(port: int, error: OSError | UnicodeError) -> Words:
             "这台机器上没有这个地址。host 写 127.0.0.1（只给本机）或 0.0.0.0（也给别的机器）",
             "this machine has no such address. Use the host 127.0.0.1, or 0.0.0.0 for others, too",
         )
-    if port in NAPCAT_PORTS:
-        return (
-            f"端口被占用。{port} 是 NapCat 自己的默认端口，请换一个",
-            f"the port is already in use. {port} is NapCat's own default port, use another one",
-        )
+    chinese, english = "端口被占用。", "the port is already in use."
+    if port in (3000, 3001):
+        chinese += f"{port} 是 NapCat 自己的默认端口。"
+        english += f" {port} is NapCat's own default port."
     return (
-        "端口被占用。关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口",
-        "the port is already in use. End its program (perhaps an earlier bot), or use another port",
+        f"{chinese}关掉占用它的程序（也许是上一次没退出的机器人），或者换一个端口",
+        f"{english} End its program (perhaps an earlier bot), or use another port",
     )
 
 
@@ -134,5 +113,6 @@ def warn_once_a_minute(said: dict[str, float], line: str) -> None:
     for old, then in list(said.items()):
         if now - then > SAID_AGAIN_SECONDS:
             said.pop(old, None)
-    if said.setdefault(line, now) == now:
+    if line not in said:
+        said[line] = now
         log.warning(line)

@@ -36,10 +36,8 @@ ROOM_SECONDS = 0.005  # how often a sender looks whether the system takes more
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
-NO_HANDSHAKE = ("握手没有按时完成", "no handshake in time")
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
-REFUSED = ("没有让它进来", "refused")
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -140,22 +138,22 @@ class ServerWebSocket:
             self.is_open = True
             self._server._opened(self, request)
         elif refusal:
-            self._end(REFUSED)
+            self._end(CUT_OFF)
         self.flush()
 
     def _end_with_reason(self, data: bytes) -> None:
         """Say why the protocol has ended it; `data` came last."""
-        if said := self._protocol.close_rcvd:
-            self._end((f"OneBot 关闭了它（{said}）", f"OneBot closed it ({said})"))
+        got, sent = self._protocol.close_rcvd, self._protocol.close_sent
+        if got:
+            self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
             self.flush()
             self._hang_up(CUT_OFF)  # both have said goodbye
-        elif self.failure:
-            pass  #
-        elif said := self._protocol.close_sent:
-            reason = f"对方不守 WebSocket 的规则（{said}）", f"sent {said} for breaking the rules"
-            self._end(reason)
-        else:
-            self._end(REFUSED)
+        elif sent:
+            self._end(
+                (f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules")
+            )
+        elif not self.failure:
+            self._end(CUT_OFF)
             self._server._misunderstood(self, data)
 
     # -- the end ------------------------------------------------------------------------------
@@ -166,7 +164,7 @@ class ServerWebSocket:
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
         if not self.is_open:  # it shakes hands, or has said goodbye
-            return NO_HANDSHAKE if now > self._deadline else None
+            return CUT_OFF if now > self._deadline else None
         if self.failure:
             return self.failure
         if self._unsent:  # our ping would wait behind it
@@ -193,8 +191,8 @@ class ServerWebSocket:
     def _end(self, reason: Words) -> None:
         """Take nothing any more. The other side has a moment to hang up: if we closed the socket
         with something unread in it, some systems would take our last words back."""
-        self.failure = self.failure or reason
-        self._deadline = time.monotonic() + GOODBYE_SECONDS
+        if not self.failure:
+            self.failure, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
         self._message.clear()  # it may be large
         if self.is_open:
             self.is_open = False

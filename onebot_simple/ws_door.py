@@ -15,11 +15,20 @@ from .addresses import Words, is_loopback, names_this_machine
 from .errors import printable
 
 SCHEMES = (b"bearer", b"token")  # in front of an access_token
+
 TLS_HELLO = b"\x16"  # the first byte of TLS
+SPEAKS_TLS = (
+    "它用的是 TLS，地址要以 ws:// 开头，不是 wss://",
+    "it speaks TLS, and the address must begin with ws://, not wss://",
+)
+NO_WEBSOCKET = (
+    "它说的不是 WebSocket，浏览器打不开这个地址",
+    "it does not speak WebSocket. A browser cannot open this address",
+)
 
 
 def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
-    """Why a handshake is not welcome: the HTTP status and the reason.
+    """The HTTP status for a handshake that is not welcome, and why it is not.
 
     token: what OneBot must know, if anything. is_local: whether the server listens on loopback.
     """
@@ -74,18 +83,3 @@ def _tokens_of(request: Request) -> list[bytes]:
 
 def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
-
-
-def what_came(data: bytes) -> Words:
-    """What it is that came instead of a WebSocket handshake."""
-    if data[:1] == TLS_HELLO:
-        return (
-            "它用的是 TLS，地址要以 ws:// 开头，不是 wss://",
-            "it speaks TLS, and the address must begin with ws://, not wss://",
-        )
-    if b" HTTP/1." in data:
-        return (
-            "来的是普通的 HTTP，浏览器打不开这个地址",
-            "it speaks plain HTTP. A browser cannot open this address",
-        )
-    return "它说的不是 WebSocket", "it does not speak WebSocket"

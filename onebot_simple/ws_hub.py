@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 CHUNK = 64 * 1024  # bytes that are read at once
+PAUSE_SECONDS = 0.01
 TICK_SECONDS = 0.2  # how often the clock is looked at
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
 
@@ -38,7 +39,8 @@ class WebSocketHub(Thread):
         listener.setblocking(False)
         self._listener = listener
         self._server = server
-        self._selector = selectors.DefaultSelector()  # of the listener and all connections
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
         self._ending = Flag()
 
     def stop(self) -> None:
@@ -49,13 +51,12 @@ class WebSocketHub(Thread):
         self.join(TICK_SECONDS + 2 * GOODBYE_SECONDS)
 
     def run(self) -> None:
-        tick = min(TICK_SECONDS, self._server.ping_interval, self._server.ping_timeout)
         next_look = 0.0
         while not self._ending.is_set():
             if time.monotonic() >= next_look:
-                next_look = time.monotonic() + tick
+                next_look = time.monotonic() + TICK_SECONDS
                 protected(self._look_around)
-            protected(self._serve, tick)
+            protected(self._serve, TICK_SECONDS)
         self._say_goodbye()
         self._selector.close()
 
@@ -86,8 +87,6 @@ class WebSocketHub(Thread):
         websocket.close(reason)
 
     def _look_around(self) -> None:
-        if self._listener not in self._selector.get_map():
-            self._selector.register(self._listener, selectors.EVENT_READ)
         for websocket in self._websockets():
             if reason := websocket.overdue():
                 self._drop(websocket, reason)
@@ -95,19 +94,15 @@ class WebSocketHub(Thread):
     def _accept(self) -> None:
         try:
             sock, address = self._listener.accept()
-            if (number := len(self._websockets())) >= MAX_CONNECTIONS:
-                sock.close()
-                raise OSError(f"{number} are open already")
         except (BlockingIOError, ConnectionError):  # who came has gone again
             return
-        except OSError as error:
-            self._selector.unregister(self._listener)  # until the next look around
-            if not self._ending.is_set():
-                warn_once_a_minute(
-                    self._server._said,
-                    f"暂时无法接受新的连接（{error}）：是谁在不停地连？ "
-                    f"cannot take a connection: {error}. Who keeps connecting?",
-                )
+        except OSError as error:  # the system has no file left
+            self._warn_of_no_room(str(error))
+            time.sleep(PAUSE_SECONDS)  # it still waits there, and would keep the thread busy
+            return
+        if (number := len(self._websockets())) >= MAX_CONNECTIONS:
+            sock.close()
+            self._warn_of_no_room(f"{number} are open already")
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
@@ -116,10 +111,17 @@ class WebSocketHub(Thread):
         websocket = ServerWebSocket(sock, host, self._server)
         self._selector.register(sock, selectors.EVENT_READ, websocket)
 
+    def _warn_of_no_room(self, why: str) -> None:
+        if not self._ending.is_set():
+            warn_once_a_minute(
+                self._server._said,
+                f"暂时无法接受新的连接（{why}）：是谁在不停地连？ "
+                f"cannot take a connection: {why}. Who keeps connecting?",
+            )
+
     def _say_goodbye(self) -> None:
         deadline = time.monotonic() + GOODBYE_SECONDS
-        with suppress(KeyError):  # it is not there when no file was left
-            self._selector.unregister(self._listener)
+        self._selector.unregister(self._listener)
         self._listener.close()
         for websocket in self._websockets():
             websocket.say_goodbye(CloseCode.GOING_AWAY, STOPPED)

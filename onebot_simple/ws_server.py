@@ -13,22 +13,14 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
+from . import listening, ws_door
 from .actions import Actions
 from .addresses import Words, authority, check_seconds, check_token, is_loopback
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
-from .listening import (
-    check_host,
-    check_port,
-    host_to_dial,
-    listen,
-    warn_once_a_minute,
-    where_it_listens,
-)
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
-from .ws_door import header, refusal, what_came
 from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
@@ -39,7 +31,8 @@ ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Uni
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
 TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
-SLICE_SECONDS = 0.02  # how often it is looked whether an account has come
+NOBODY = ("没有账号连着", "none is connected")
+LOOK_SECONDS = 0.02  # how often wait_connected() looks
 
 
 class Account(Actions):
@@ -49,14 +42,11 @@ class Account(Actions):
     """
 
     def __init__(self, server: WsServer, self_id: int) -> None:
-        self.self_id = self_id  # 0: the connection has not said whose it is
+        self.self_id = self_id  # 0: it has not said whose it is
         self._server = server
-        # The reader's thread changes what follows. Any thread may look, so both are replaced as
-        # a whole.
         self._connections: list[ServerWebSocket] = []  # the newest is last
         self._newest: dict[str, ServerWebSocket] = {}  # of each role
         self._waiting: dict[str, Any] = {}  # calls; an answer may come on any connection
-        self._seen: set[str] = set()  # roles that it had since the server was started
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
@@ -67,29 +57,27 @@ class Account(Actions):
 
         Calls an action of this account and returns the whole answer. timeout: seconds.
         """
-        server, origin = self._server, self._server._origin()
+        server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return server._counted(lambda: self._calls().request(action, params, seconds, origin))
+        return server._counted(
+            lambda: self._calls().request(action, params, seconds, server._origin())
+        )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        server, origin = self._server, self._server._origin()
+        server = self._server
         return server._counted_stream(
-            lambda: self._calls().stream(action, params, server.timeout, origin)
+            lambda: self._calls().stream(action, params, server.timeout, server._origin())
         )
 
     def _calls(self) -> WsConnection:
-        """Where actions are called."""
-        if API in self._newest:
-            return self._newest[API].calls
-        chinese, english = self._server._listed()
-        raise NetworkError(
-            f"账号 {self.self_id or '?'} 现在没有连着，或者只连了 Event（{chinese}）：等它重连，"
-            "或者检查 OneBot 的设置。 "
-            f"account {self.self_id or '?'} has no API connection now, {english}. Wait until it "
-            "connects again, or check OneBot's settings."
-        )
+        """Where its actions are called; after a reconnect, that is on another Account."""
+        account = self._server._accounts.get(self.self_id, self)
+        if API not in account._newest:
+            raise NetworkError(self._server._not_here(self.self_id or "?"))
+        return account._newest[API].calls
 
     def _set(self, connections: list[ServerWebSocket]) -> None:
+        """The reader's thread does this; other threads see either the old or the new ones."""
         self._connections = connections
         self._newest = {role: one for one in connections for role in one.roles}
 
@@ -116,13 +104,14 @@ class WsServer(Bot):
         command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(timeout=timeout, command_prefix=command_prefix)
-        self.host = check_host(host, "WsServer")
-        self.port = check_port(port)
+        self.host = listening.check_host(host, "WsServer")
+        self.port = listening.check_port(port)
         self.access_token = check_token(access_token)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._accounts: dict[int, Account] = {}  # all that have ever been here
-        self._strangers: list[Account] = []  # connections that have not said whose they are
+        self._accounts: dict[int, Account] = {}
+        self._strangers: dict[ServerWebSocket, Account] = {}  # they have not said whose they are
+        self._seen: set[tuple[int, str]] = set()  # accounts and roles that were here before
         self._said: dict[str, float] = {}  # what was warned of, and when
         self._hub: WebSocketHub | None = None
 
@@ -132,7 +121,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{authority(host_to_dial(self.host), self.port)}"
+        return f"ws://{authority(listening.host_to_dial(self.host), self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 
@@ -142,8 +131,7 @@ class WsServer(Bot):
 
         The connected accounts: self_id to that on which actions can be called.
         """
-        accounts = self._accounts.copy().items()
-        return {self_id: account for self_id, account in accounts if account._connections}
+        return self._accounts.copy()
 
     def bot(self, self_id: int | str) -> Account:
         """这个 self_id 的账号；没有连着就抛出 ApiNotAvailable。
@@ -151,13 +139,8 @@ class WsServer(Bot):
         The account with this self_id; ApiNotAvailable when it is not connected.
         """
         account = self._accounts.get(id_of(self_id) or 0)
-        if account is None or not account._connections:
-            chinese, english = self._listed()
-            raise ApiNotAvailable(
-                f"账号 {self_id} 没有连上（{chinese}）：检查 self_id 和 NapCat 的网络配置。 "
-                f"account {self_id} is not connected, {english}. Check the self_id, and NapCat's "
-                "network settings."
-            )
+        if account is None:
+            raise ApiNotAvailable(self._not_here(self_id))
         return account
 
     def wait_connected(self, timeout: float) -> None:
@@ -168,8 +151,12 @@ class WsServer(Bot):
         deadline = time.monotonic() + check_seconds(timeout, "timeout")
         while not any(API in account._newest for account in self.bots.values()):
             if time.monotonic() > deadline:
-                raise self._nobody(f"{timeout:g} 秒里没有账号连上来", "no account connected")
-            time.sleep(SLICE_SECONDS)
+                raise ApiNotAvailable(
+                    f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"
+                    f"地址填 {self.url}。 no account connected to {self.url} within {timeout:g} s: "
+                    'add a "WebSocket client" with this address in NapCat, and enable it.'
+                )
+            time.sleep(LOOK_SECONDS)
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -187,41 +174,35 @@ class WsServer(Bot):
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
-        return self._account(self_id) if self_id else self
-
-    def _account(self, self_id: int) -> Account:
-        return self._accounts.get(self_id) or Account(self, self_id)
+        return Account(self, self_id) if self_id else self
 
     def _meant(self) -> Account:
-        """The account whose event is being handled, else the only one that is there. A stranger
-        is the only one if there is no account."""
+        """The account whose event is being handled, else the only one; a stranger is the only one
+        if there is no account."""
         if self._now.account:
-            return self._account(self._now.account)
-        bots = list(self.bots.values())
-        found = bots or self._strangers
+            return Account(self, self._now.account)
+        found = list(self.bots.values()) or list(self._strangers.values())
         if len(found) == 1:
             return found[0]
         chinese, english = self._listed()
-        if not bots:
-            raise self._nobody(chinese, english)
         raise ApiNotAvailable(
-            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明。 it is not clear "
-            f"which account is meant, {english}. Name it with server.bot(self_id)."
+            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，"
+            "或者用 server.wait_connected(30) 等它连上来。 "
+            f"it is not clear which account is meant, {english}. Name it with "
+            "server.bot(self_id), or wait for it with server.wait_connected(30)."
         )
 
     def _listed(self) -> Words:
-        """Who is connected, for messages."""
         ids = ", ".join(map(str, sorted(self.bots)))
-        if not ids:
-            return "没有账号连着", "none is connected"
-        return f"连着的有 {ids}", f"connected: {ids}"
+        return (f"连着的有 {ids}", f"connected: {ids}") if ids else NOBODY
 
-    def _nobody(self, chinese: str, english: str) -> ApiNotAvailable:
-        return ApiNotAvailable(
-            f"{chinese}：在 NapCat 里新建并启用“WebSocket 客户端”，地址填 {self.url}；"
-            "server.wait_connected(30) 会等它。 "
-            f'{english} to {self.url}: add a "WebSocket client" with this address in NapCat, and '
-            "enable it; server.wait_connected(30) waits for it."
+    def _not_here(self, self_id: object) -> str:
+        chinese, english = self._listed()
+        return (
+            f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）：检查 self_id 和 NapCat "
+            "的网络配置，或者等它重连。 "
+            f"account {self_id} is not connected, or has no API connection now; {english}. Check "
+            "the self_id and NapCat's network settings, or wait until it connects again."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
@@ -230,50 +211,95 @@ class WsServer(Bot):
         """The HTTP answer to a handshake that is not welcome."""
         if self._stopping.is_set():
             return 503, "stopping\n"
-        refused = refusal(request, self.access_token, is_loopback(self.host))
-        if not refused:
+        refusal = ws_door.refusal(request, self.access_token, is_loopback(self.host))
+        if not refusal:
             return None
-        status, (chinese, english) = refused
-        self._warn_of_refusal(connection, chinese, english)
+        status, (chinese, english) = refusal
+        self._warn_of(connection, chinese, english)
         return status, f"{english}\n"
 
     def _misunderstood(self, connection: ServerWebSocket, data: bytes) -> None:
         """Say what came instead of a handshake."""
-        chinese, english = what_came(data)
-        self._warn_of_refusal(
+        is_tls = data[:1] == ws_door.TLS_HELLO
+        chinese, english = ws_door.SPEAKS_TLS if is_tls else ws_door.NO_WEBSOCKET
+        self._warn_of(
             connection,
-            f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {self.url}",
-            f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
-            f"address {self.url}",
+            f"{chinese}。NapCat 里要新建“WebSocket 客户端”，地址填 {self.url}",
+            f'{english}. In NapCat, add a "WebSocket client" with the address {self.url}',
         )
 
-    def _warn_of_refusal(self, connection: ServerWebSocket, chinese: str, english: str) -> None:
-        warn_once_a_minute(
+    def _warn_of(self, connection: ServerWebSocket, chinese: str, english: str) -> None:
+        listening.warn_once_a_minute(
             self._said,
             f"拒绝了来自 {connection.host} 的连接：{chinese}。 "
             f"refused a connection from {connection.host}: {english}.",
         )
 
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
-        stranger = Account(self, 0)
-        connection.account = stranger
-        connection.roles = ROLES.get(header(request, "X-Client-Role").lower(), (API, EVENT))
-        self._let_call(connection)
-        if self_id := id_of(header(request, "X-Self-ID")):
-            self._greet(connection, self_id)
+        role, self_id = (
+            ws_door.header(request, "X-Client-Role"),
+            ws_door.header(request, "X-Self-ID"),
+        )
+        connection.roles = ROLES.get(role.lower(), (API, EVENT))
+        self._put(connection, Account(self, 0))
+        if number := id_of(self_id):
+            self._greet(connection, number)
             return
-        stranger._set([connection])
-        self._strangers = [*self._strangers, stranger]
+        self._strangers[connection] = connection.account
         log.info(
             f"有一条来自 {connection.host} 的连接还没说是哪个账号。 "
             f"a connection from {connection.host} has not said whose it is."
         )
 
-    def _let_call(self, connection: ServerWebSocket) -> None:
-        """Let actions be called on the connection, for its account."""
-        waiting = connection.account._waiting
-        name = _name(connection)
-        connection.calls = WsConnection(connection.send, name, self._complain, waiting=waiting)
+    def _put(self, connection: ServerWebSocket, account: Account) -> None:
+        """The connection is the newest of this account."""
+        name = f"OneBot {account.self_id or '?'} ({connection.host})"  # for messages
+        connection.account = account
+        connection.calls = WsConnection(
+            connection.send, name, self._complain, waiting=account._waiting
+        )
+        account._set([*account._connections, connection])
+
+    def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
+        """The connection has said whose it is."""
+        self._strangers.pop(connection, None)
+        host = connection.host
+        new_roles = set(connection.roles)
+        account = self._accounts.get(self_id)
+        if account is None:  # who was a stranger is the account from now on
+            account = self._accounts[self_id] = connection.account
+            account.self_id = self_id
+            connection.calls.address = f"OneBot {self_id} ({host})"
+        else:
+            new_roles.difference_update(account._newest)
+            words = "its account has another connection", "它的账号已经有一条连接了"
+            connection.calls.close(connection_lost(connection.calls.address, *words))
+            self._put(connection, account)
+        seen = {(self_id, role) for role in new_roles}
+        if seen & self._seen:
+            self._count("reconnects")
+        self._seen |= seen
+        if API in account._newest and not account._is_greeted:
+            account._is_greeted = True
+            self._connected(self_id)
+        log.info(f"账号 {self_id}（{host}）已连接。 account {self_id} from {host} connected.")
+        if len(new_roles) < len(connection.roles):
+            self._look_at_twins(account, connection.roles)
+
+    def _look_at_twins(self, account: Account, roles: tuple[str, ...]) -> None:
+        for role in roles:
+            twins = [one for one in account._connections if role in one.roles]
+            if len(twins) > MAX_TWINS:
+                twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
+        if not account._is_twin:
+            account._is_twin = True
+            log.warning(
+                f"账号 {account.self_id} 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个"
+                "一样的“WebSocket 客户端”，或者两个程序登录了它吗？ "
+                f"account {account.self_id} is connected twice: the newest connection is used, the "
+                'older one is kept in reserve. Are there two such "WebSocket clients" in NapCat, '
+                "or two programs with this account?"
+            )
 
     def _received(self, connection: ServerWebSocket, message: bytes | bytearray) -> None:
         """Take a message: what stands in the loop `async for message in websocket` elsewhere."""
@@ -290,58 +316,17 @@ class WsServer(Bot):
         if account._newest.get(EVENT, connection) is connection:
             self.handle(event, account=account.self_id, number=connection.calls.received)
 
-    def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
-        """The connection is now the newest of this account."""
-        stranger, account = connection.account, self._account(self_id)
-        self._strangers = [one for one in self._strangers if one is not stranger]
-        self._accounts[self_id] = connection.account = account
-        others, host = account._connections, connection.host
-        if others:
-            words = "its account has another connection", "它的账号已经有一条连接了"
-            connection.calls.close(connection_lost(_name(connection), *words))
-            self._let_call(connection)
-        else:
-            account._waiting = stranger._waiting
-            connection.calls.address = _name(connection)
-        new_roles = set(connection.roles).difference(account._newest)
-        if new_roles & account._seen:
-            self._count("reconnects")
-        account._seen |= new_roles
-        account._set([*others, connection])
-        if API in account._newest and not account._is_greeted:
-            account._is_greeted = True
-            self._connected(self_id)
-        log.info(f"账号 {self_id}（{host}）已连接。 account {self_id} from {host} connected.")
-        if len(new_roles) < len(connection.roles):
-            self._warn_of_twins(account, connection)
-
-    def _warn_of_twins(self, account: Account, connection: ServerWebSocket) -> None:
-        for role in connection.roles:
-            twins = [one for one in account._connections if role in one.roles]
-            if len(twins) > MAX_TWINS:
-                twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
-        if not account._is_twin:
-            account._is_twin = True
-            log.warning(
-                f"账号 {account.self_id} 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个"
-                "一样的“WebSocket 客户端”，或者两个程序登录了它吗？ "
-                f"account {account.self_id} is connected twice: the newest connection is used, the "
-                'older one is kept in reserve. Are there two such "WebSocket clients" in NapCat, '
-                "or two programs with this account?"
-            )
-
     def _closed(self, connection: ServerWebSocket, reason: Words) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""
-        account, host = connection.account, connection.host
-        name, (chinese, english) = _name(connection), map(printable, reason)
+        account, host, name = connection.account, connection.host, connection.calls.address
+        chinese, english = map(printable, reason)
         lost = connection_lost(name, english, chinese)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
-        self._strangers = [one for one in self._strangers if one is not account]
+        self._strangers.pop(connection, None)
         account._set([one for one in account._connections if one is not connection])
         if not account._connections:
-            account._is_twin = False
+            self._accounts.pop(account.self_id, None)
             if account._is_greeted:
-                account._is_greeted = False
                 self._disconnected(account.self_id)
         whose = account.self_id or "?"
         log.info(
@@ -353,11 +338,9 @@ class WsServer(Bot):
 
     def _open(self) -> None:
         token = check_token(self.access_token)
-        listener = listen(check_host(self.host), self.port, BACKLOG)
+        listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
         self.port = listener.getsockname()[1]
-        for account in self._accounts.values():
-            account._seen.clear()
-        self._said.clear()
+        self._seen.clear()
         self._hub = WebSocketHub(listener, self)
         self._hub.start()
         if not token and not is_loopback(self.host):
@@ -366,15 +349,9 @@ class WsServer(Bot):
                 f"{self.url} is open to the network without an access_token, so anybody can "
                 "pretend to be OneBot: set an access_token."
             )
-        where = where_it_listens(self.url, self.host)
+        where = listening.where_it_listens(self.url, self.host)
         log.info(f"在 {where} 等待 OneBot 连接。 listening on {self.url}")
 
     def _close(self) -> None:
-        hub, self._hub = self._hub, None
-        if hub is not None:
-            hub.stop()
-
-
-def _name(connection: ServerWebSocket) -> str:
-    """For messages, in both languages."""
-    return f"OneBot {connection.account.self_id or '?'} ({connection.host})"
+        if self._hub is not None:
+            self._hub.stop()
