@@ -173,7 +173,7 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
         stage.bot.stop()
     assert handled.count(2) == 20
     assert "4 events were not handled any more" in caplog.text
-    assert "Still running: slow()" in caplog.text
+    assert "Still running: slow@" in caplog.text
     release.set()
     wait_until(lambda: not handler_threads())
     assert handled.count(1) == 1
