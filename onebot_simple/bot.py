@@ -32,6 +32,7 @@ from .event import (
 )
 from .handler import Handler
 from .quick_operation import (
+    Call,
     addressed,
     calls_for,
     check_event,
@@ -57,28 +58,6 @@ class Answer(str):
     """
 
     event: dict[str, Any]
-
-
-class _Condition:
-    """The predicate of a wait_for(). An event on which it fails does not match."""
-
-    def __init__(self, predicate: Callable[[Any], object]) -> None:
-        self.predicate = predicate
-        self.has_failed = False
-
-    def __call__(self, event: Event) -> bool:
-        try:
-            return bool(self.predicate(event))
-        except (Exception, SystemExit) as error:
-            if not self.has_failed:
-                self.has_failed = True
-                name = name_of(event)
-                log.warning(
-                    f"wait_for() 的条件在 {name} 上出错了：{error!r}，它不算；可以用 event.get()。 "
-                    f"The condition of wait_for() failed on {name}: {error!r}. That event does not "
-                    "count; event.get() is safer."
-                )
-            return False
 
 
 class _Loop(SimpleQueue[Arrival]):
@@ -127,8 +106,8 @@ class Bot(Running):
         content = plain(message)
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
-        action, params = message_call(event, addressed(event, content, at_sender, reply_message))
-        return self._actions_of(event).call_action(action, **params)
+        front = addressed(event, content, at_sender, reply_message)
+        return self._answer(event, message_call(event, front))
 
     def approve(self, event: Event) -> None:
         """同意一个请求（加好友、加群）。
@@ -136,8 +115,7 @@ class Bot(Running):
         Approves a request. Source: set_friend_add_request, set_group_add_request.
         """
         check_event(event, "approve(event)")
-        action, params = request_call(event, True)
-        self._actions_of(event).call_action(action, **params)
+        self._answer(event, request_call(event, True))
 
     def reject(self, event: Event, reason: str = "") -> None:
         """拒绝一个请求；理由只有加群请求能带。
@@ -145,8 +123,11 @@ class Bot(Running):
         Rejects a request; only a group request carries the reason.
         """
         check_event(event, "reject(event)")
-        action, params = request_call(event, False, reason=reason)
-        self._actions_of(event).call_action(action, **params)
+        self._answer(event, request_call(event, False, reason=reason))
+
+    def _answer(self, event: Event, call: Call) -> Any:
+        action, params = call
+        return self._actions_of(event).call_action(action, **params)
 
     def _actions_of(self, event: Event) -> Actions:
         """On what the answer to an event is called."""
@@ -197,7 +178,7 @@ class Bot(Running):
                 "wait_for(lambda event: ...)."
             )
         seconds = check_seconds(timeout, "timeout")
-        with self._conversations.waiter(_Condition(predicate)) as waiter:
+        with self._conversations.waiter(_never_failing(predicate)) as waiter:
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
@@ -340,9 +321,9 @@ class Bot(Running):
         if in_response:
             body = response_body(event, operation)
             return to_json("the response", body) if body else None
-        for action, params in calls_for(event, operation):
+        for call in calls_for(event, operation):
             try:
-                self._actions_of(event).call_action(action, **params)
+                self._answer(event, call)
             except OneBotError as error:  # one that fails does not keep the others from running
                 level = logging.INFO if self._stopping.is_set() else logging.ERROR
                 log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
@@ -383,16 +364,12 @@ class Bot(Running):
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
-        self._tell_later(self._connect_handlers, self_id, self_id)
+        chat = ("connection", self_id)
+        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
 
     def _disconnected(self, self_id: int | None) -> None:
-        # calls go to the account that is left
-        self._tell_later(self._disconnect_handlers, self_id, None)
-
-    def _tell_later(
-        self, handlers: list[Handler], self_id: int | None, account: int | None
-    ) -> None:
-        self._conversations.put(("connection", self_id), self._tell, handlers, self_id, account)
+        chat = ("connection", self_id)  # calls go to the account that is left
+        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
 
     def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
         self._now.account, self._now.label = account, "connection"
@@ -402,3 +379,23 @@ class Bot(Running):
                 handler.run(self_id)
             except BaseException as error:
                 self._report(handler.name, error)
+
+
+def _never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
+    """The predicate of a wait_for(), but an event on which it fails does not match."""
+    failed: list[str] = []
+
+    def wants(event: Event) -> bool:
+        try:
+            return bool(predicate(event))
+        except (Exception, SystemExit) as error:
+            if not failed:
+                failed.append(name_of(event))
+                log.warning(
+                    f"wait_for() 的条件在 {failed[0]} 上出错了：{error!r}，它不算；可以用 "
+                    f"event.get()。 The condition of wait_for() failed on {failed[0]}: {error!r}. "
+                    "That event does not count; event.get() is safer."
+                )
+            return False
+
+    return wants

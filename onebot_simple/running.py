@@ -10,7 +10,8 @@ import signal
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
 from threading import Lock, Thread, current_thread, local, main_thread
 from typing import Any, TypeVar
@@ -86,11 +87,12 @@ class Running(Handlers):
         Starts, and blocks until stop() or Ctrl+C.
         """
         log_to_console()
+        if current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL:
+            signal.signal(SIGTERM, signal.default_int_handler)  # `docker stop` is as Ctrl+C
         try:
-            with self._ended_by_sigterm():
-                self.start()
-                while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
-                    pass
+            self.start()
+            while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
+                pass
         except KeyboardInterrupt:
             log.info("正在停止…… Stopping.")
         finally:
@@ -99,33 +101,24 @@ class Running(Handlers):
         if self._failure is not None:
             raise self._failure
 
-    @contextmanager
-    def _ended_by_sigterm(self) -> Iterator[None]:
-        """Let systemd or `docker stop` end run() as Ctrl+C does."""
-        if current_thread() is not main_thread():  # only there can signals be handled
-            yield
-            return
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
     def start(self) -> None:
         """启动并立刻返回；失败时抛出原因。已经启动时什么也不做。
 
         Starts and returns at once; raises the reason when it cannot. Does nothing when started.
         """
         log_to_console()
-        trap = traps.main_loaded_twice()
-        if trap:
+        if trap := traps.main_loaded_twice():
             log.warning("%s", trap)
         with self._starting:
             if self._stopping.is_set():  # a stop() that has begun comes first
                 self._stopped.wait(STOP_SECONDS)
-            if self._running:
-                return
-            stopping = self._begin_anew()
+            with self._state:
+                if self._running:
+                    return
+                self._running, self._failure, self._dropped, self._clocks = True, None, 0, []
+                stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
+                self._stopped.clear()
+                self._conversations.open()
             try:
                 self._open()
             except BaseException:
@@ -136,17 +129,6 @@ class Running(Handlers):
                     self._start_clock(seconds, tick)
             if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
-
-    def _begin_anew(self) -> Flag:
-        with self._state:
-            self._running = True
-            self._stopping = Flag()  # a thread that ends late keeps the old one
-            self._stopped.clear()
-            self._failure = None
-            self._dropped = 0
-            self._clocks = []
-            self._conversations.open()
-            return self._stopping
 
     def stop(self) -> None:
         """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。

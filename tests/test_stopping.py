@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import logging
-import signal
 import socket
 import threading
 import time
@@ -371,12 +370,6 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     assert heard == ["again"]
     peer.close()
     assert "Traceback" not in caplog.text
-
-
-def test_sigterm_cannot_meet_a_lock_that_the_main_thread_holds() -> None:
-    bot = EventServer(port=0)
-    with pytest.raises(KeyboardInterrupt), bot._ended_by_sigterm(), bot._stopping._cond:  # type: ignore[attr-defined]
-        signal.raise_signal(signal.SIGTERM)
 
 
 PATIENT = (
