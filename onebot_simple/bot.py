@@ -107,7 +107,7 @@ class Bot(Running):
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
         front = addressed(event, content, at_sender, reply_message)
-        return self._answer(event, message_call(event, front))
+        return self._call_for(event, message_call(event, front))
 
     def approve(self, event: Event) -> None:
         """同意一个请求（加好友、加群）。
@@ -115,7 +115,7 @@ class Bot(Running):
         Approves a request. Source: set_friend_add_request, set_group_add_request.
         """
         check_event(event, "approve(event)")
-        self._answer(event, request_call(event, True))
+        self._call_for(event, request_call(event, True))
 
     def reject(self, event: Event, reason: str = "") -> None:
         """拒绝一个请求；理由只有加群请求能带。
@@ -123,9 +123,9 @@ class Bot(Running):
         Rejects a request; only a group request carries the reason.
         """
         check_event(event, "reject(event)")
-        self._answer(event, request_call(event, False, reason=reason))
+        self._call_for(event, request_call(event, False, reason=reason))
 
-    def _answer(self, event: Event, call: Call) -> Any:
+    def _call_for(self, event: Event, call: Call) -> Any:
         action, params = call
         return self._actions_of(event).call_action(action, **params)
 
@@ -323,7 +323,7 @@ class Bot(Running):
             return to_json("the response", body) if body else None
         for call in calls_for(event, operation):
             try:
-                self._answer(event, call)
+                self._call_for(event, call)
             except OneBotError as error:  # one that fails does not keep the others from running
                 level = logging.INFO if self._stopping.is_set() else logging.ERROR
                 log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
