@@ -17,7 +17,7 @@ from .errors import NetworkError
 
 log = logging.getLogger("onebot_simple")
 
-SAID_AGAIN_SECONDS = 60  # how often a warning may come again
+SAID_AGAIN_SECONDS = 60
 HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%\w+)?", re.IGNORECASE)
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([\w.-]+|[0-9a-f:.]+(?=\]))?\]?(?::(\d+))?")
 
@@ -107,12 +107,16 @@ def _reason(port: int, number: int) -> Words:
     )
 
 
-def warn_once_a_minute(said: dict[str, float], line: str) -> None:
-    """Log a warning, unless it was logged less than a minute ago. `said`: what was, and when."""
+def warn_of_refusal(said: dict[str, float], peer: str, chinese: str, english: str) -> None:
+    """Log why somebody may not come in: once a minute for each peer and reason.
+
+    said: what was logged, and when.
+    """
     now = time.monotonic()
-    for old, then in list(said.items()):
+    for line, then in list(said.items()):
         if now - then > SAID_AGAIN_SECONDS:
-            said.pop(old, None)
+            said.pop(line, None)
+    line = f"拒绝了来自 {peer} 的连接：{chinese}。 refused a connection from {peer}: {english}."
     if line not in said:
         said[line] = now
         log.warning(line)

@@ -37,6 +37,7 @@ MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
+SILENT = ("很久没有声音", "silent for too long")
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -171,9 +172,7 @@ class ServerWebSocket:
             return READS_NOTHING if now > self._taken + timeout else None
         self._taken = now
         if self._pinged > self._heard:
-            seconds = f"{now - self._heard:.3g}"
-            silent = f"{seconds} 秒没有声音", f"silent for {seconds} s"
-            return silent if now > self._pinged + timeout else None
+            return SILENT if now > self._pinged + timeout else None
         if now > self._heard + self._server.ping_interval:
             self._pinged = now
             with self._lock:

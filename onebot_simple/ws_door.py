@@ -11,20 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.http11 import Request
 
-from .addresses import Words, is_loopback, names_this_machine
+from .addresses import Words, names_this_machine
 from .errors import printable
 
 SCHEMES = (b"bearer", b"token")  # in front of an access_token
-
 TLS_HELLO = b"\x16"  # the first byte of TLS
-SPEAKS_TLS = (
-    "它用的是 TLS，地址要以 ws:// 开头，不是 wss://",
-    "it speaks TLS, and the address must begin with ws://, not wss://",
-)
-NO_WEBSOCKET = (
-    "它说的不是 WebSocket，浏览器打不开这个地址",
-    "it does not speak WebSocket. A browser cannot open this address",
-)
 
 
 def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
@@ -35,12 +26,13 @@ def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, W
     if "Upgrade" not in request.headers:
         return None  # a browser, for example; the protocol itself refuses it
     origin, host = header(request, "Origin"), header(request, "Host")
-    if origin and not _is_own_page(origin, host, is_local):
+    is_foreign = is_local and not names_this_machine(host or "localhost")
+    if origin and (is_foreign or not _is_same_host(origin, host)):
         shown = printable(origin[:100])
         return 403, (f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
     if token:
         return _token_refusal(token.encode(), _tokens_of(request))
-    if is_local and not names_this_machine(host or "localhost"):
+    if is_foreign:
         shown = printable(host[:100])
         return 403, (
             f"它要找的主机是 {shown}。地址的主机写 127.0.0.1；有反向代理就设置 access_token",
@@ -50,11 +42,9 @@ def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, W
     return None
 
 
-def _is_own_page(origin: str, host: str, is_local: bool) -> bool:
-    """Whether a web page comes from the same machine that it connects to."""
+def _is_same_host(origin: str, host: str) -> bool:
     with suppress(ValueError):
-        from_host, to_host = urlsplit(origin).hostname or "", urlsplit(f"//{host}").hostname or ""
-        return from_host == to_host and (is_loopback(from_host) or not is_local)
+        return urlsplit(origin).hostname == urlsplit(f"//{host}").hostname
     return False
 
 
@@ -83,3 +73,16 @@ def _tokens_of(request: Request) -> list[bytes]:
 
 def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
+
+
+def misunderstood(data: bytes, url: str) -> Words:
+    """What came instead of a handshake, and what to change."""
+    chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
+    english = "it does not speak WebSocket. A browser cannot open this address"
+    if data[:1] == TLS_HELLO:
+        chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
+        english = "it speaks TLS, and the address must begin with ws://, not wss://"
+    return (
+        f"{chinese}。NapCat 里要新建“WebSocket 客户端”，地址填 {url}",
+        f'{english}. In NapCat, add a "WebSocket client" with the address {url}',
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from websockets.frames import CloseCode
 
 from .addresses import Words
-from .listening import warn_once_a_minute
+from .listening import warn_of_refusal
 from .server_websocket import CUT_OFF, GOODBYE_SECONDS, ServerWebSocket, protected
 
 if TYPE_CHECKING:
@@ -92,32 +92,26 @@ class WebSocketHub(Thread):
                 self._drop(websocket, reason)
 
     def _accept(self) -> None:
+        peer = "?"
         try:
             sock, address = self._listener.accept()
+            peer = address[0].removeprefix("::ffff:")  # so IPv6 shows an IPv4 address
+            if len(self._selector.get_map()) > MAX_CONNECTIONS:  # the listener is in it, too
+                sock.close()
+                raise OSError(f"{MAX_CONNECTIONS} connections are open")
         except (BlockingIOError, ConnectionError):  # who came has gone again
             return
-        except OSError as error:  # the system has no file left
-            self._warn_of_no_room(str(error))
-            time.sleep(PAUSE_SECONDS)  # it still waits there, and would keep the thread busy
-            return
-        if (number := len(self._websockets())) >= MAX_CONNECTIONS:
-            sock.close()
-            self._warn_of_no_room(f"{number} are open already")
+        except OSError as error:  # the system may have no file left
+            if not self._ending.is_set():
+                chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
+                warn_of_refusal(self._server._said, peer, chinese, english)
+            time.sleep(PAUSE_SECONDS)  # who came may still be there, and come up at once again
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        host = address[0].removeprefix("::ffff:")  # so IPv6 shows an IPv4 address
-        websocket = ServerWebSocket(sock, host, self._server)
+        websocket = ServerWebSocket(sock, peer, self._server)
         self._selector.register(sock, selectors.EVENT_READ, websocket)
-
-    def _warn_of_no_room(self, why: str) -> None:
-        if not self._ending.is_set():
-            warn_once_a_minute(
-                self._server._said,
-                f"暂时无法接受新的连接（{why}）：是谁在不停地连？ "
-                f"cannot take a connection: {why}. Who keeps connecting?",
-            )
 
     def _say_goodbye(self) -> None:
         deadline = time.monotonic() + GOODBYE_SECONDS

@@ -199,10 +199,10 @@ class WsServer(Bot):
     def _not_here(self, self_id: object) -> str:
         chinese, english = self._listed()
         return (
-            f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）：检查 self_id 和 NapCat "
-            "的网络配置，或者等它重连。 "
-            f"account {self_id} is not connected, or has no API connection now; {english}. Check "
-            "the self_id and NapCat's network settings, or wait until it connects again."
+            f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）："
+            "检查 self_id 和 NapCat 的网络配置。 "
+            f"account {self_id} is not connected, or has no API connection, {english}. "
+            "Check the self_id, and NapCat's network settings."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
@@ -215,25 +215,13 @@ class WsServer(Bot):
         if not refusal:
             return None
         status, (chinese, english) = refusal
-        self._warn_of(connection, chinese, english)
+        listening.warn_of_refusal(self._said, connection.host, chinese, english)
         return status, f"{english}\n"
 
     def _misunderstood(self, connection: ServerWebSocket, data: bytes) -> None:
-        """Say what came instead of a handshake."""
-        is_tls = data[:1] == ws_door.TLS_HELLO
-        chinese, english = ws_door.SPEAKS_TLS if is_tls else ws_door.NO_WEBSOCKET
-        self._warn_of(
-            connection,
-            f"{chinese}。NapCat 里要新建“WebSocket 客户端”，地址填 {self.url}",
-            f'{english}. In NapCat, add a "WebSocket client" with the address {self.url}',
-        )
-
-    def _warn_of(self, connection: ServerWebSocket, chinese: str, english: str) -> None:
-        listening.warn_once_a_minute(
-            self._said,
-            f"拒绝了来自 {connection.host} 的连接：{chinese}。 "
-            f"refused a connection from {connection.host}: {english}.",
-        )
+        """No handshake came, but this."""
+        words = ws_door.misunderstood(data, self.url)
+        listening.warn_of_refusal(self._said, connection.host, *words)
 
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
         role, self_id = (
@@ -287,18 +275,17 @@ class WsServer(Bot):
             self._look_at_twins(account, connection.roles)
 
     def _look_at_twins(self, account: Account, roles: tuple[str, ...]) -> None:
-        for role in roles:
-            twins = [one for one in account._connections if role in one.roles]
-            if len(twins) > MAX_TWINS:
-                twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
+        twins = [one for one in account._connections if one.roles == roles]
+        if len(twins) > MAX_TWINS:
+            twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
         if not account._is_twin:
             account._is_twin = True
             log.warning(
-                f"账号 {account.self_id} 连了两次：新的连接收发消息，旧的留着备用。NapCat 里有两个"
-                "一样的“WebSocket 客户端”，或者两个程序登录了它吗？ "
-                f"account {account.self_id} is connected twice: the newest connection is used, the "
-                'older one is kept in reserve. Are there two such "WebSocket clients" in NapCat, '
-                "or two programs with this account?"
+                f"账号 {account.self_id} 连了两次，只用新的那条连接。NapCat 里有两个一样的"
+                "“WebSocket 客户端”，或者两个程序登录了它吗？ "
+                f"account {account.self_id} is connected twice, and the newest connection is used. "
+                'Are there two such "WebSocket clients" in NapCat, or two programs with this '
+                "account?"
             )
 
     def _received(self, connection: ServerWebSocket, message: bytes | bytearray) -> None:
