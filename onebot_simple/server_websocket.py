@@ -164,10 +164,8 @@ class ServerWebSocket:
         life first."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
-        if not self.is_open:  # it shakes hands, or has said goodbye
+        if self.failure or not self.is_open:  # it has said goodbye, or shakes hands
             return CUT_OFF if now > self._deadline else None
-        if self.failure:
-            return self.failure
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
         self._taken = now
@@ -198,11 +196,10 @@ class ServerWebSocket:
             protected(self._server._closed, self, self.failure)
 
     def close(self, reason: Words) -> None:
-        """Close the socket."""
-        self._hang_up(reason)
+        """Close the socket. If nobody knows yet why it has ended, this is the reason."""
+        self._end(reason)
         with self._lock:
             self.socket.close()
-        self._end(reason)
 
 
 def protected(function: Callable[..., object], *arguments: object) -> None:

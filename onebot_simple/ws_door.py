@@ -14,7 +14,7 @@ from websockets.http11 import Request
 from .addresses import Words, names_this_machine
 from .errors import printable
 
-SCHEMES = (b"bearer", b"token")  # in front of an access_token
+SCHEMES = ("bearer", "token")  # in front of an access_token
 TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
@@ -31,7 +31,7 @@ def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, W
         shown = printable(origin[:100])
         return 403, (f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
     if token:
-        return _token_refusal(token.encode(), _tokens_of(request))
+        return _token_refusal(token, _tokens_of(request))
     if is_foreign:
         shown = printable(host[:100])
         return 403, (
@@ -48,8 +48,8 @@ def _is_same_host(origin: str, host: str) -> bool:
     return False
 
 
-def _token_refusal(token: bytes, offered: list[bytes]) -> tuple[int, Words] | None:
-    if any(hmac.compare_digest(one, token) for one in offered):
+def _token_refusal(token: str, offered: list[str]) -> tuple[int, Words] | None:
+    if any(hmac.compare_digest(one.encode(errors="replace"), token.encode()) for one in offered):
         return None
     status, chinese, english = 403, "它的 access_token 不对", "wrong access_token"
     if all(one.lower() in SCHEMES for one in offered):  # NapCat without a token sends "Bearer "
@@ -60,14 +60,13 @@ def _token_refusal(token: bytes, offered: list[bytes]) -> tuple[int, Words] | No
     )
 
 
-def _tokens_of(request: Request) -> list[bytes]:
+def _tokens_of(request: Request) -> list[str]:
     """What may be meant as the access_token: it comes bare, behind a scheme, or in the query."""
-    bare = header(request, "Authorization").strip().encode(errors="replace")
-    scheme, _, token = bare.partition(b" ")
+    bare = header(request, "Authorization").strip()
+    scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
     with suppress(ValueError):
-        query = parse_qs(urlsplit(request.path).query)
-        offered += [one.encode(errors="replace") for one in query.get("access_token", [])[:1]]
+        offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
     return [one for one in offered if one]
 
 

@@ -186,10 +186,9 @@ class WsServer(Bot):
             return found[0]
         chinese, english = self._listed()
         raise ApiNotAvailable(
-            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，"
-            "或者用 server.wait_connected(30) 等它连上来。 "
-            f"it is not clear which account is meant, {english}. Name it with "
-            "server.bot(self_id), or wait for it with server.wait_connected(30)."
+            f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，或者先用 "
+            "server.wait_connected(30) 等它连上来。 it is not clear which account is meant, "
+            f"{english}. Name it with server.bot(self_id), or wait with server.wait_connected(30)."
         )
 
     def _listed(self) -> Words:
@@ -199,9 +198,8 @@ class WsServer(Bot):
     def _not_here(self, self_id: object) -> str:
         chinese, english = self._listed()
         return (
-            f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）："
-            "检查 self_id 和 NapCat 的网络配置。 "
-            f"account {self_id} is not connected, or has no API connection, {english}. "
+            f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）：检查 self_id 和 NapCat 的"
+            f"网络配置。 account {self_id} is not connected, or has no API connection, {english}. "
             "Check the self_id, and NapCat's network settings."
         )
 
@@ -224,14 +222,11 @@ class WsServer(Bot):
         listening.warn_of_refusal(self._said, connection.host, *words)
 
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
-        role, self_id = (
-            ws_door.header(request, "X-Client-Role"),
-            ws_door.header(request, "X-Self-ID"),
-        )
-        connection.roles = ROLES.get(role.lower(), (API, EVENT))
+        role = ws_door.header(request, "X-Client-Role").lower()
+        connection.roles = ROLES.get(role, (API, EVENT))
         self._put(connection, Account(self, 0))
-        if number := id_of(self_id):
-            self._greet(connection, number)
+        if self_id := id_of(ws_door.header(request, "X-Self-ID")):
+            self._greet(connection, self_id)
             return
         self._strangers[connection] = connection.account
         log.info(
@@ -281,11 +276,9 @@ class WsServer(Bot):
         if not account._is_twin:
             account._is_twin = True
             log.warning(
-                f"账号 {account.self_id} 连了两次，只用新的那条连接。NapCat 里有两个一样的"
-                "“WebSocket 客户端”，或者两个程序登录了它吗？ "
-                f"account {account.self_id} is connected twice, and the newest connection is used. "
-                'Are there two such "WebSocket clients" in NapCat, or two programs with this '
-                "account?"
+                f"账号 {account.self_id} 连了两次，只用新的那条连接：NapCat 里有两个一样的"
+                f"“WebSocket 客户端”吗？ account {account.self_id} is connected twice, and the "
+                'newest connection is used. Are there two such "WebSocket clients" in NapCat?'
             )
 
     def _received(self, connection: ServerWebSocket, message: bytes | bytearray) -> None:
@@ -332,9 +325,9 @@ class WsServer(Bot):
         self._hub.start()
         if not token and not is_loopback(self.host):
             log.warning(
-                f"{self.url} 对网络开放，任何人都能冒充 OneBot：请设置 access_token。 "
-                f"{self.url} is open to the network without an access_token, so anybody can "
-                "pretend to be OneBot: set an access_token."
+                f"{self.url} 对网络开放，任何人都能冒充 OneBot：请设置 access_token。 {self.url} "
+                "is open to the network without an access_token, so anybody can pretend to be "
+                "OneBot: set one."
             )
         where = listening.where_it_listens(self.url, self.host)
         log.info(f"在 {where} 等待 OneBot 连接。 listening on {self.url}")
