@@ -12,7 +12,7 @@ import socket
 import time
 from contextlib import suppress
 
-from .addresses import Words, authority
+from .addresses import Words, authority, is_loopback
 from .errors import NetworkError
 
 log = logging.getLogger("onebot_simple")
@@ -67,6 +67,17 @@ def where_it_listens(url: str, host: str) -> str:
             elsewhere = url.replace("127.0.0.1", probe.getsockname()[0], 1)
             return f"{url} （别的机器 / from other machines: {elsewhere}）"
     return url
+
+
+def announce(url: str, host: str, secret: str | None, name: str) -> None:
+    """Log where a server listens. Warn if the network can reach it and `secret`, which the user
+    knows as `name`, is not set."""
+    if not secret and not is_loopback(host):
+        log.warning(
+            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {name}。 {url} is open to the "
+            f"network, and anybody can pretend to be OneBot: set {name}."
+        )
+    log.info(f"在 {where_it_listens(url, host)} 等待 OneBot。 listening on {url}")
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:

@@ -317,20 +317,13 @@ class WsServer(Bot):
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
-        token = check_token(self.access_token)
+        check_token(self.access_token)
         listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
         self.port = listener.getsockname()[1]
         self._seen.clear()
         self._hub = WebSocketHub(listener, self)
         self._hub.start()
-        if not token and not is_loopback(self.host):
-            log.warning(
-                f"{self.url} 对网络开放，任何人都能冒充 OneBot：请设置 access_token。 {self.url} "
-                "is open to the network without an access_token, so anybody can pretend to be "
-                "OneBot: set one."
-            )
-        where = listening.where_it_listens(self.url, self.host)
-        log.info(f"在 {where} 等待 OneBot 连接。 listening on {self.url}")
+        listening.announce(self.url, self.host, self.access_token, "access_token")
 
     def _close(self) -> None:
         if self._hub is not None:
