@@ -117,7 +117,7 @@ class ServerWebSocket:
         for item in arrived:
             if isinstance(item, Request):
                 self._shake_hands(item)
-            elif isinstance(item, Frame) and item.opcode in DATA and not self.failure:
+            elif isinstance(item, Frame) and item.opcode in DATA and self.is_open:
                 self._message += item.data  # the protocol does not join fragments
                 if item.fin:
                     message, self._message = self._message, bytearray()
