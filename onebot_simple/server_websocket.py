@@ -113,7 +113,7 @@ class ServerWebSocket:
         with self._lock:
             self._protocol.receive_data(data)
             arrived = self._protocol.events_received()
-            self._unsent += map(memoryview, self._protocol.data_to_send())
+            self._unsent += map(memoryview, self._protocol.data_to_send())  # such as pongs
         for item in arrived:
             if isinstance(item, Request):
                 self._shake_hands(item)
@@ -150,9 +150,8 @@ class ServerWebSocket:
             self.flush()
             self._hang_up(CUT_OFF)  # both have said goodbye
         elif sent:
-            self._end(
-                (f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules")
-            )
+            said = f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules"
+            self._end(said)
         elif not self.failure:
             self._end(CUT_OFF)
             self._server._misunderstood(self, data)
@@ -160,8 +159,7 @@ class ServerWebSocket:
     # -- the end ------------------------------------------------------------------------------
 
     def overdue(self) -> Words | None:
-        """Why the connection is to be given up now, if it is. The silent are asked for a sign of
-        life first."""
+        """Why it must be given up now, if it must. One that is silent is pinged before that."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
         if self.failure or not self.is_open:  # it has said goodbye, or shakes hands
@@ -186,8 +184,8 @@ class ServerWebSocket:
         self._end(reason)
 
     def _end(self, reason: Words) -> None:
-        """Take nothing any more. The other side has a moment to hang up: if we closed the socket
-        with something unread in it, some systems would take our last words back."""
+        """Take nothing any more. The other side has a moment to hang up: if we closed a socket that
+        holds something unread, some systems would not deliver our last words."""
         if not self.failure:
             self.failure, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
         self._message.clear()  # it may be large
@@ -196,7 +194,7 @@ class ServerWebSocket:
             protected(self._server._closed, self, self.failure)
 
     def close(self, reason: Words) -> None:
-        """Close the socket. If nobody knows yet why it has ended, this is the reason."""
+        """Close the socket. The reason counts if there is no earlier one."""
         self._end(reason)
         with self._lock:
             self.socket.close()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 CHUNK = 64 * 1024  # bytes that are read at once
-PAUSE_SECONDS = 0.01
 TICK_SECONDS = 0.2  # how often the clock is looked at
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
 
@@ -40,7 +39,6 @@ class WebSocketHub(Thread):
         self._listener = listener
         self._server = server
         self._selector = selectors.DefaultSelector()
-        self._selector.register(listener, selectors.EVENT_READ)
         self._ending = Flag()
 
     def stop(self) -> None:
@@ -87,6 +85,8 @@ class WebSocketHub(Thread):
         websocket.close(reason)
 
     def _look_around(self) -> None:
+        if self._listener not in self._selector.get_map():
+            self._selector.register(self._listener, selectors.EVENT_READ)
         for websocket in self._websockets():
             if reason := websocket.overdue():
                 self._drop(websocket, reason)
@@ -102,10 +102,10 @@ class WebSocketHub(Thread):
         except (BlockingIOError, ConnectionError):  # who came has gone again
             return
         except OSError as error:  # the system may have no file left
+            self._selector.unregister(self._listener)  # until the next look around
             if not self._ending.is_set():
                 chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
                 warn_of_refusal(self._server._said, peer, chinese, english)
-            time.sleep(PAUSE_SECONDS)  # who came may still be there, and come up at once again
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
@@ -115,7 +115,8 @@ class WebSocketHub(Thread):
 
     def _say_goodbye(self) -> None:
         deadline = time.monotonic() + GOODBYE_SECONDS
-        self._selector.unregister(self._listener)
+        with suppress(KeyError):  # there was no room
+            self._selector.unregister(self._listener)
         self._listener.close()
         for websocket in self._websockets():
             websocket.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
