@@ -166,7 +166,6 @@ class ServerWebSocket:
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
-        self._taken = now
         if self._pinged > self._heard:
             return SILENT if now > self._pinged + timeout else None
         if now > self._heard + self._server.ping_interval:
@@ -188,7 +187,6 @@ class ServerWebSocket:
         holds something unread, some systems would not deliver our last words."""
         if not self.failure:
             self.failure, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
-        self._message.clear()  # it may be large
         if self.is_open:
             self.is_open = False
             protected(self._server._closed, self, self.failure)

@@ -245,7 +245,6 @@ class WsServer(Bot):
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
         """The connection has said whose it is."""
-        self._strangers.pop(connection, None)
         host = connection.host
         new_roles = set(connection.roles)
         account = self._accounts.get(self_id)
@@ -255,8 +254,6 @@ class WsServer(Bot):
             connection.calls.address = f"OneBot {self_id} ({host})"
         else:
             new_roles.difference_update(account._newest)
-            words = "its account has another connection", "它的账号已经有一条连接了"
-            connection.calls.close(connection_lost(connection.calls.address, *words))
             self._put(connection, account)
         seen = {(self_id, role) for role in new_roles}
         if seen & self._seen:
@@ -320,7 +317,6 @@ class WsServer(Bot):
         check_token(self.access_token)
         listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
         self.port = listener.getsockname()[1]
-        self._seen.clear()
         self._hub = WebSocketHub(listener, self)
         self._hub.start()
         listening.announce(self.url, self.host, self.access_token, "access_token")

@@ -185,6 +185,7 @@ def test_it_is_said_once_that_an_account_is_connected_twice(
 def test_of_more_than_eight_connections_of_an_account_the_oldest_goes(scene: Scene) -> None:
     eight = [scene.join() for _ in range(8)]
     scene.hears(eight[-1], "the eighth")
+    scene.hears(scene.join(role="Event"), "of another kind")
     assert all(peer.thread.is_alive() for peer in eight)
     ninth = scene.join()
     eight[0].thread.join(5)
@@ -202,6 +203,8 @@ def test_an_api_and_an_event_connection_make_one_account_that_is_not_there_twice
     wait_until(lambda: scene.server.bots)
     with pytest.raises(NetworkError, match="只连了 Event.*no API connection"):
         scene.server.send_like(1)
+    assert scene.hears(event, "actions cannot be called yet")
+    assert of(scene) == []
     api = scene.join(role="API")
     scene.server.wait_connected(5)
     event.push(message("/hi"))
@@ -220,6 +223,15 @@ def test_an_api_and_an_event_connection_make_one_account_that_is_not_there_twice
     again.close()
     event.close()
     wait_until(lambda: of(scene) == ["+10001", "-10001"])
+
+
+def test_an_account_that_could_never_be_called_neither_comes_nor_goes(scene: Scene) -> None:
+    event = scene.join(role="Event")
+    wait_until(lambda: scene.server.bots)
+    event.close()
+    wait_until(lambda: not scene.server.bots)
+    scene.join()
+    wait_until(lambda: of(scene) == ["+10001"])
 
 
 def test_each_role_has_its_newest_connection(scene: Scene) -> None:

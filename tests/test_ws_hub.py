@@ -285,7 +285,9 @@ def test_rubbish_right_behind_a_handshake_is_just_refused(
 
 
 @pytest.mark.parametrize("headers", [b"", b"Upgrade: websocket\r\n"])
-def test_what_follows_a_handshake_that_is_none_is_not_taken(headers: bytes) -> None:
+def test_what_follows_a_handshake_that_is_none_is_not_taken(
+    headers: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with Scene(access_token="s3cret") as scene, raw(scene.server) as peer:
         request = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers + b"\r\n"
         peer.sendall(request + frame(TEXT, said("let me in")))
@@ -293,6 +295,7 @@ def test_what_follows_a_handshake_that_is_none_is_not_taken(headers: bytes) -> N
         while peer.recv(1000):
             pass
         assert scene.server.stats["events"] == 0
+        assert "the server failed" not in caplog.text
 
 
 def test_many_that_are_refused_cost_no_thread(

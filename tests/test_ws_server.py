@@ -429,6 +429,7 @@ def test_words_of_a_peer_cannot_forge_a_line_of_the_log(
     [said] = [record.getMessage() for record in caplog.records if "disconnect" in record.msg]
     assert said.isprintable() and "forged" in said
     assert str(errors[0]).isprintable() and "forged" in str(errors[0])
+    assert "OneBot 10001 (127.0.0.1)" in str(errors[0])
     peer.close()
 
 
