@@ -57,7 +57,7 @@ class ServerWebSocket:
         self.socket = sock
         self.host = host
         self.is_open = False  # from the handshake to the end
-        self.failure: Words | None = None  # why it has ended, or is about to
+        self.reason: Words | None = None  # why it has ended, or is about to
         self._server = server
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._message = bytearray()  # the fragments of a message so far
@@ -78,7 +78,7 @@ class ServerWebSocket:
         with self._lock, suppress(InvalidState):  # it has just ended
             self._protocol.send_text(text.encode())
         self.flush()
-        while self._unsent and not self.failure:  # a large message, or a slow reader
+        while self._unsent and not self.reason:  # a large message, or a slow reader
             time.sleep(ROOM_SECONDS)
             self.flush()
 
@@ -100,8 +100,8 @@ class ServerWebSocket:
                 if not isinstance(error, OSError):
                     raise
 
-    def _hang_up(self, failure: Words) -> None:
-        self.failure = self.failure or failure
+    def _hang_up(self, reason: Words) -> None:
+        self.reason = self.reason or reason
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
 
@@ -152,7 +152,7 @@ class ServerWebSocket:
         elif sent:
             said = f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules"
             self._end(said)
-        elif not self.failure:
+        elif not self.reason:
             self._end(CUT_OFF)
             self._server._misunderstood(self, data)
 
@@ -162,7 +162,7 @@ class ServerWebSocket:
         """Why it must be given up now, if it must. One that is silent is pinged before that."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
-        if self.failure or not self.is_open:  # it has said goodbye, or shakes hands
+        if self.reason or not self.is_open:  # it has said goodbye, or shakes hands
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
@@ -185,11 +185,11 @@ class ServerWebSocket:
     def _end(self, reason: Words) -> None:
         """Take nothing any more. The other side has a moment to hang up: if we closed a socket that
         holds something unread, some systems would not deliver our last words."""
-        if not self.failure:
-            self.failure, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
+        if not self.reason:
+            self.reason, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
         if self.is_open:
             self.is_open = False
-            protected(self._server._closed, self, self.failure)
+            protected(self._server._closed, self, self.reason)
 
     def close(self, reason: Words) -> None:
         """Close the socket. The reason counts if there is no earlier one."""

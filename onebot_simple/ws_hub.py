@@ -58,7 +58,7 @@ class WebSocketHub(Thread):
         self._say_goodbye()
         self._selector.close()
 
-    def _websockets(self) -> list[ServerWebSocket]:
+    def _connections(self) -> list[ServerWebSocket]:
         return [key.data for key in self._selector.get_map().values() if key.data]
 
     def _serve(self, seconds: float) -> None:
@@ -68,28 +68,28 @@ class WebSocketHub(Thread):
             else:
                 self._accept()
 
-    def _read(self, websocket: ServerWebSocket) -> None:
+    def _read(self, connection: ServerWebSocket) -> None:
         try:
-            data = websocket.socket.recv(CHUNK)
+            data = connection.socket.recv(CHUNK)
         except BlockingIOError:  # nothing after all
             return
         except OSError:
             data = b""
         if data:
-            websocket.receive(data)
+            connection.receive(data)
         else:
-            self._drop(websocket, CUT_OFF)
+            self._drop(connection, CUT_OFF)
 
-    def _drop(self, websocket: ServerWebSocket, reason: Words) -> None:
-        self._selector.unregister(websocket.socket)
-        websocket.close(reason)
+    def _drop(self, connection: ServerWebSocket, reason: Words) -> None:
+        self._selector.unregister(connection.socket)
+        connection.close(reason)
 
     def _look_around(self) -> None:
         if self._listener not in self._selector.get_map():
             self._selector.register(self._listener, selectors.EVENT_READ)
-        for websocket in self._websockets():
-            if reason := websocket.overdue():
-                self._drop(websocket, reason)
+        for connection in self._connections():
+            if reason := connection.overdue():
+                self._drop(connection, reason)
 
     def _accept(self) -> None:
         peer = "?"
@@ -110,17 +110,17 @@ class WebSocketHub(Thread):
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        websocket = ServerWebSocket(sock, peer, self._server)
-        self._selector.register(sock, selectors.EVENT_READ, websocket)
+        connection = ServerWebSocket(sock, peer, self._server)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
 
     def _say_goodbye(self) -> None:
         deadline = time.monotonic() + GOODBYE_SECONDS
         with suppress(KeyError):  # there was no room
             self._selector.unregister(self._listener)
         self._listener.close()
-        for websocket in self._websockets():
-            websocket.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
-        while self._websockets() and (left := deadline - time.monotonic()) > 0:
+        for connection in self._connections():
+            connection.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
+        while self._connections() and (left := deadline - time.monotonic()) > 0:
             protected(self._serve, left)
-        for websocket in self._websockets():
-            self._drop(websocket, STOPPED)
+        for connection in self._connections():
+            self._drop(connection, STOPPED)

@@ -248,10 +248,11 @@ class WsServer(Bot):
         host = connection.host
         new_roles = set(connection.roles)
         account = self._accounts.get(self_id)
-        if account is None:  # who was a stranger is the account from now on
-            account = self._accounts[self_id] = connection.account
+        if account is None:  # the stranger is this account from now on
+            account = connection.account
             account.self_id = self_id
             connection.calls.address = f"OneBot {self_id} ({host})"
+            self._accounts[self_id] = account
         else:
             new_roles.difference_update(account._newest)
             self._put(connection, account)
