@@ -18,8 +18,9 @@ from .errors import NetworkError
 log = logging.getLogger("onebot_simple")
 
 SAID_AGAIN_SECONDS = 60
+# a host is a name, an IPv4 or an IPv6 address; an address holds a host and perhaps a port
 HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%\w+)?", re.IGNORECASE)
-ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([\w.-]+|[0-9a-f:.]+(?=\]))?\]?(?::(\d+))?")
+ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(?::(\d+))?")
 
 
 def check_host(host: object, kind: str = "WsServer") -> str:
@@ -28,7 +29,7 @@ def check_host(host: object, kind: str = "WsServer") -> str:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if isinstance(host, str) and not host.isdecimal() and HOST.fullmatch(bare):
         return bare
-    meant, port = ADDRESS.findall(text.replace("：", ":"))[0]  # an address where a host is wanted
+    meant, port = ADDRESS.findall(text.replace("：", ":"))[0]  # maybe it is a whole address
     arguments = f'"{meant or "127.0.0.1"}"' + (f", {port}" if port else "")
     if meant.isdecimal():
         arguments = f"port={meant}"
