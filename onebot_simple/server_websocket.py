@@ -20,6 +20,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from . import ws_door
 from .addresses import Words
 from .ws_connection import WsConnection
 
@@ -133,7 +134,7 @@ class ServerWebSocket:
         protocol = self._protocol
         if protocol.close_expected():
             return  # rubbish came right behind it
-        refusal = self._server._refusal(self, request)
+        refusal = ws_door.refusal(self._server, self.host, request)
         protocol.send_response(protocol.reject(*refusal) if refusal else protocol.accept(request))
         if protocol.state is State.OPEN:
             self.is_open = True
@@ -154,7 +155,7 @@ class ServerWebSocket:
             self._end(said)
         elif not self.reason:
             self._end(CUT_OFF)
-            self._server._misunderstood(self, data)
+            ws_door.misunderstood(self._server, self.host, data)
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import hmac
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.http11 import Request
 
-from .addresses import Words, names_this_machine
+from .addresses import Words, is_loopback, names_this_machine
 from .errors import printable
+from .listening import warn_of_refusal
+
+if TYPE_CHECKING:
+    from .ws_server import WsServer
 
 SCHEMES = ("bearer", "token")  # in front of an access_token
 TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
-def refusal(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
-    """The HTTP status for a handshake that is not welcome, and why it is not.
+def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | None:
+    """The HTTP answer to a handshake that is not welcome."""
+    if server._stopping.is_set():
+        return 503, "stopping\n"
+    problem = _problem(request, server.access_token, is_loopback(server.host))
+    if problem is None:
+        return None
+    status, (chinese, english) = problem
+    warn_of_refusal(server._said, peer, chinese, english)
+    return status, f"{english}\n"
 
-    token: what OneBot must know, if anything. is_local: whether the server listens on loopback.
-    """
+
+def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
+    """The HTTP status for a handshake that is not welcome, and why it is not."""
     if "Upgrade" not in request.headers:
         return None  # a browser, for example; the protocol itself refuses it
     origin, host = header(request, "Origin"), header(request, "Host")
@@ -74,14 +88,13 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def misunderstood(data: bytes, url: str) -> Words:
-    """What came instead of a handshake, and what to change."""
+def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
+    """Say what to change: this came instead of a handshake."""
     chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
     english = "it does not speak WebSocket. A browser cannot open this address"
     if data[:1] == TLS_HELLO:
         chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
         english = "it speaks TLS, and the address must begin with ws://, not wss://"
-    return (
-        f"{chinese}。NapCat 里要新建“WebSocket 客户端”，地址填 {url}",
-        f'{english}. In NapCat, add a "WebSocket client" with the address {url}',
-    )
+    chinese += f"。NapCat 里要新建“WebSocket 客户端”，地址填 {server.url}"
+    english += f'. In NapCat, add a "WebSocket client" with the address {server.url}'
+    warn_of_refusal(server._said, peer, chinese, english)

@@ -13,14 +13,15 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
-from . import listening, ws_door
+from . import listening
 from .actions import Actions
-from .addresses import Words, authority, check_seconds, check_token, is_loopback
+from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
 from .event import Event, id_of
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
+from .ws_door import header
 from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
@@ -205,27 +206,11 @@ class WsServer(Bot):
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
 
-    def _refusal(self, connection: ServerWebSocket, request: Request) -> tuple[int, str] | None:
-        """The HTTP answer to a handshake that is not welcome."""
-        if self._stopping.is_set():
-            return 503, "stopping\n"
-        refusal = ws_door.refusal(request, self.access_token, is_loopback(self.host))
-        if not refusal:
-            return None
-        status, (chinese, english) = refusal
-        listening.warn_of_refusal(self._said, connection.host, chinese, english)
-        return status, f"{english}\n"
-
-    def _misunderstood(self, connection: ServerWebSocket, data: bytes) -> None:
-        """No handshake came, but this."""
-        words = ws_door.misunderstood(data, self.url)
-        listening.warn_of_refusal(self._said, connection.host, *words)
-
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
-        role = ws_door.header(request, "X-Client-Role").lower()
+        role = header(request, "X-Client-Role").lower()
         connection.roles = ROLES.get(role, (API, EVENT))
         self._put(connection, Account(self, 0))
-        if self_id := id_of(ws_door.header(request, "X-Self-ID")):
+        if self_id := id_of(header(request, "X-Self-ID")):
             self._greet(connection, self_id)
             return
         self._strangers[connection] = connection.account
