@@ -73,9 +73,9 @@ class Account(Actions):
     def _calls(self) -> WsConnection:
         """Where its actions are called; after a reconnect, that is on another Account."""
         account = self._server._accounts.get(self.self_id, self)
-        if API not in account._newest:
-            raise NetworkError(self._server._not_here(self.self_id or "?"))
-        return account._newest[API].calls
+        if connection := account._newest.get(API):
+            return connection.calls
+        raise NetworkError(self._server._not_here(self.self_id or "?"))
 
     def _set(self, connections: list[ServerWebSocket]) -> None:
         """The reader's thread does this; other threads see either the old or the new ones."""
