@@ -240,6 +240,8 @@ class WsServer(Bot):
             self._accounts[self_id] = account
         else:
             new_roles.difference_update(account._newest)
+            said = "its account has another connection", "它的账号已经有一条连接了"
+            connection.calls.close(connection_lost(connection.calls.address, *said))
             self._put(connection, account)
         seen = {(self_id, role) for role in new_roles}
         if seen & self._seen:
@@ -303,8 +305,9 @@ class WsServer(Bot):
         check_token(self.access_token)
         listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
         self.port = listener.getsockname()[1]
-        self._hub = WebSocketHub(listener, self)
-        self._hub.start()
+        hub = WebSocketHub(listener, self)
+        hub.start()
+        self._hub = hub  # only now, because stop() joins it
         listening.announce(self.url, self.host, self.access_token, "access_token")
 
     def _close(self) -> None:
