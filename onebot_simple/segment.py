@@ -25,12 +25,11 @@ Media: TypeAlias = str | bytes | PathLike[str]
 
 MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSocket frames of 50
 
-# The closing bracket is looked at afterwards. In the pattern, it would make the search go over the
-# same text again and again: 1 MB of hostile text would stop the bot for half an hour.
+# Without the closing bracket: a pattern with it would search hostile text again and again.
 _CQ_START = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)", re.ASCII)
-_IDS = {"qq", "id", "user_id", "emoji_id", "emoji_package_id"}
-_NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
 _CQ_NAME = re.compile(r"\w+", re.ASCII)
+_IDS = {"qq", "id", "user_id", "emoji_id"}
+_NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
 
 
 def text(text: object) -> Segment:
@@ -203,23 +202,12 @@ def forward(id: int | str) -> Segment:
     return _segment("forward", {"id": id})
 
 
-def node(
-    id: int | str,
-    *,
-    source: str | None = None,
-    news: list[dict[str, str]] | None = None,
-    summary: str | None = None,
-    prompt: str | None = None,
-    time: int | str | None = None,
-) -> Segment:
+def node(id: int | str) -> Segment:
     """合并转发节点：一条已有的消息。
 
-    One of the messages to forward: id is its message_id.
-
-    The rest as for `node_custom()`. Source: the standard, "合并转发节点".
+    One of the messages to forward: id is its message_id. Source: the standard, "合并转发节点".
     """
-    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
-    return _segment("node", {"id": id}, **card)
+    return _segment("node", {"id": id})
 
 
 def node_custom(
@@ -242,13 +230,13 @@ def node_custom(
     shows. time: of the message, in seconds since 1970.
     Source: the standard, "合并转发自定义节点"; all that is optional: NapCat.
     """
-    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
     # OneBot would carry out a CQ code in a str, whoever typed it; in a list it stays text
     message = [content] if isinstance(content, str) else content
     if not _is_event(message):
         check(message, "node_custom: content")
-    said = to_list(message)
-    return _segment("node", {"user_id": user_id, "nickname": nickname, "content": said}, **card)
+    said = {"user_id": user_id, "nickname": nickname, "content": to_list(message)}
+    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
+    return _segment("node", said, **card)
 
 
 def json(data: object) -> Segment:
@@ -292,7 +280,7 @@ def rps() -> Segment:
 
     Rock, paper, scissors; QQ draws the result. Source: the standard, "猜拳魔法表情".
     """
-    return _segment("rps")
+    return _segment("rps", {})
 
 
 def dice() -> Segment:
@@ -300,7 +288,7 @@ def dice() -> Segment:
 
     A die; QQ rolls it. Source: the standard, "掷骰子魔法表情".
     """
-    return _segment("dice")
+    return _segment("dice", {})
 
 
 def shake() -> Segment:
@@ -308,7 +296,7 @@ def shake() -> Segment:
 
     Shake the other one's window. Source: the standard, "窗口抖动（戳一戳）".
     """
-    return _segment("shake")
+    return _segment("shake", {})
 
 
 def poke(type: int | str, id: int | str) -> Segment:
@@ -326,39 +314,38 @@ def anonymous(ignore: bool | None = None) -> Segment:
     Send anonymously; goes first. ignore: where that is impossible, send under the bot's own name.
     Source: the standard, "匿名发消息".
     """
-    return _segment("anonymous", ignore=ignore)
+    return _segment("anonymous", {}, ignore=ignore)
 
 
-def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
-    """A segment; what is needed must be there, what more there is may be None."""
-    given = {**(needed or {}), **more}
-    for name in needed or ():
-        _check_needed(kind, name, given[name])
-    data = {name: _wire(name, value) for name, value in given.items() if value is not None}
+def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
+    given = {name: value for name, value in optional.items() if value is not None}
+    data = {name: _wire(kind, name, value) for name, value in (needed | given).items()}
     return {"type": kind, "data": data}
 
 
-def _check_needed(kind: str, name: str, value: object) -> None:
-    if name in _IDS:
+def _wire(kind: str, name: str, value: Any) -> object:
+    """The value as a segment holds it: mostly a str, only lists (content and news) stay lists."""
+    if name in _NUMBERS:
+        right, chinese, english = str(value).isdecimal(), "整数", "a whole number"
+    elif name in _IDS:
         right = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
-        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
+        chinese, english = "号码（整数或字符串）", "an id, an int or a str"
     else:
-        right = value is not None
-        chinese, english = "一个值", "a value"
+        right, chinese, english = value is not None, "一个值", "a value"
     if not right:
-        raise TypeError(
-            f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
-            f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
-        )
-
-
-def _wire(name: str, value: Any) -> object:
-    """The value as segments hold it: mostly a str, only lists (content and news) stay lists."""
+        raise _wrong(f"{kind}: {name}", chinese, english, value)
     if isinstance(value, bool):
         return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
     if name in _NUMBERS:
         return int(value)
     return value if isinstance(value, list) else str(value)
+
+
+def _wrong(name: str, chinese: str, english: str, given: object) -> TypeError:
+    shown = brief(given)
+    return TypeError(
+        f"{name} 要写成{chinese}，不能是 {shown}。 {name} must be {english}, not {shown}."
+    )
 
 
 def media(file: Media) -> str:
@@ -372,34 +359,23 @@ def media(file: Media) -> str:
     """
     if isinstance(file, str):
         return file
+    name, content = "bytes", file
     if isinstance(file, PathLike):
-        file = _read(Path(file))
-    if not isinstance(file, bytes):
-        raise TypeError(
-            f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；打开的文件先 read()。 "
-            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; .read() a file first."
-        )
-    _check_size(len(file), "bytes")
-    return "base64://" + b64encode(file).decode("ascii")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        _check_size(path.stat().st_size, str(path))
-    except FileNotFoundError:
-        said = "没有这个文件，请检查路径 no such file, check the path or give an absolute one"
-        raise FileNotFoundError(ENOENT, said, str(path.absolute())) from None
-    return path.read_bytes()
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_MEDIA_BYTES:
-        mib = f"{size / 1024 / 1024:.1f} MiB"
+        name = str(Path(file).absolute())
+        if not Path(name).exists():
+            said = "没有这个文件，路径对吗？ there is no such file, is the path right?"
+            raise FileNotFoundError(ENOENT, said, name)
+        with open(name, "rb") as opened:
+            content = opened.read(MAX_MEDIA_BYTES + 1)
+    if not isinstance(content, bytes):
+        chinese = "字符串、pathlib.Path 或 bytes（打开的文件先 read()）"
+        raise _wrong("file", chinese, "a str, a pathlib.Path or bytes (.read() a file)", content)
+    if len(content) > MAX_MEDIA_BYTES:
         raise ValueError(
-            f"文件太大：{name} 有 {mib}，一条消息最多 30 MiB。先用 upload_file() 传，或者给网址。 "
-            f"{name}: {mib} is more than the 30 MiB a message can carry. Use upload_file() first, "
-            "or give a URL."
+            f"{name} 超过 30 MiB，一条消息放不下：先用 upload_file() 传，或者给网址。 "
+            f"{name} is more than the 30 MiB of a message: use upload_file() first, or give a URL."
         )
+    return "base64://" + b64encode(content).decode()
 
 
 def plain_text(message: Message) -> str:
@@ -426,16 +402,11 @@ def to_list(message: Message) -> list[Segment]:
     if isinstance(message, list):
         return [part for part in map(_part, message) if part]
     if _is_event(message):
-        content = message.get("message")
-        if content is None:
-            content = message.get("raw_message")
+        content = message.get("message") or message.get("raw_message") or []
         return to_list(content if isinstance(content, (str, list)) else [content])
     if part := _part(message):
         return [part]
-    raise _no_message(
-        f"要一条消息或一个事件，不能是 {brief(message)}",
-        f"A message or an event is needed, not {brief(message)}",
-    )
+    raise _wrong("message", "消息或事件", "a message or an event", message)
 
 
 def _is_event(message: Any) -> bool:
@@ -459,44 +430,26 @@ def _text_of(segment: Segment) -> str:
     return str(value) if isinstance(value, (str, int, float)) else ""
 
 
-def check(message: object, name: str = "message") -> None:
+def check(message: Any, name: str = "message") -> None:
     """检查一条要发送的消息，写错了就说出错在哪里。
 
     Check a message that is to be sent; a TypeError names what is wrong, such as ``message[1]``.
 
     name: what the message is called in the error. Source: the standard, "消息格式".
     """
+    parts: dict[str, Any] = {name: message}
     if isinstance(message, (list, tuple)):
-        for index, part in enumerate(message):
-            _check_part(part, f"{name}[{index}]")
-    else:
-        _check_part(message, name)
-
-
-def _check_part(part: object, name: str) -> None:
-    if isinstance(part, str):
-        return
-    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
-        raise _no_message(
-            f"{name} 不是消息，而是 {brief(part)}", f"{name} is no message but {brief(part)}"
-        )
-    kind, data = part["type"], part.get("data")
-    if not isinstance(data, Mapping):
-        right = f'{{"type": "{kind}", "data": {{...}}}}'
-        raise TypeError(
-            f'{name} 是 {kind} 消息段，但是没有 "data"：用 segment 里的函数，或者写成 {right}。 '
-            f'{name}, a segment of type {kind}, has no "data": use the functions of '
-            f"segment, or write {right}."
-        )
-    if kind == "node" and data.get("content") is not None:
-        check(data["content"], f'{name}["data"]["content"]')
-
-
-def _no_message(chinese: str, english: str) -> TypeError:
-    return TypeError(
-        f"{chinese}：消息是字符串（数字写成 str(42)）、消息段，或者由它们组成的列表。 "
-        f"{english}: a message is a str (a number as str(42)), a segment, or a list of them."
-    )
+        parts = {f"{name}[{index}]": part for index, part in enumerate(message)}
+    for place, part in parts.items():
+        if isinstance(part, str):
+            continue
+        data = part.get("data") if isinstance(part, dict) else None
+        if not isinstance(data, dict) or not isinstance(part.get("type"), str):
+            chinese = '字符串（数字写成 str(42)）或者消息段 {"type": ..., "data": {...}}'
+            english = 'a str (a number as str(42)) or a segment, {"type": ..., "data": {...}}'
+            raise _wrong(place, chinese, english, part)
+        if part["type"] == "node" and data.get("content") is not None:
+            check(data["content"], f'{place}["data"]["content"]')
 
 
 def from_cq(text: str) -> list[Segment]:
@@ -533,22 +486,18 @@ def to_cq(message: Message) -> str:
 
 
 def _cq_code(segment: Segment) -> str:
-    if segment["type"] == "text":
+    kind, data = segment["type"], segment["data"]
+    if kind == "text":
         return escape(_text_of(segment))
-    code = _cq_name(segment["type"])
-    for key, value in segment["data"].items():
-        if value is not None:
-            code += f",{_cq_name(key)}={escape(_json_unless_str(value), comma=True)}"
-    return f"[CQ:{code}]"
-
-
-def _cq_name(name: str) -> str:
-    if not _CQ_NAME.fullmatch(name):
-        raise ValueError(
-            f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
-            f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
-        )
-    return name
+    given = {name: value for name, value in data.items() if value is not None}
+    for name in (kind, *given):
+        if not _CQ_NAME.fullmatch(name):
+            raise ValueError(
+                f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
+                f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
+            )
+    values = (f",{name}={escape(_json_unless_str(given[name]), comma=True)}" for name in given)
+    return f"[CQ:{kind}{''.join(values)}]"
 
 
 def _json_unless_str(value: object) -> str:

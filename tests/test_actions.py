@@ -272,16 +272,16 @@ IMAGE = {"type": "image", "data": {"file": "a.png"}}
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"type": "image", "file": "a.png"}, r'HERE, a segment of type image, has no "data"'),
-        (["hi", {"type": "at", "qq": 1}], r'HERE\[1\], a segment of type at, has no "data"'),
-        ([IMAGE, {"type": "dice", "data": None}], r"HERE\[1\], a segment of type dice, has no"),
-        (["hi", None], r"HERE\[1\] is no message but None"),
-        ([["hi"]], r"HERE\[0\] is no message but \['hi'\]"),
-        (42, r"HERE is no message but 42.*str\(42\)"),
-        ({"message": "hi"}, "HERE is no message but"),
+        ({"type": "image", "file": "a.png"}, r'HERE must be .*"data".*, not .*a\.png.*image'),
+        (["hi", {"type": "at", "qq": 1}], r'HERE\[1\] must be .*"data".*, not .*at'),
+        ([IMAGE, {"type": "dice", "data": None}], r'HERE\[1\] must be .*"data".*, not .*None'),
+        (["hi", None], r"HERE\[1\] must be a str .*, not None"),
+        ([["hi"]], r"HERE\[0\] must be a str .*, not \['hi'\]"),
+        (42, r"HERE must be a str \(a number as str\(42\)\).*, not 42"),
+        ({"message": "hi"}, r"HERE must be a str .*, not {'message'"),
         (
             [{"type": "node", "data": {"content": ["hi", {"type": "face"}]}}],
-            r'HERE\[0\]\["data"\]\["content"\]\[1\], a segment of type face',
+            r'HERE\[0\]\["data"\]\["content"\]\[1\] must be .*"data".*, not .*face',
         ),
     ],
 )
