@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
@@ -108,11 +109,7 @@ class Actions(StandardActions):
 
     @overload
     def download_file(
-        self,
-        file: str,
-        *,
-        to: str | PathLike[str],
-        progress: files.Progress | None = None,
+        self, file: str, *, to: str | PathLike[str], progress: files.Progress | None = None
     ) -> Path: ...
     @overload
     def download_file(
@@ -154,30 +151,22 @@ class Actions(StandardActions):
         """
         if (file is None) != (to is None):
             raise TypeError(
-                'download_file() 存到这里要写 download_file(file_id, to="文件夹")；'
-                "让 OneBot 下载要写 download_file(url=...)。 "
-                'download_file() takes a received file and to=, as in download_file(file_id, to="a '
-                'folder"), or url= for OneBot to fetch.'
+                'download_file() 存到这里写 (file_id, to="文件夹")，让 OneBot 下载写 (url=...)。 '
+                'download_file() takes a received file and to=, as in (file_id, to="folder"), or '
+                "url= for OneBot to fetch."
             )
         if to is not None:
-            return files.download(
-                self.stream_action("download_file_stream", file=file), to, progress
-            )
+            frames = self.stream_action("download_file_stream", file=file)
+            return files.download(frames, to, progress)
         one_of("download_file", url=url, base64=base64)
-        return self.call_action(
-            "download_file",
-            url=url,
-            base64=base64,
-            name=name,
-            headers=headers,
-            thread_count=thread_count,
-        )
+        more = {"name": name, "headers": headers, "thread_count": thread_count}
+        return self.call_action("download_file", url=url, base64=base64, **more)
 
 
 def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
     """The params that were given. A pathlib.Path or bytes is read here and becomes base64://."""
     for name in ("message", "messages"):
-        if params.get(name) is not None:
+        if not isinstance(params.get(name), (str, NoneType)):
             check(params[name], f"{action}: {name}")
     return {
         name: media(value) if isinstance(value, (bytes, PathLike)) else value
@@ -210,25 +199,17 @@ def to_json(action: str, params: Any) -> str:
     try:
         return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unsendable(action, params, error) from None
-
-
-def _unsendable(action: str, params: Any, error: Exception) -> Exception:
-    """An error that names the parameter which cannot be sent."""
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    name = "params"
-    for key, value in params.items() if isinstance(params, dict) else ():
-        try:
-            _encoder.encode({key: value})
-        except (TypeError, ValueError, RecursionError):
-            name = str(key)
-            break
-    return kind(
-        f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
-        f"{action}: {name} cannot be sent as JSON: {reason}. "
-        "Use only str, numbers, True/False, lists and dicts."
-    )
+        given = params if isinstance(params, dict) else {"params": params}
+        for name in given if len(given) > 1 else ():
+            to_json(action, {name: given[name]})  # the one that cannot be sent is named below
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        name = next(iter(given))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
+            f"{action}: {name} cannot be sent as JSON: {reason}. "
+            "Use only str, numbers, True/False, lists and dicts."
+        ) from None
 
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
