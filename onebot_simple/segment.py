@@ -52,7 +52,7 @@ def at(qq: int | str) -> Segment:
 def at_all() -> Segment:
     """@全体成员，机器人需要有权限。
 
-    @ everybody in the group; the bot needs the right to do so. Source: the standard, "@某人".
+    @ everybody in the group; the bot needs the right to. Source: the standard, "@某人".
     """
     return at("all")
 
@@ -88,8 +88,7 @@ def image(
     """图片；``type="flash"`` 是闪照。
 
     A picture: file as for `media()`; summary is what the list of chats shows in its place.
-
-    For a URL: cache, proxy, timeout (seconds).
+    cache, proxy and timeout (seconds) are for a URL.
     Source: the standard, "图片"; name, summary and sub_type (1 is a sticker): NapCat.
     """
     shown = {"name": name, "summary": summary, "sub_type": sub_type, "type": type}
@@ -107,9 +106,8 @@ def record(
 ) -> Segment:
     """语音；``magic=True`` 是变声。
 
-    A voice message: file as for `media()`; magic changes the voice.
-
-    For a URL: cache, proxy, timeout (seconds). Source: the standard, "语音".
+    A voice message: file as for `media()`; magic changes the voice. The rest as for `image()`.
+    Source: the standard, "语音".
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
     return _segment("record", {"file": media(file)}, magic=magic, **url)
@@ -127,8 +125,7 @@ def video(
     """短视频；``thumb`` 是封面图片。
 
     A short video: file as for `media()`, and so is thumb, the picture shown before it plays.
-
-    For a URL: cache, proxy, timeout (seconds). Source: the standard, "短视频"; thumb, name: NapCat.
+    The rest as for `image()`. Source: the standard, "短视频"; thumb, name: NapCat.
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
     cover = None if thumb is None else media(thumb)
@@ -148,8 +145,7 @@ def file(file: Media, *, name: str | None = None) -> Segment:
 def share(url: str, title: str, *, content: str | None = None, image: str | None = None) -> Segment:
     """链接分享。
 
-    A link as a card: content is its description, image the URL of its picture.
-    Source: the standard, "链接分享".
+    A link as a card: content describes it, image is a URL. Source: the standard, "链接分享".
     """
     return _segment("share", {"url": url, "title": title}, content=content, image=image)
 
@@ -381,9 +377,9 @@ def media(file: Media) -> str:
 def plain_text(message: Message) -> str:
     """消息或事件里的纯文本，别的消息段都跳过。
 
-    The plain text of a message or of an event, without all its other segments.
+    The plain text of all that `to_list()` takes, without the other segments.
 
-    Takes what `to_list()` takes. Source: the standard, "纯文本".
+    Source: the standard, "纯文本".
     """
     return "".join(_text_of(part) for part in to_list(message) if part["type"] == "text")
 
