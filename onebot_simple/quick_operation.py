@@ -13,6 +13,7 @@ from typing import Any
 from . import segment
 from .errors import ApiNotAvailable
 from .event import Event, chat_of, name_of, peer_of
+from .segment import Segment
 
 # each field, and to which events it is an answer
 _FIELDS = {
@@ -24,14 +25,14 @@ _FIELDS = {
 Call = tuple[str, dict[str, Any]]
 
 
-def operation_of(result: Any, returned_by: str) -> dict[str, Any]:
-    """A handler's return value as a quick operation; TypeError when it is none."""
+def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
+    """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
         if not isinstance(result, dict) or "type" in result:
             return {"reply": plain(result)}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
-        return _operation(result)
+        return _operation(event, result)
     except TypeError as error:
         shown, kind = brief(result), type(result).__name__
         raise TypeError(
@@ -40,14 +41,22 @@ def operation_of(result: Any, returned_by: str) -> dict[str, Any]:
         ) from None
 
 
-def _operation(result: dict[str, Any]) -> dict[str, Any]:
-    for field in result:
+def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
+    kind = event["post_type"]
+    if kind == "message" and chat_of(event)[0] == "group":
+        kind = "group message"
+    for field, value in result.items():
         if field not in _FIELDS:
             close = get_close_matches(str(field), _FIELDS, 1)
             hint = f', did you mean "{close[0]}"?' if close else "."
             raise TypeError(
                 f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
                 f'A quick operation has no field "{field}"{hint}'
+            )
+        if _FIELDS[field] not in ("anywhere", kind) and value not in (None, False, ""):
+            raise TypeError(
+                f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
+                f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
     operation = dict(result)
     is_cq = operation.pop("auto_escape", True) is False
@@ -58,7 +67,7 @@ def _operation(result: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def plain(message: Any) -> list[dict[str, Any]]:
+def plain(message: Any) -> list[Segment]:
     """A message to send, as segments; None and "" are none. TypeError for what is no message.
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
@@ -81,33 +90,30 @@ def check_event(event: object, call: str) -> None:
         )
 
 
-def addressed(
-    event: Event, message: list[dict[str, Any]], at_sender: bool, reply_message: bool
-) -> list[dict[str, Any]]:
-    """The message with the @ and the quotation in front, as far as the event has whom and what."""
+def message_call(
+    event: Event, message: list[Segment], at_sender: bool = False, reply_message: bool = False
+) -> Call:
+    """The action that sends `message` to where the event came from.
+
+    In front stand the quotation and the @, as far as the event has what to quote and whom to @.
+    """
+    kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), peer_of(event)
     front = []
     if reply_message and event.get("message_id") is not None:
         front.append(segment.reply(event["message_id"]))
-    in_group = chat_of(event)[0] == "group"
-    if at_sender and in_group and event.get("user_id") and not event.get("anonymous"):
+    if at_sender and kind == "group" and event.get("user_id") and not event.get("anonymous"):
         front += [segment.at(event["user_id"]), segment.text(" ")]
-    return front + message
-
-
-def message_call(event: Event, message: list[dict[str, Any]]) -> Call:
-    """The action that sends `message` to where the event came from."""
-    kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), peer_of(event)
-    content = {"message": message, "auto_escape": False}
+    content = {"message": front + message, "auto_escape": False}
     if kind == "guild":
         channel = {"guild_id": event["guild_id"], "channel_id": event["channel_id"]}
-        return "send_guild_channel_msg", {**channel, "message": message}
+        return "send_guild_channel_msg", {**channel, "message": front + message}
     if kind == "group":
         return "send_msg", {"message_type": "group", "group_id": group_id, **content}
     if not user_id:
         name = name_of(event)
         raise ValueError(
-            f"{name} 事件不是从聊天里来的，没有地方回答：用 send_group_msg 或 send_private_msg。 "
-            f"{name} came from no chat, there is nowhere to answer: use send_group_msg or "
+            f"{name} 不是从聊天里来的，没有地方回答：用 send_group_msg 或 send_private_msg。 "
+            f"{name} came from no chat, so it cannot be answered: use send_group_msg or "
             "send_private_msg."
         )
     if group_id:  # a temporary chat; send_msg would take the group_id for the target
@@ -132,36 +138,31 @@ def request_call(event: Event, approve: bool, remark: str = "", reason: str = ""
 
 def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
     """The actions that carry out the operation."""
-    _check_fields(event, operation)
     calls: list[Call] = []
     if operation.get("reply"):
         at_sender = bool(operation.get("at_sender"))
-        calls.append(message_call(event, addressed(event, operation["reply"], at_sender, False)))
+        calls.append(message_call(event, operation["reply"], at_sender))
     if operation.get("delete"):
         calls.append(("delete_msg", {"message_id": event.get("message_id")}))
     member = {"group_id": event.get("group_id"), "user_id": event.get("user_id")}
     if operation.get("kick"):
         calls.append(("set_group_kick", {**member, "reject_add_request": False}))
     if operation.get("ban"):
-        calls.append(_ban_call(event, member, operation.get("ban_duration")))
+        seconds = operation.get("ban_duration")
+        duration = {"duration": 30 * 60 if seconds is None else seconds}  # the standard's default
+        if anonymous := event.get("anonymous"):
+            who = {"group_id": event.get("group_id"), "anonymous": anonymous}
+            calls.append(("set_group_anonymous_ban", {**who, **duration}))
+        else:
+            calls.append(("set_group_ban", {**member, **duration}))
     if operation.get("approve") is not None:
         texts = {key: operation[key] for key in ("remark", "reason") if key in operation}
         calls.append(request_call(event, bool(operation["approve"]), **texts))
     return calls
 
 
-def _ban_call(event: Event, member: dict[str, Any], seconds: int | None) -> Call:
-    duration = {"duration": 30 * 60 if seconds is None else seconds}  # the standard's default
-    anonymous = event.get("anonymous")
-    if isinstance(anonymous, dict):
-        target = {"group_id": member["group_id"], "anonymous_flag": anonymous.get("flag")}
-        return "set_group_anonymous_ban", {**target, **duration}
-    return "set_group_ban", {**member, **duration}
-
-
 def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     """Build the JSON body of the HTTP response. OneBot carries it out."""
-    _check_fields(event, operation)
     body = {key: value for key, value in operation.items() if value}
     for key in ("approve", "ban_duration"):  # no and 0 say something, too
         if operation.get(key) is not None:
@@ -176,15 +177,3 @@ def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     if is_message and body:
         body["at_sender"] = bool(operation.get("at_sender"))  # its default differs
     return body
-
-
-def _check_fields(event: Event, operation: dict[str, Any]) -> None:
-    kind = event["post_type"]
-    if kind == "message" and chat_of(event)[0] == "group":
-        kind = "group message"
-    for field, value in operation.items():
-        if _FIELDS[field] not in ("anywhere", kind) and value not in (None, False, ""):
-            raise TypeError(
-                f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
-                f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
-            )

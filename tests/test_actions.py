@@ -526,6 +526,7 @@ def test_what_is_nested_too_deeply_is_refused_with_its_name() -> None:
         "null",
         "",
         "{} {}",
+        '5 "\\ud83d"',
         '{"a":1}\n,',
         "\u3000{}",
         b'{"a":1}'.decode().encode("utf-16"),

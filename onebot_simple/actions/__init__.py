@@ -177,11 +177,7 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
 
 def _line_of(action: str, params: dict[str, Any]) -> str:
     """A message that goes out, in one printable line of the log."""
-    chat = "".join(
-        f" {name}={value}"
-        for name, value in params.items()
-        if name.endswith("_id") and isinstance(value, (int, str))
-    )
+    chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
     parts = content if isinstance(content, (list, tuple)) else [content]
     return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
@@ -218,6 +214,8 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         text = (data.encode() if isinstance(data, str) else data).decode()
         text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
         content, end = _decoder.raw_decode(text)
+        if end < len(text) or not isinstance(content, dict):
+            raise ValueError("JSON, but not one object")
         # half a sign is no text; in an answer it is rather kept, somebody waits for the rest
         if ("\\ud" in text or "\\uD" in text) and "post_type" in content:
             json.dumps(content, ensure_ascii=False).encode()
@@ -225,10 +223,6 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         raise ValueError("not UTF-8, or a lone surrogate") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if end < len(text):
-        raise ValueError(f"JSON, and more behind it from character {end} on")
-    if not isinstance(content, dict):
-        raise ValueError("JSON, but not an object")
     return content
 
 
