@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from itertools import count
@@ -59,10 +59,10 @@ def upload(
         "total_chunks": -(-size // CHUNK_BYTES),
     }
     done: typed.UploadedFile = _send(call_action, path, file, progress)
-    if done.get("file_size") != size or done.get("sha256") != digest.hexdigest():
+    if done.get("sha256") != file["expected_sha256"]:
         raise NetworkError(
-            f"{path} 没有传完整：请再传一次。 {path} did not arrive whole: OneBot has "
-            f"{done.get('file_size')} of {size} bytes, SHA-256 {done.get('sha256')}. Upload again."
+            f"{path} 没有传完整：请再传一次。 {path} did not arrive whole, the SHA-256 is "
+            f"{done.get('sha256')} there: upload it again."
         )
     return done
 
@@ -75,8 +75,12 @@ def _send(
     known = _broken_off.pop(key, None)
     stream_id = known or urandom(16).hex()
     send = partial(call_action, "upload_file_stream", stream_id=stream_id)
+    first = 0
     try:
-        first = _received_chunks(send) if known else 0
+        if known:
+            with suppress(ActionFailed):  # OneBot has forgotten it, or it is complete
+                received = _fields(send(verify_only=True)).get("received_chunks")
+                first = received if isinstance(received, int) else 0
         with path.open("rb") as source:
             source.seek(first * CHUNK_BYTES)
             for index in range(first, file["total_chunks"]):
@@ -89,14 +93,6 @@ def _send(
     except (NetworkError, ApiNotAvailable):  # the connection was lost, or nobody is connected
         _broken_off[key] = stream_id
         raise
-
-
-def _received_chunks(send: CallAction) -> int:
-    try:
-        received = _fields(send(verify_only=True)).get("received_chunks")
-    except ActionFailed:  # OneBot has forgotten it: it is complete, or was idle for too long
-        return 0
-    return received if isinstance(received, int) else 0
 
 
 def _fields(data: object) -> dict[str, Any]:

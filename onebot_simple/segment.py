@@ -25,8 +25,9 @@ Media: TypeAlias = str | bytes | PathLike[str]
 
 MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSocket frames of 50
 
-# Without the closing bracket: a pattern with it would search hostile text again and again.
-_CQ_START = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)", re.ASCII)
+# The last bracket may be missing, and then it is no code. A pattern that insisted on the bracket
+# would search the same text again and again: 1 MB of hostile text would take half an hour.
+_CQ_CODE = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)(\]?)", re.ASCII)
 _CQ_NAME = re.compile(r"\w+", re.ASCII)
 _IDS = {"qq", "id", "user_id", "emoji_id"}
 _NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
@@ -106,7 +107,8 @@ def record(
 ) -> Segment:
     """语音；``magic=True`` 是变声。
 
-    A voice message: file as for `media()`; magic changes the voice. The rest as for `image()`.
+    A voice message: magic changes the voice, the rest as for `image()`.
+
     Source: the standard, "语音".
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
@@ -264,8 +266,7 @@ def mface(
 ) -> Segment:
     """商城表情；参数可以从收到的图片消息段里抄。
 
-    A face from the shop; the image segment in which it was received holds the parameters.
-    Source: NapCat.
+    A face from the shop; copy the parameters from an image segment that came. Source: NapCat.
     """
     face = {"emoji_package_id": emoji_package_id, "emoji_id": emoji_id, "key": key}
     return _segment("mface", face, summary=summary)
@@ -321,19 +322,17 @@ def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
 
 def _wire(kind: str, name: str, value: Any) -> object:
     """The value as a segment holds it: mostly a str, only lists (content and news) stay lists."""
+    is_bool = isinstance(value, bool)
     if name in _NUMBERS:
-        right, chinese, english = str(value).isdecimal(), "整数", "a whole number"
-    elif name in _IDS:
-        right = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
-        chinese, english = "号码（整数或字符串）", "an id, an int or a str"
-    else:
-        right, chinese, english = value is not None, "一个值", "a value"
-    if not right:
-        raise _wrong(f"{kind}: {name}", chinese, english, value)
-    if isinstance(value, bool):
-        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
-    if name in _NUMBERS:
+        if not str(value).isdecimal():
+            raise _wrong(f"{kind}: {name}", "整数", "a whole number", value)
         return int(value)
+    if name in _IDS and (is_bool or value == "" or not isinstance(value, (int, str))):
+        raise _wrong(f"{kind}: {name}", "号码（整数或字符串）", "an id, an int or a str", value)
+    if value is None:
+        raise _wrong(f"{kind}: {name}", "一个值", "a value", value)
+    if is_bool:
+        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
     return value if isinstance(value, list) else str(value)
 
 
@@ -377,9 +376,7 @@ def media(file: Media) -> str:
 def plain_text(message: Message) -> str:
     """消息或事件里的纯文本，别的消息段都跳过。
 
-    The plain text of all that `to_list()` takes, without the other segments.
-
-    Source: the standard, "纯文本".
+    The plain text in whatever `to_list()` takes. Source: the standard, "纯文本".
     """
     return "".join(_text_of(part) for part in to_list(message) if part["type"] == "text")
 
@@ -456,13 +453,13 @@ def from_cq(text: str) -> list[Segment]:
     """
     segments: list[Segment] = []
     done = 0
-    for code in _CQ_START.finditer(text):
-        if text[code.end() : code.end() + 1] == "]":
+    for code in _CQ_CODE.finditer(text):
+        if code[3]:
             segments += _text_if_any(text[done : code.start()])
             pairs = (pair.split("=", 1) for pair in code[2].split(",")[1:])
             data = {key: unescape(value) for key, value in pairs}
             segments.append({"type": code[1], "data": data})
-            done = code.end() + 1
+            done = code.end()
     return segments + _text_if_any(text[done:])
 
 

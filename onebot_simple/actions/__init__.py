@@ -60,8 +60,7 @@ class Actions(StandardActions):
         Calls any action by its name and returns the answer's data; a param that is None is not
         sent. A pathlib.Path or bytes is read and sent as base64://.
 
-        Errors: ActionFailed when the answer is no success; NetworkError, ApiTimeout,
-        AuthenticationError; TypeError for a param that cannot be sent.
+        Errors: those of `request()`; ActionFailed; TypeError for a param that cannot be sent.
         """
         given = _given(action, params)
         if log.isEnabledFor(logging.INFO) and ("message" in given or "messages" in given):
@@ -101,8 +100,8 @@ class Actions(StandardActions):
         Returns {"file_path": str, "file_size": int, "sha256": str, ...}, checked against the file;
         file_path is for ``upload_group_file(file=...)`` or a segment, within five minutes.
         After a NetworkError, the same call goes on where it broke off, within ten minutes.
-        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
-        when the file cannot be read, ValueError when it is empty.
+        Errors: ActionNotFound where there are no streams; those of `call_action()`; OSError when
+        the file cannot be read, ValueError when it is empty.
         来源 Source: NapCat，upload_file_stream。
         """
         return files.upload(self.call_action, path, name, progress)
@@ -140,13 +139,11 @@ class Actions(StandardActions):
         file: the file_id or file of a received segment. to: a file, which is replaced, or a
         folder, where it gets its own name made safe, and a number if there is one of that name.
         progress: called as ``progress(done_bytes, total_bytes)`` after each chunk.
-        Returns the pathlib.Path. The file is there whole or not at all; one that broke off starts
-        again at its beginning. OneBot first fetches the file itself: for large ones, give the
-        client or bot a longer timeout.
+        Returns the pathlib.Path; the file is there whole or not at all. OneBot first fetches the
+        file itself: for large ones, give the client or bot a longer timeout.
         url, base64, name, headers, thread_count: of OneBot's own action; returns {"file": str}, a
         path on OneBot's machine.
-        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
-        when the file cannot be written.
+        Errors: those of `upload_file()`; OSError when the file cannot be written.
         来源 Source: NapCat，download_file_stream；NapCat、go-cqhttp，download_file。
         """
         if (file is None) != (to is None):
