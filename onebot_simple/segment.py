@@ -315,8 +315,10 @@ def anonymous(ignore: bool | None = None) -> Segment:
 
 
 def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
-    given = {name: value for name, value in optional.items() if value is not None}
-    data = {name: _wire(kind, name, value) for name, value in (needed | given).items()}
+    data = {name: _wire(kind, name, value) for name, value in needed.items()}
+    for name, value in optional.items():
+        if value is not None:
+            data[name] = _wire(kind, name, value)
     return {"type": kind, "data": data}
 
 
@@ -482,15 +484,17 @@ def _cq_code(segment: Segment) -> str:
     kind, data = segment["type"], segment["data"]
     if kind == "text":
         return escape(_text_of(segment))
-    given = {name: value for name, value in data.items() if value is not None}
-    for name in (kind, *given):
+    for name in (kind, *data):
         if not _CQ_NAME.fullmatch(name):
             raise ValueError(
                 f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
                 f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
             )
-    values = (f",{name}={escape(_json_unless_str(given[name]), comma=True)}" for name in given)
-    return f"[CQ:{kind}{''.join(values)}]"
+    code = kind
+    for name, value in data.items():
+        if value is not None:
+            code += f",{name}={escape(_json_unless_str(value), comma=True)}"
+    return f"[CQ:{code}]"
 
 
 def _json_unless_str(value: object) -> str:

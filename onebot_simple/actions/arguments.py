@@ -57,23 +57,25 @@ def _written(parameter: Parameter) -> str:
 def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str, Any]) -> None:
     """TypeError when the method cannot be called like this."""
     positional, required, written = _parameters_of(method)
-    given = dict(zip(positional, values, strict=False)) | named
-    missing = [name for name in required if given.get(name) is None]
-    unknown = [n for n in named if n not in written and _ANY_NAME not in written.values()]
     most = len(positional)
     if len(values) > most:
         chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
         english = f"takes at most {most} without a name, {len(values)} were given"
-    elif missing:
-        chinese = f"需要 {missing[0]}，它没有给，或者是 None"
-        english = f"needs {missing[0]}, which is missing or None"
-    elif unknown:
-        chinese, english = f"没有参数 {unknown[0]}", f"has no parameter {unknown[0]}"
-    else:
-        return
-    name = method.__name__
+        raise _refused(method, chinese, english)
+    given = dict(zip(positional, values, strict=False)) | named
+    for name in required:
+        if given.get(name) is None:
+            chinese, english = "它没有给，或者是 None", "which is missing or None"
+            raise _refused(method, f"需要 {name}，{chinese}", f"needs {name}, {english}")
+    for name in named:
+        if name not in written and _ANY_NAME not in written.values():
+            raise _refused(method, f"没有参数 {name}", f"has no parameter {name}")
+
+
+def _refused(method: Callable[..., Any], chinese: str, english: str) -> TypeError:
+    name, (*_, written) = method.__name__, _parameters_of(method)
     right = f"{name}({', '.join(written.values())})"
-    raise TypeError(f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}.")
+    return TypeError(f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}.")
 
 
 def one_of(method: str, /, **alternatives: object) -> None:
