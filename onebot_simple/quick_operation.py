@@ -103,10 +103,11 @@ def message_call(
         front.append(segment.reply(event["message_id"]))
     if at_sender and kind == "group" and event.get("user_id") and not event.get("anonymous"):
         front += [segment.at(event["user_id"]), segment.text(" ")]
-    content = {"message": front + message, "auto_escape": False}
+    message = front + message
+    content = {"message": message, "auto_escape": False}
     if kind == "guild":
         channel = {"guild_id": event["guild_id"], "channel_id": event["channel_id"]}
-        return "send_guild_channel_msg", {**channel, "message": front + message}
+        return "send_guild_channel_msg", {**channel, "message": message}
     if kind == "group":
         return "send_msg", {"message_type": "group", "group_id": group_id, **content}
     if not user_id:

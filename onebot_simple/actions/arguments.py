@@ -16,6 +16,7 @@ from ..errors import OneBotError
 
 Class = TypeVar("Class", bound=type)
 _ANY_NAME = "name=value, ..."
+_WRITTEN: dict[Any, str] = {Parameter.KEYWORD_ONLY: "{}=...", Parameter.VAR_KEYWORD: _ANY_NAME}
 
 
 def checked(cls: Class) -> Class:
@@ -45,13 +46,8 @@ def _parameters_of(method: Callable[..., Any]) -> tuple[list[str], list[str], di
     parameters = list(signature(method).parameters.values())[1:]  # without self
     positional = [p.name for p in parameters if p.kind < p.VAR_POSITIONAL]
     required = [p.name for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
-    return positional, required, {p.name: _written(p) for p in parameters}
-
-
-def _written(parameter: Parameter) -> str:
-    if parameter.kind == Parameter.VAR_KEYWORD:
-        return _ANY_NAME
-    return parameter.name + ("=..." if parameter.kind == Parameter.KEYWORD_ONLY else "")
+    written = {p.name: _WRITTEN.get(p.kind, "{}").format(p.name) for p in parameters}
+    return positional, required, written
 
 
 def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str, Any]) -> None:
