@@ -72,12 +72,7 @@ def plain(message: Any) -> list[Segment]:
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
     """
-    if message is None or message == "":
-        return []
-    if isinstance(message, str):
-        return [segment.text(message)]
-    segment.check(message)
-    return segment.to_list(message)
+    return [] if message is None or message == "" else segment.check(message)
 
 
 def check_event(event: object, call: str) -> None:

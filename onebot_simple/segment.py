@@ -228,13 +228,10 @@ def node_custom(
     shows. time: of the message, in seconds since 1970.
     Source: the standard, "合并转发自定义节点"; all that is optional: NapCat.
     """
-    # OneBot would carry out a CQ code in a str, whoever typed it; in a list it stays text
-    message = [content] if isinstance(content, str) else content
-    if not _is_event(message):
-        check(message, "node_custom: content")
-    said = {"user_id": user_id, "nickname": nickname, "content": to_list(message)}
+    said = to_list(content) if _is_event(content) else check(content, "node_custom: content")
+    needed = {"user_id": user_id, "nickname": nickname, "content": said}
     card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
-    return _segment("node", said, **card)
+    return _segment("node", needed, **card)
 
 
 def json(data: object) -> Segment:
@@ -425,26 +422,32 @@ def _text_of(segment: Segment) -> str:
     return str(value) if isinstance(value, (str, int, float)) else ""
 
 
-def check(message: Any, name: str = "message") -> None:
-    """检查一条要发送的消息，写错了就说出错在哪里。
+def check(message: Any, name: str = "message") -> list[Segment]:
+    """检查一条要发送的消息，返回它的消息段；写错了就说出错在哪里。
 
-    Check a message that is to be sent; a TypeError names what is wrong, such as ``message[1]``.
+    Check a message that is to be sent, and return its segments. A str is plain text.
 
-    name: what the message is called in the error. Source: the standard, "消息格式".
+    name: what the message is called in the error. Errors: TypeError that names what is wrong,
+    such as ``message[1]``. Source: the standard, "消息格式".
     """
-    parts: dict[str, Any] = {name: message}
-    if isinstance(message, (list, tuple)):
-        parts = {f"{name}[{index}]": part for index, part in enumerate(message)}
-    for place, part in parts.items():
-        if isinstance(part, str):
-            continue
-        data = part.get("data") if isinstance(part, dict) else None
-        if not isinstance(data, dict) or not isinstance(part.get("type"), str):
-            chinese = '字符串（数字写成 str(42)）或者消息段 {"type": ..., "data": {...}}'
-            english = 'a str (a number as str(42)) or a segment, {"type": ..., "data": {...}}'
-            raise _wrong(place, chinese, english, part)
-        if part["type"] == "node" and data.get("content") is not None:
-            check(data["content"], f'{place}["data"]["content"]')
+    if not isinstance(message, list):
+        return [_checked(message, name)]
+    return [_checked(part, f"{name}[{index}]") for index, part in enumerate(message)]
+
+
+def _checked(part: Any, name: str) -> Segment:
+    if isinstance(part, str):
+        return text(part)
+    data = part.get("data") if isinstance(part, dict) else None
+    if not isinstance(data, dict) or not isinstance(part.get("type"), str):
+        form = '{"type": ..., "data": {...}}'
+        chinese = f"字符串（数字写成 str(42)）或者消息段 {form}，几个放进一个列表"
+        english = f"a str (a number as str(42)) or a segment, {form}; several go into one list"
+        raise _wrong(name, chinese, english, part)
+    content = data.get("content") if part["type"] == "node" else None
+    if content is not None and not isinstance(content, str):  # OneBot reads a str as CQ code
+        data = {**data, "content": check(content, f'{name}["data"]["content"]')}
+    return {**part, "data": data}
 
 
 def from_cq(text: str) -> list[Segment]:

@@ -303,11 +303,24 @@ def test_a_message_that_is_none_is_refused_with_its_place(message: Any, said: st
     assert recorder.sent == []
 
 
-@pytest.mark.parametrize("message", ["", "[CQ:face,id=1]", IMAGE, [], [IMAGE, "hi"]])
+@pytest.mark.parametrize("message", ["", "[CQ:face,id=1]", IMAGE, [], [IMAGE, IMAGE]])
 def test_messages_are_passed_on_as_they_are(message: Any) -> None:
     recorder = Recorder()
     recorder.send_group_msg(1, message)
-    assert recorder.sent[0][1]["message"] is message
+    assert recorder.sent[0][1]["message"] == message
+
+
+def test_a_str_in_a_list_goes_out_as_text_because_no_onebot_knows_it_there() -> None:
+    recorder, typed = Recorder(), "[CQ:face,id=1]"
+    text = {"type": "text", "data": {"text": typed}}
+    recorder.send_group_msg(1, [IMAGE, typed])
+    assert recorder.sent[0][1]["message"] == [IMAGE, text]
+    data: dict[str, Any] = {"user_id": 1, "content": [typed]}
+    recorder.send_group_forward_msg(1, [{"type": "node", "data": data}])
+    assert recorder.sent[1][1]["messages"] == [
+        {"type": "node", "data": {**data, "content": [text]}}
+    ]
+    assert data["content"] == [typed]
 
 
 # -- over the wire --------------------------------------------------------------------------------

@@ -163,8 +163,10 @@ class Actions(StandardActions):
 def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
     """The params that were given. A pathlib.Path or bytes is read here and becomes base64://."""
     for name in ("message", "messages"):
-        if not isinstance(params.get(name), (str, NoneType)):
-            check(params[name], f"{action}: {name}")
+        content = params.get(name)
+        if not isinstance(content, (str, NoneType)):
+            segments = check(content, f"{action}: {name}")
+            params[name] = segments if isinstance(content, list) else content
     return {
         name: media(value) if isinstance(value, (bytes, PathLike)) else value
         for name, value in params.items()
@@ -176,7 +178,7 @@ def _line_of(action: str, params: dict[str, Any]) -> str:
     """A message that goes out, in one printable line of the log."""
     chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
-    parts = content if isinstance(content, (list, tuple)) else [content]
+    parts = content if isinstance(content, list) else [content]
     return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
 
 
