@@ -435,7 +435,7 @@ def check(message: Any, name: str = "message") -> list[Segment]:
     return [_checked(part, f"{name}[{index}]") for index, part in enumerate(message)]
 
 
-def _checked(part: Any, name: str) -> Segment:
+def _checked(part: Any, name: str) -> Any:
     if isinstance(part, str):
         return text(part)
     data = part.get("data") if isinstance(part, dict) else None
@@ -445,9 +445,9 @@ def _checked(part: Any, name: str) -> Segment:
         english = f"a str (a number as str(42)) or a segment, {form}; several go into one list"
         raise _wrong(name, chinese, english, part)
     content = data.get("content") if part["type"] == "node" else None
-    if content is not None and not isinstance(content, str):  # OneBot reads a str as CQ code
-        data = {**data, "content": check(content, f'{name}["data"]["content"]')}
-    return {**part, "data": data}
+    if content is None or isinstance(content, str):  # OneBot reads such a str as CQ code
+        return part
+    return {**part, "data": {**data, "content": check(content, f'{name}["data"]["content"]')}}
 
 
 def from_cq(text: str) -> list[Segment]:
