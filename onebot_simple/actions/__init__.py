@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("onebot_simple")
 
-_LINE_LENGTH = 300
-
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
 
@@ -179,7 +177,7 @@ def _line_of(action: str, params: dict[str, Any]) -> str:
     chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
     parts = content if isinstance(content, list) else [content]
-    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
+    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:300])
 
 
 def _shown(part: Any) -> str:
