@@ -441,8 +441,8 @@ def _checked(part: Any, name: str) -> Any:
     data = part.get("data") if isinstance(part, dict) else None
     if not isinstance(data, dict) or not isinstance(part.get("type"), str):
         form = '{"type": ..., "data": {...}}'
-        chinese = f"字符串（数字写成 str(42)）或者消息段 {form}，几个放进一个列表"
-        english = f"a str (a number as str(42)) or a segment, {form}; several go into one list"
+        chinese = f"字符串（数字写成 str(42)）或者消息段 {form}（几个放进一个列表）"
+        english = f"a str (a number as str(42)) or a segment, {form} (several in one list)"
         raise _wrong(name, chinese, english, part)
     content = data.get("content") if part["type"] == "node" else None
     if content is None or isinstance(content, str):  # OneBot reads such a str as CQ code

@@ -7,15 +7,12 @@ loaded twice. Only sys and os are used here, since every other module may be the
 import os
 import sys
 
-# Nobody imports these by the way.
-_HARMLESS = {"__main__", "antigravity", "idlelib", "this", "turtledemo"}
-
 
 def warn_of_hidden_modules() -> None:
     """Say on stderr what in the script's folder Python would load in place of its own modules."""
     try:
         folder = os.path.abspath(sys.path[0])
-        hidden = sorted(_modules_in(folder) & sys.stdlib_module_names - _HARMLESS)
+        hidden = sorted(_modules_in(folder) & sys.stdlib_module_names - {"__main__"})
         for name in hidden:
             print(
                 f"{os.path.join(folder, name)} 和 Python 自己的 {name} 模块重名，程序会加载错："
