@@ -321,6 +321,9 @@ def test_a_str_in_a_list_goes_out_as_text_because_no_onebot_knows_it_there() -> 
         {"type": "node", "data": {**data, "content": [text]}}
     ]
     assert data["content"] == [typed]
+    code = {"type": "node", "data": {"user_id": 1, "content": typed}}
+    recorder.send_group_forward_msg(1, [code])  # alone, a str holds CQ codes
+    assert recorder.sent[2][1]["messages"] == [code]
 
 
 # -- over the wire --------------------------------------------------------------------------------

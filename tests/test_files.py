@@ -241,6 +241,16 @@ def test_an_upload_whose_end_got_lost_begins_again(http: Line, big: Path) -> Non
     assert uploaded(http.qq, http.api.upload_file(big)) == big.read_bytes()
 
 
+def test_an_upload_goes_on_after_nobody_was_connected(http: Line, big: Path) -> None:
+    def gone() -> None:
+        raise ApiNotAvailable("gone")
+
+    with pytest.raises(ApiNotAvailable):
+        http.api.upload_file(big, progress=once_at(2 * CHUNK_BYTES, gone))
+    assert uploaded(http.qq, http.api.upload_file(big)) == big.read_bytes()
+    assert http.chunks_sent() == [0, 1, 2, 3, 4]
+
+
 def test_a_failed_chunk_ends_an_upload(http: Line, big: Path) -> None:
     fail = once_at(CHUNK_BYTES, lambda: http.qq.fail("upload_file_stream", message="disk full"))
     with pytest.raises(ActionFailed, match="disk full"):
