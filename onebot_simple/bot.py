@@ -33,7 +33,6 @@ from .event import (
 from .handler import Handler
 from .quick_operation import (
     Call,
-    addressed,
     calls_for,
     check_event,
     message_call,
@@ -106,8 +105,8 @@ class Bot(Running):
         content = plain(message)
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
-        front = addressed(event, content, at_sender, reply_message)
-        return self._call_for(event, message_call(event, front))
+        call = message_call(event, content, at_sender, reply_message)
+        return self._call_for(event, call)
 
     def approve(self, event: Event) -> None:
         """同意一个请求（加好友、加群）。
@@ -340,7 +339,7 @@ class Bot(Running):
             try:
                 result = handler.run(event, args)
                 if result is not None:
-                    return operation_of(result, handler.name)
+                    return operation_of(event, result, handler.name)
             except BaseException as error:
                 if self._report(handler.name, error):
                     return None

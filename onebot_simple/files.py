@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from os import PathLike, fspath, urandom
@@ -22,6 +23,7 @@ from .errors import ActionFailed, ApiNotAvailable, NetworkError
 if TYPE_CHECKING:
     from . import typed
 
+CallAction = Callable[..., Any]  # Actions.call_action
 Progress = Callable[[int, int], object]  # called with the bytes that are done, and all of them
 
 # OneBot does nothing else while it parses a frame, and a chunk must arrive within the timeout of
@@ -36,14 +38,15 @@ _broken_off: dict[tuple[str, str], str] = {}
 
 
 def upload(
-    call_action: Callable[..., Any],
-    path: str | PathLike[str],
-    name: str | None,
-    progress: Progress | None,
+    call_action: CallAction, path: str | PathLike[str], name: str | None, progress: Progress | None
 ) -> typed.UploadedFile:
     """Send a local file to OneBot. Returns what OneBot says of it, once that is checked."""
     path = Path(path)
-    digest, size = _measured(path)
+    digest = sha256()
+    with _explained(path), path.open("rb") as source:
+        while piece := source.read(CHUNK_BYTES):
+            digest.update(piece)
+        size = source.tell()
     if not size:
         raise ValueError(
             f"文件是空的，不能上传：{path}。写完、关闭了吗？ "
@@ -52,61 +55,48 @@ def upload(
     file = {
         "filename": name or path.name,
         "file_size": size,
-        "expected_sha256": digest,
+        "expected_sha256": digest.hexdigest(),
         "total_chunks": -(-size // CHUNK_BYTES),
     }
     done: typed.UploadedFile = _send(call_action, path, file, progress)
-    if done.get("file_size") != size or done.get("sha256") != digest:
+    if done.get("sha256") != file["expected_sha256"]:
         raise NetworkError(
-            f"{path} 没有传完整：请再传一次。 {path} did not arrive whole: OneBot has "
-            f"{done.get('file_size')} of {size} bytes, SHA-256 {done.get('sha256')}. "
-            "Upload it again."
+            f"{path} 没有传完整：请再传一次。 {path} did not arrive whole, the SHA-256 is "
+            f"{done.get('sha256')} there: upload it again."
         )
     return done
 
 
-def _measured(path: Path) -> tuple[str, int]:
-    digest = sha256()
-    with _explained(path), path.open("rb") as source:
-        while piece := source.read(CHUNK_BYTES):
-            digest.update(piece)
-        return digest.hexdigest(), source.tell()
-
-
 def _send(
-    call_action: Callable[..., Any], path: Path, file: dict[str, Any], progress: Progress | None
+    call_action: CallAction, path: Path, file: dict[str, Any], progress: Progress | None
 ) -> Any:
     """Send the chunks in their order, beginning where an earlier attempt broke off."""
     key = (file["expected_sha256"], file["filename"])
     known = _broken_off.pop(key, None)
     stream_id = known or urandom(16).hex()
+    send = partial(call_action, "upload_file_stream", stream_id=stream_id)
+    first = 0
     try:
-        first = _received_chunks(call_action, stream_id) if known else 0
+        if known:
+            with suppress(ActionFailed):  # OneBot has forgotten it, or it is complete
+                received = _fields(send(verify_only=True)).get("received_chunks")
+                first = received if isinstance(received, int) else 0
         with path.open("rb") as source:
             source.seek(first * CHUNK_BYTES)
             for index in range(first, file["total_chunks"]):
-                call_action(
-                    "upload_file_stream",
-                    stream_id=stream_id,
-                    chunk_index=index,
-                    chunk_data=b64encode(source.read(CHUNK_BYTES)).decode(),
-                    **(file if index == 0 else {}),  # what a stream begins with
-                )
+                data = b64encode(source.read(CHUNK_BYTES)).decode()
+                begin = file if index == 0 else {}  # what a stream begins with
+                send(chunk_index=index, chunk_data=data, **begin)
                 if progress:
                     progress(min(source.tell(), file["file_size"]), file["file_size"])
-        return _fields(call_action("upload_file_stream", stream_id=stream_id, is_complete=True))
+        return _fields(send(is_complete=True))
     except (NetworkError, ApiNotAvailable):  # the connection was lost, or nobody is connected
         _broken_off[key] = stream_id
         raise
 
 
-def _received_chunks(call_action: Callable[..., Any], stream_id: str) -> int:
-    try:
-        stream = call_action("upload_file_stream", stream_id=stream_id, verify_only=True)
-    except ActionFailed:  # OneBot has forgotten it: it is complete, or was idle for too long
-        return 0
-    received = _fields(stream).get("received_chunks")
-    return max(received, 0) if isinstance(received, int) else 0
+def _fields(data: object) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
 
 
 def download(
@@ -133,40 +123,30 @@ def _receive(
     frames: Iterator[dict[str, Any]], output: BinaryIO, target: Path, progress: Progress | None
 ) -> object:
     """Write the chunks and check that none is missing. Returns the name of the file."""
-    info = next(frames, {})
-    size, done = info.get("file_size"), 0
-    if info.get("data_type") != "file_info" or type(size) is not int or size < 0:
-        raise _damaged(f"it began with {info.get('data_type')!r}, size {size!r}")
-    for index, frame in enumerate(frames):
-        if frame.get("data_type") == "file_complete":
-            if not done == size == frame.get("total_bytes"):
-                raise _damaged(f"{done} bytes came, of {size} and {frame.get('total_bytes')!r}")
+    info: dict[str, Any] = next(frames, {})
+    size: Any = info.get("file_size")
+    done = 0
+    is_begun = info.get("data_type") == "file_info" and type(size) is int and size >= 0
+    for index, frame in enumerate(frames if is_begun else ()):
+        if frame.get("data_type") == "file_complete" and done == size == frame.get("total_bytes"):
             return info.get("file_name")
         if frame.get("data_type") != "file_chunk" or frame.get("index") != index:
-            raise _damaged(f"chunk {index} was expected, {frame.get('index')!r} came")
+            break
         try:
             data = b64decode(frame["data"])
         except (KeyError, TypeError, ValueError):
-            raise _damaged(f"chunk {index} is not base64") from None
+            break
+        if done + len(data) > size:
+            break
         done += len(data)
-        if done > size:  # otherwise a peer could fill the disk
-            raise _damaged(f"more came than the {size} bytes that were announced")
         with _explained(target):
             while data:  # write() may take only a part
                 data = data[output.write(data) :]
         if progress:
             progress(done, size)
-    raise _damaged(f"it ended after {done} of {size} bytes")
-
-
-def _fields(data: object) -> dict[str, Any]:
-    return data if isinstance(data, dict) else {}
-
-
-def _damaged(what: str) -> NetworkError:
-    return NetworkError(
-        "文件没有下载完整，什么也没有保存：请再下载一次。 "
-        f"The file did not arrive whole: {what}. Nothing was saved, download it again."
+    raise NetworkError(
+        "文件没有下载完整，什么也没有保存：请再下载一次。 The file did not arrive whole, only "
+        f"{done} of {size} bytes came. Nothing was saved, download it again."
     )
 
 

@@ -25,12 +25,12 @@ Media: TypeAlias = str | bytes | PathLike[str]
 
 MAX_MEDIA_BYTES = 30 * 1024 * 1024  # 40 MiB in base64, and NapCat takes WebSocket frames of 50
 
-# The closing bracket is looked at afterwards. In the pattern, it would make the search go over the
-# same text again and again: 1 MB of hostile text would stop the bot for half an hour.
-_CQ_START = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)", re.ASCII)
-_IDS = {"qq", "id", "user_id", "emoji_id", "emoji_package_id"}
-_NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
+# The last bracket may be missing, and then it is no code. A pattern that insisted on the bracket
+# would search the same text again and again: 1 MB of hostile text would take half an hour.
+_CQ_CODE = re.compile(r"\[CQ:(\w+)((?:,\w+=[^,\]]*)*)(\]?)", re.ASCII)
 _CQ_NAME = re.compile(r"\w+", re.ASCII)
+_IDS = {"qq", "id", "user_id", "emoji_id"}
+_NUMBERS = {"sub_type", "emoji_package_id"}  # NapCat wants numbers here, and strings elsewhere
 
 
 def text(text: object) -> Segment:
@@ -53,7 +53,7 @@ def at(qq: int | str) -> Segment:
 def at_all() -> Segment:
     """@全体成员，机器人需要有权限。
 
-    @ everybody in the group; the bot needs the right to do so. Source: the standard, "@某人".
+    @ everybody in the group; the bot needs the right to. Source: the standard, "@某人".
     """
     return at("all")
 
@@ -89,8 +89,7 @@ def image(
     """图片；``type="flash"`` 是闪照。
 
     A picture: file as for `media()`; summary is what the list of chats shows in its place.
-
-    For a URL: cache, proxy, timeout (seconds).
+    cache, proxy and timeout (seconds) are for a URL.
     Source: the standard, "图片"; name, summary and sub_type (1 is a sticker): NapCat.
     """
     shown = {"name": name, "summary": summary, "sub_type": sub_type, "type": type}
@@ -108,9 +107,9 @@ def record(
 ) -> Segment:
     """语音；``magic=True`` 是变声。
 
-    A voice message: file as for `media()`; magic changes the voice.
+    A voice message: magic changes the voice, the rest as for `image()`.
 
-    For a URL: cache, proxy, timeout (seconds). Source: the standard, "语音".
+    Source: the standard, "语音".
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
     return _segment("record", {"file": media(file)}, magic=magic, **url)
@@ -128,8 +127,7 @@ def video(
     """短视频；``thumb`` 是封面图片。
 
     A short video: file as for `media()`, and so is thumb, the picture shown before it plays.
-
-    For a URL: cache, proxy, timeout (seconds). Source: the standard, "短视频"; thumb, name: NapCat.
+    The rest as for `image()`. Source: the standard, "短视频"; thumb, name: NapCat.
     """
     url = {"cache": cache, "proxy": proxy, "timeout": timeout}
     cover = None if thumb is None else media(thumb)
@@ -149,8 +147,7 @@ def file(file: Media, *, name: str | None = None) -> Segment:
 def share(url: str, title: str, *, content: str | None = None, image: str | None = None) -> Segment:
     """链接分享。
 
-    A link as a card: content is its description, image the URL of its picture.
-    Source: the standard, "链接分享".
+    A link as a card: content describes it, image is a URL. Source: the standard, "链接分享".
     """
     return _segment("share", {"url": url, "title": title}, content=content, image=image)
 
@@ -203,23 +200,12 @@ def forward(id: int | str) -> Segment:
     return _segment("forward", {"id": id})
 
 
-def node(
-    id: int | str,
-    *,
-    source: str | None = None,
-    news: list[dict[str, str]] | None = None,
-    summary: str | None = None,
-    prompt: str | None = None,
-    time: int | str | None = None,
-) -> Segment:
+def node(id: int | str) -> Segment:
     """合并转发节点：一条已有的消息。
 
-    One of the messages to forward: id is its message_id.
-
-    The rest as for `node_custom()`. Source: the standard, "合并转发节点".
+    One of the messages to forward: id is its message_id. Source: the standard, "合并转发节点".
     """
-    card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
-    return _segment("node", {"id": id}, **card)
+    return _segment("node", {"id": id})
 
 
 def node_custom(
@@ -242,13 +228,10 @@ def node_custom(
     shows. time: of the message, in seconds since 1970.
     Source: the standard, "合并转发自定义节点"; all that is optional: NapCat.
     """
+    said = to_list(content) if _is_event(content) else check(content, "node_custom: content")
+    needed = {"user_id": user_id, "nickname": nickname, "content": said}
     card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
-    # OneBot would carry out a CQ code in a str, whoever typed it; in a list it stays text
-    message = [content] if isinstance(content, str) else content
-    if not _is_event(message):
-        check(message, "node_custom: content")
-    said = to_list(message)
-    return _segment("node", {"user_id": user_id, "nickname": nickname, "content": said}, **card)
+    return _segment("node", needed, **card)
 
 
 def json(data: object) -> Segment:
@@ -280,8 +263,7 @@ def mface(
 ) -> Segment:
     """商城表情；参数可以从收到的图片消息段里抄。
 
-    A face from the shop; the image segment in which it was received holds the parameters.
-    Source: NapCat.
+    A face from the shop; copy the parameters from an image segment that came. Source: NapCat.
     """
     face = {"emoji_package_id": emoji_package_id, "emoji_id": emoji_id, "key": key}
     return _segment("mface", face, summary=summary)
@@ -292,7 +274,7 @@ def rps() -> Segment:
 
     Rock, paper, scissors; QQ draws the result. Source: the standard, "猜拳魔法表情".
     """
-    return _segment("rps")
+    return _segment("rps", {})
 
 
 def dice() -> Segment:
@@ -300,7 +282,7 @@ def dice() -> Segment:
 
     A die; QQ rolls it. Source: the standard, "掷骰子魔法表情".
     """
-    return _segment("dice")
+    return _segment("dice", {})
 
 
 def shake() -> Segment:
@@ -308,7 +290,7 @@ def shake() -> Segment:
 
     Shake the other one's window. Source: the standard, "窗口抖动（戳一戳）".
     """
-    return _segment("shake")
+    return _segment("shake", {})
 
 
 def poke(type: int | str, id: int | str) -> Segment:
@@ -326,39 +308,38 @@ def anonymous(ignore: bool | None = None) -> Segment:
     Send anonymously; goes first. ignore: where that is impossible, send under the bot's own name.
     Source: the standard, "匿名发消息".
     """
-    return _segment("anonymous", ignore=ignore)
+    return _segment("anonymous", {}, ignore=ignore)
 
 
-def _segment(kind: str, needed: Mapping[str, Any] | None = None, /, **more: Any) -> Segment:
-    """A segment; what is needed must be there, what more there is may be None."""
-    given = {**(needed or {}), **more}
-    for name in needed or ():
-        _check_needed(kind, name, given[name])
-    data = {name: _wire(name, value) for name, value in given.items() if value is not None}
+def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
+    data = {name: _wire(kind, name, value) for name, value in needed.items()}
+    for name, value in optional.items():
+        if value is not None:
+            data[name] = _wire(kind, name, value)
     return {"type": kind, "data": data}
 
 
-def _check_needed(kind: str, name: str, value: object) -> None:
-    if name in _IDS:
-        right = isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
-        chinese, english = "一个号码（整数或字符串）", "an id, an int or a str"
-    else:
-        right = value is not None
-        chinese, english = "一个值", "a value"
-    if not right:
-        raise TypeError(
-            f"消息段 {kind} 的 {name} 要写{chinese}，不能是 {brief(value)}。 "
-            f"The segment {kind} needs {english}, as {name}, not {brief(value)}."
-        )
-
-
-def _wire(name: str, value: Any) -> object:
-    """The value as segments hold it: mostly a str, only lists (content and news) stay lists."""
-    if isinstance(value, bool):
-        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
+def _wire(kind: str, name: str, value: Any) -> object:
+    """The value as a segment holds it: mostly a str, only lists (content and news) stay lists."""
+    is_bool = isinstance(value, bool)
     if name in _NUMBERS:
+        if not str(value).isdecimal():
+            raise _wrong(f"{kind}: {name}", "整数", "a whole number", value)
         return int(value)
+    if name in _IDS and (is_bool or value == "" or not isinstance(value, (int, str))):
+        raise _wrong(f"{kind}: {name}", "号码（整数或字符串）", "an id, an int or a str", value)
+    if value is None:
+        raise _wrong(f"{kind}: {name}", "一个值", "a value", value)
+    if is_bool:
+        return "1" if value else "0"  # go-cqhttp takes the string "true" for a no
     return value if isinstance(value, list) else str(value)
+
+
+def _wrong(name: str, chinese: str, english: str, given: object) -> TypeError:
+    shown = brief(given)
+    return TypeError(
+        f"{name} 要写成{chinese}，不能是 {shown}。 {name} must be {english}, not {shown}."
+    )
 
 
 def media(file: Media) -> str:
@@ -372,42 +353,29 @@ def media(file: Media) -> str:
     """
     if isinstance(file, str):
         return file
+    name, content = "bytes", file
     if isinstance(file, PathLike):
-        file = _read(Path(file))
-    if not isinstance(file, bytes):
-        raise TypeError(
-            f"文件要写成字符串、pathlib.Path 或 bytes，不能是 {brief(file)}；打开的文件先 read()。 "
-            f"A str, a pathlib.Path or bytes is needed, not {brief(file)}; .read() a file first."
-        )
-    _check_size(len(file), "bytes")
-    return "base64://" + b64encode(file).decode("ascii")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        _check_size(path.stat().st_size, str(path))
-    except FileNotFoundError:
-        said = "没有这个文件，请检查路径 no such file, check the path or give an absolute one"
-        raise FileNotFoundError(ENOENT, said, str(path.absolute())) from None
-    return path.read_bytes()
-
-
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_MEDIA_BYTES:
-        mib = f"{size / 1024 / 1024:.1f} MiB"
+        name = str(Path(file).absolute())
+        if not Path(name).exists():
+            said = "没有这个文件，路径对吗？ there is no such file, is the path right?"
+            raise FileNotFoundError(ENOENT, said, name)
+        with open(name, "rb") as opened:
+            content = opened.read(MAX_MEDIA_BYTES + 1)
+    if not isinstance(content, bytes):
+        chinese = "字符串、pathlib.Path 或 bytes（打开的文件先 read()）"
+        raise _wrong("file", chinese, "a str, a pathlib.Path or bytes (.read() a file)", content)
+    if len(content) > MAX_MEDIA_BYTES:
         raise ValueError(
-            f"文件太大：{name} 有 {mib}，一条消息最多 30 MiB。先用 upload_file() 传，或者给网址。 "
-            f"{name}: {mib} is more than the 30 MiB a message can carry. Use upload_file() first, "
-            "or give a URL."
+            f"{name} 超过 30 MiB，一条消息放不下：先用 upload_file() 传，或者给网址。 "
+            f"{name} is more than the 30 MiB of a message: use upload_file() first, or give a URL."
         )
+    return "base64://" + b64encode(content).decode()
 
 
 def plain_text(message: Message) -> str:
     """消息或事件里的纯文本，别的消息段都跳过。
 
-    The plain text of a message or of an event, without all its other segments.
-
-    Takes what `to_list()` takes. Source: the standard, "纯文本".
+    The plain text in whatever `to_list()` takes. Source: the standard, "纯文本".
     """
     return "".join(_text_of(part) for part in to_list(message) if part["type"] == "text")
 
@@ -426,16 +394,11 @@ def to_list(message: Message) -> list[Segment]:
     if isinstance(message, list):
         return [part for part in map(_part, message) if part]
     if _is_event(message):
-        content = message.get("message")
-        if content is None:
-            content = message.get("raw_message")
+        content = message.get("message") or message.get("raw_message") or []
         return to_list(content if isinstance(content, (str, list)) else [content])
     if part := _part(message):
         return [part]
-    raise _no_message(
-        f"要一条消息或一个事件，不能是 {brief(message)}",
-        f"A message or an event is needed, not {brief(message)}",
-    )
+    raise _wrong("message", "消息或事件", "a message or an event", message)
 
 
 def _is_event(message: Any) -> bool:
@@ -459,44 +422,32 @@ def _text_of(segment: Segment) -> str:
     return str(value) if isinstance(value, (str, int, float)) else ""
 
 
-def check(message: object, name: str = "message") -> None:
-    """检查一条要发送的消息，写错了就说出错在哪里。
+def check(message: Any, name: str = "message") -> list[Segment]:
+    """检查一条要发送的消息，返回它的消息段；写错了就说出错在哪里。
 
-    Check a message that is to be sent; a TypeError names what is wrong, such as ``message[1]``.
+    Check a message that is to be sent, and return its segments. A str is plain text.
 
-    name: what the message is called in the error. Source: the standard, "消息格式".
+    name: what the message is called in the error. Errors: TypeError that names what is wrong,
+    such as ``message[1]``. Source: the standard, "消息格式".
     """
-    if isinstance(message, (list, tuple)):
-        for index, part in enumerate(message):
-            _check_part(part, f"{name}[{index}]")
-    else:
-        _check_part(message, name)
+    if not isinstance(message, list):
+        return [_checked(message, name)]
+    return [_checked(part, f"{name}[{index}]") for index, part in enumerate(message)]
 
 
-def _check_part(part: object, name: str) -> None:
+def _checked(part: Any, name: str) -> Any:
     if isinstance(part, str):
-        return
-    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
-        raise _no_message(
-            f"{name} 不是消息，而是 {brief(part)}", f"{name} is no message but {brief(part)}"
-        )
-    kind, data = part["type"], part.get("data")
-    if not isinstance(data, Mapping):
-        right = f'{{"type": "{kind}", "data": {{...}}}}'
-        raise TypeError(
-            f'{name} 是 {kind} 消息段，但是没有 "data"：用 segment 里的函数，或者写成 {right}。 '
-            f'{name}, a segment of type {kind}, has no "data": use the functions of '
-            f"segment, or write {right}."
-        )
-    if kind == "node" and data.get("content") is not None:
-        check(data["content"], f'{name}["data"]["content"]')
-
-
-def _no_message(chinese: str, english: str) -> TypeError:
-    return TypeError(
-        f"{chinese}：消息是字符串（数字写成 str(42)）、消息段，或者由它们组成的列表。 "
-        f"{english}: a message is a str (a number as str(42)), a segment, or a list of them."
-    )
+        return text(part)
+    data = part.get("data") if isinstance(part, dict) else None
+    if not isinstance(data, dict) or not isinstance(part.get("type"), str):
+        form = '{"type": ..., "data": {...}}'
+        chinese = f"字符串（数字写成 str(42)）或者消息段 {form}（几个放进一个列表）"
+        english = f"a str (a number as str(42)) or a segment, {form} (several in one list)"
+        raise _wrong(name, chinese, english, part)
+    content = data.get("content") if part["type"] == "node" else None
+    if content is None or isinstance(content, str):  # OneBot reads such a str as CQ code
+        return part
+    return {**part, "data": {**data, "content": check(content, f'{name}["data"]["content"]')}}
 
 
 def from_cq(text: str) -> list[Segment]:
@@ -507,13 +458,13 @@ def from_cq(text: str) -> list[Segment]:
     """
     segments: list[Segment] = []
     done = 0
-    for code in _CQ_START.finditer(text):
-        if text[code.end() : code.end() + 1] == "]":
+    for code in _CQ_CODE.finditer(text):
+        if code[3]:
             segments += _text_if_any(text[done : code.start()])
             pairs = (pair.split("=", 1) for pair in code[2].split(",")[1:])
             data = {key: unescape(value) for key, value in pairs}
             segments.append({"type": code[1], "data": data})
-            done = code.end() + 1
+            done = code.end()
     return segments + _text_if_any(text[done:])
 
 
@@ -533,22 +484,20 @@ def to_cq(message: Message) -> str:
 
 
 def _cq_code(segment: Segment) -> str:
-    if segment["type"] == "text":
+    kind, data = segment["type"], segment["data"]
+    if kind == "text":
         return escape(_text_of(segment))
-    code = _cq_name(segment["type"])
-    for key, value in segment["data"].items():
+    for name in (kind, *data):
+        if not _CQ_NAME.fullmatch(name):
+            raise ValueError(
+                f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
+                f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
+            )
+    code = kind
+    for name, value in data.items():
         if value is not None:
-            code += f",{_cq_name(key)}={escape(_json_unless_str(value), comma=True)}"
+            code += f",{name}={escape(_json_unless_str(value), comma=True)}"
     return f"[CQ:{code}]"
-
-
-def _cq_name(name: str) -> str:
-    if not _CQ_NAME.fullmatch(name):
-        raise ValueError(
-            f"CQ 码里只能用 a-z、A-Z、0-9 和 _，写不出 {name!r}：请直接发送消息段。 "
-            f"A CQ code holds only a-z, A-Z, 0-9 and _, not {name!r}: send the segment itself."
-        )
-    return name
 
 
 def _json_unless_str(value: object) -> str:

@@ -272,16 +272,16 @@ IMAGE = {"type": "image", "data": {"file": "a.png"}}
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"type": "image", "file": "a.png"}, r'HERE, a segment of type image, has no "data"'),
-        (["hi", {"type": "at", "qq": 1}], r'HERE\[1\], a segment of type at, has no "data"'),
-        ([IMAGE, {"type": "dice", "data": None}], r"HERE\[1\], a segment of type dice, has no"),
-        (["hi", None], r"HERE\[1\] is no message but None"),
-        ([["hi"]], r"HERE\[0\] is no message but \['hi'\]"),
-        (42, r"HERE is no message but 42.*str\(42\)"),
-        ({"message": "hi"}, "HERE is no message but"),
+        ({"type": "image", "file": "a.png"}, r'HERE must be .*"data".*, not .*a\.png.*image'),
+        (["hi", {"type": "at", "qq": 1}], r'HERE\[1\] must be .*"data".*, not .*at'),
+        ([IMAGE, {"type": "dice", "data": None}], r'HERE\[1\] must be .*"data".*, not .*None'),
+        (["hi", None], r"HERE\[1\] must be a str .*, not None"),
+        ([["hi"]], r"HERE\[0\] must be a str .*, not \['hi'\]"),
+        (42, r"HERE must be a str \(a number as str\(42\)\).*, not 42"),
+        ({"message": "hi"}, r"HERE must be a str .*, not {'message'"),
         (
             [{"type": "node", "data": {"content": ["hi", {"type": "face"}]}}],
-            r'HERE\[0\]\["data"\]\["content"\]\[1\], a segment of type face',
+            r'HERE\[0\]\["data"\]\["content"\]\[1\] must be .*"data".*, not .*face',
         ),
     ],
 )
@@ -303,11 +303,27 @@ def test_a_message_that_is_none_is_refused_with_its_place(message: Any, said: st
     assert recorder.sent == []
 
 
-@pytest.mark.parametrize("message", ["", "[CQ:face,id=1]", IMAGE, [], [IMAGE, "hi"]])
+@pytest.mark.parametrize("message", ["", "[CQ:face,id=1]", IMAGE, [], [IMAGE, IMAGE]])
 def test_messages_are_passed_on_as_they_are(message: Any) -> None:
     recorder = Recorder()
     recorder.send_group_msg(1, message)
-    assert recorder.sent[0][1]["message"] is message
+    assert recorder.sent[0][1]["message"] == message
+
+
+def test_a_str_in_a_list_goes_out_as_text_because_no_onebot_knows_it_there() -> None:
+    recorder, typed = Recorder(), "[CQ:face,id=1]"
+    text = {"type": "text", "data": {"text": typed}}
+    recorder.send_group_msg(1, [IMAGE, typed])
+    assert recorder.sent[0][1]["message"] == [IMAGE, text]
+    data: dict[str, Any] = {"user_id": 1, "content": [typed]}
+    recorder.send_group_forward_msg(1, [{"type": "node", "data": data}])
+    assert recorder.sent[1][1]["messages"] == [
+        {"type": "node", "data": {**data, "content": [text]}}
+    ]
+    assert data["content"] == [typed]
+    code = {"type": "node", "data": {"user_id": 1, "content": typed}}
+    recorder.send_group_forward_msg(1, [code])  # alone, a str holds CQ codes
+    assert recorder.sent[2][1]["messages"] == [code]
 
 
 # -- over the wire --------------------------------------------------------------------------------
@@ -526,6 +542,7 @@ def test_what_is_nested_too_deeply_is_refused_with_its_name() -> None:
         "null",
         "",
         "{} {}",
+        '5 "\\ud83d"',
         '{"a":1}\n,',
         "\u3000{}",
         b'{"a":1}'.decode().encode("utf-16"),

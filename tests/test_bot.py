@@ -229,6 +229,16 @@ def test_a_ban_of_no_seconds_is_none_and_one_without_duration_is_half_an_hour(
     assert stage.api.wait_call("set_group_ban")["duration"] == seconds
 
 
+def test_whoever_speaks_anonymously_is_banned_by_that_name(calling_stage: Stage) -> None:
+    stage = calling_stage
+    stage.bot.on_message(lambda event: {"ban": True})
+    stage.go()
+    nameless = {"id": 1, "name": "somebody", "flag": "f"}
+    stage.push({**message(group_id=30001), "sub_type": "anonymous", "anonymous": nameless})
+    ban = stage.api.wait_call("set_group_anonymous_ban")
+    assert ban == {"group_id": 30001, "anonymous": nameless, "duration": 1800}
+
+
 def test_a_ban_of_no_seconds_goes_into_the_http_answer_too() -> None:
     group, operation = message(group_id=30001), {"ban": True, "ban_duration": 0, "kick": False}
     answer = {"ban": True, "ban_duration": 0, "at_sender": False}

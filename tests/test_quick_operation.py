@@ -104,6 +104,24 @@ def test_an_operation_that_does_not_fit_its_event_is_an_error(
     assert "confused" in caplog.text
 
 
+@pytest.mark.parametrize("nothing", [None, False, ""])
+def test_a_field_that_says_nothing_fits_every_event(calling_stage: Stage, nothing: Any) -> None:
+    stage = calling_stage
+    fields = dict.fromkeys(["delete", "kick", "ban", "ban_duration", "remark"], nothing)
+    stage.bot.on_message(lambda event: {"reply": ["hi"], "auto_escape": False, **fields})
+    stage.go()
+    stage.push(message())
+    assert stage.api.said() == "hi"
+
+
+def test_nobody_is_addressed_who_speaks_anonymously(calling_stage: Stage) -> None:
+    stage = calling_stage
+    stage.bot.on_message(lambda event: {"reply": "hi", "at_sender": True})
+    stage.go()
+    stage.push({**message(group_id=30001), "anonymous": {"id": 1, "name": "x", "flag": "f"}})
+    assert stage.api.wait_call("send_msg")["message"] == [segment.text("hi")]
+
+
 def test_a_guild_message_is_answered_in_its_channel(calling_stage: Stage) -> None:
     stage = calling_stage
     stage.bot.on_message(lambda event: "hi")

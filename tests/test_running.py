@@ -363,6 +363,7 @@ def test_the_script_itself_may_be_such_a_file(tmp_path: Path) -> None:
 def test_there_is_no_false_alarm(tmp_path: Path, command: list[str]) -> None:
     code = "import onebot_simple\nonebot_simple.WsServer"
     write(tmp_path, bot=code, my_random="", test_it=f"{code}\ndef test(): pass", test="")
+    write(tmp_path, __main__=code)
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
         archive.writestr("__main__.py", code)
     done = run(tmp_path, *command, stdin=subprocess.DEVNULL)

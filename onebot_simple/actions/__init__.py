@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from .. import typed
 
 log = logging.getLogger("onebot_simple")
-
-_LINE_LENGTH = 300
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
@@ -59,8 +58,7 @@ class Actions(StandardActions):
         Calls any action by its name and returns the answer's data; a param that is None is not
         sent. A pathlib.Path or bytes is read and sent as base64://.
 
-        Errors: ActionFailed when the answer is no success; NetworkError, ApiTimeout,
-        AuthenticationError; TypeError for a param that cannot be sent.
+        Errors: those of `request()`; ActionFailed; TypeError for a param that cannot be sent.
         """
         given = _given(action, params)
         if log.isEnabledFor(logging.INFO) and ("message" in given or "messages" in given):
@@ -100,19 +98,15 @@ class Actions(StandardActions):
         Returns {"file_path": str, "file_size": int, "sha256": str, ...}, checked against the file;
         file_path is for ``upload_group_file(file=...)`` or a segment, within five minutes.
         After a NetworkError, the same call goes on where it broke off, within ten minutes.
-        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
-        when the file cannot be read, ValueError when it is empty.
+        Errors: ActionNotFound where there are no streams; those of `call_action()`; OSError when
+        the file cannot be read, ValueError when it is empty.
         来源 Source: NapCat，upload_file_stream。
         """
         return files.upload(self.call_action, path, name, progress)
 
     @overload
     def download_file(
-        self,
-        file: str,
-        *,
-        to: str | PathLike[str],
-        progress: files.Progress | None = None,
+        self, file: str, *, to: str | PathLike[str], progress: files.Progress | None = None
     ) -> Path: ...
     @overload
     def download_file(
@@ -143,42 +137,34 @@ class Actions(StandardActions):
         file: the file_id or file of a received segment. to: a file, which is replaced, or a
         folder, where it gets its own name made safe, and a number if there is one of that name.
         progress: called as ``progress(done_bytes, total_bytes)`` after each chunk.
-        Returns the pathlib.Path. The file is there whole or not at all; one that broke off starts
-        again at its beginning. OneBot first fetches the file itself: for large ones, give the
-        client or bot a longer timeout.
+        Returns the pathlib.Path; the file is there whole or not at all. OneBot first fetches the
+        file itself: for large ones, give the client or bot a longer timeout.
         url, base64, name, headers, thread_count: of OneBot's own action; returns {"file": str}, a
         path on OneBot's machine.
-        Errors: ActionNotFound where there are no streams, ActionFailed, NetworkError; OSError
-        when the file cannot be written.
+        Errors: those of `upload_file()`; OSError when the file cannot be written.
         来源 Source: NapCat，download_file_stream；NapCat、go-cqhttp，download_file。
         """
         if (file is None) != (to is None):
             raise TypeError(
-                'download_file() 存到这里要写 download_file(file_id, to="文件夹")；'
-                "让 OneBot 下载要写 download_file(url=...)。 "
-                'download_file() takes a received file and to=, as in download_file(file_id, to="a '
-                'folder"), or url= for OneBot to fetch.'
+                'download_file() 存到这里写 (file_id, to="文件夹")，让 OneBot 下载写 (url=...)。 '
+                'download_file() takes a received file and to=, as in (file_id, to="folder"), or '
+                "url= for OneBot to fetch."
             )
         if to is not None:
-            return files.download(
-                self.stream_action("download_file_stream", file=file), to, progress
-            )
+            frames = self.stream_action("download_file_stream", file=file)
+            return files.download(frames, to, progress)
         one_of("download_file", url=url, base64=base64)
-        return self.call_action(
-            "download_file",
-            url=url,
-            base64=base64,
-            name=name,
-            headers=headers,
-            thread_count=thread_count,
-        )
+        more = {"name": name, "headers": headers, "thread_count": thread_count}
+        return self.call_action("download_file", url=url, base64=base64, **more)
 
 
 def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
     """The params that were given. A pathlib.Path or bytes is read here and becomes base64://."""
     for name in ("message", "messages"):
-        if params.get(name) is not None:
-            check(params[name], f"{action}: {name}")
+        content = params.get(name)
+        if not isinstance(content, (str, NoneType)):
+            segments = check(content, f"{action}: {name}")
+            params[name] = segments if isinstance(content, list) else content
     return {
         name: media(value) if isinstance(value, (bytes, PathLike)) else value
         for name, value in params.items()
@@ -188,14 +174,10 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
 
 def _line_of(action: str, params: dict[str, Any]) -> str:
     """A message that goes out, in one printable line of the log."""
-    chat = "".join(
-        f" {name}={value}"
-        for name, value in params.items()
-        if name.endswith("_id") and isinstance(value, (int, str))
-    )
+    chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
-    parts = content if isinstance(content, (list, tuple)) else [content]
-    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:_LINE_LENGTH])
+    parts = content if isinstance(content, list) else [content]
+    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:300])
 
 
 def _shown(part: Any) -> str:
@@ -210,25 +192,17 @@ def to_json(action: str, params: Any) -> str:
     try:
         return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unsendable(action, params, error) from None
-
-
-def _unsendable(action: str, params: Any, error: Exception) -> Exception:
-    """An error that names the parameter which cannot be sent."""
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    name = "params"
-    for key, value in params.items() if isinstance(params, dict) else ():
-        try:
-            _encoder.encode({key: value})
-        except (TypeError, ValueError, RecursionError):
-            name = str(key)
-            break
-    return kind(
-        f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
-        f"{action}: {name} cannot be sent as JSON: {reason}. "
-        "Use only str, numbers, True/False, lists and dicts."
-    )
+        given = params if isinstance(params, dict) else {"params": params}
+        for name in given if len(given) > 1 else ():
+            to_json(action, {name: given[name]})  # the one that cannot be sent is named below
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        name = next(iter(given))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{action}：参数 {name} 不能变成 JSON：只能用字符串、数字、True/False、列表和 dict。 "
+            f"{action}: {name} cannot be sent as JSON: {reason}. "
+            "Use only str, numbers, True/False, lists and dicts."
+        ) from None
 
 
 def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
@@ -237,6 +211,8 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         text = (data.encode() if isinstance(data, str) else data).decode()
         text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
         content, end = _decoder.raw_decode(text)
+        if end < len(text) or not isinstance(content, dict):
+            raise ValueError("JSON, but not one object")
         # half a sign is no text; in an answer it is rather kept, somebody waits for the rest
         if ("\\ud" in text or "\\uD" in text) and "post_type" in content:
             json.dumps(content, ensure_ascii=False).encode()
@@ -244,10 +220,6 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         raise ValueError("not UTF-8, or a lone surrogate") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if end < len(text):
-        raise ValueError(f"JSON, and more behind it from character {end} on")
-    if not isinstance(content, dict):
-        raise ValueError("JSON, but not an object")
     return content
 
 

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from ..errors import OneBotError
 
 Class = TypeVar("Class", bound=type)
+_ANY_NAME = "name=value, ..."
+_WRITTEN: dict[Any, str] = {Parameter.KEYWORD_ONLY: "{}=...", Parameter.VAR_KEYWORD: _ANY_NAME}
 
 
 def checked(cls: Class) -> Class:
@@ -28,7 +30,7 @@ def checked(cls: Class) -> Class:
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: Any, /, *values: Any, **named: Any) -> Any:
-        _signature_of(method).check(values, named)
+        _check(method, values, named)
         try:
             return method(self, *values, **named)
         except OneBotError as error:
@@ -39,50 +41,37 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache  # at the first call: most programs call a few of the methods only
-def _signature_of(method: Callable[..., Any]) -> _Signature:
-    return _Signature(method)
+def _parameters_of(method: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, str]]:
+    """Those that need no name, those that must be given, and how each is written in a call."""
+    parameters = list(signature(method).parameters.values())[1:]  # without self
+    positional = [p.name for p in parameters if p.kind < p.VAR_POSITIONAL]
+    required = [p.name for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+    written = {p.name: _WRITTEN.get(p.kind, "{}").format(p.name) for p in parameters}
+    return positional, required, written
 
 
-class _Signature:
-    """What a method takes."""
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._method = method.__name__
-        self._all = list(signature(method).parameters.values())[1:]  # without self
-        self._required = [p for p in self._all if p.default is p.empty and p.kind != p.VAR_KEYWORD]
-        self._positional = [p.name for p in self._all if p.kind < p.VAR_POSITIONAL]
-        self._names = {p.name for p in self._all}
-        self._any_name = any(p.kind == p.VAR_KEYWORD for p in self._all)
-
-    def check(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """TypeError when the method cannot be called like this."""
-        most = len(self._positional)
-        if len(values) > most:
-            chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
-            english = f"takes at most {most} without a name, {len(values)} were given"
-            raise self._refused(chinese, english, self._all)
-        given = dict(zip(self._positional, values, strict=False)) | named
-        for name in (parameter.name for parameter in self._required):
-            if given.get(name) is None:
-                chinese = f"需要 {name}，它没有给，或者是 None"
-                english = f"needs {name}, which is missing or None"
-                raise self._refused(chinese, english, self._required)
-        for name in named:
-            if name not in self._names and not self._any_name:
-                raise self._refused(f"没有参数 {name}", f"has no parameter {name}", self._all)
-
-    def _refused(self, chinese: str, english: str, shown: list[Parameter]) -> TypeError:
-        name = self._method
-        right = f"{name}({', '.join(map(_written, shown))})"
-        return TypeError(
-            f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}."
-        )
+def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """TypeError when the method cannot be called like this."""
+    positional, required, written = _parameters_of(method)
+    most = len(positional)
+    if len(values) > most:
+        chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
+        english = f"takes at most {most} without a name, {len(values)} were given"
+        raise _refused(method, chinese, english)
+    given = dict(zip(positional, values, strict=False)) | named
+    for name in required:
+        if given.get(name) is None:
+            chinese, english = "它没有给，或者是 None", "which is missing or None"
+            raise _refused(method, f"需要 {name}，{chinese}", f"needs {name}, {english}")
+    for name in named:
+        if name not in written and _ANY_NAME not in written.values():
+            raise _refused(method, f"没有参数 {name}", f"has no parameter {name}")
 
 
-def _written(parameter: Parameter) -> str:
-    if parameter.kind == Parameter.VAR_KEYWORD:
-        return "name=value, ..."
-    return parameter.name + ("=..." if parameter.kind == Parameter.KEYWORD_ONLY else "")
+def _refused(method: Callable[..., Any], chinese: str, english: str) -> TypeError:
+    name, (*_, written) = method.__name__, _parameters_of(method)
+    right = f"{name}({', '.join(written.values())})"
+    return TypeError(f"{name}() {chinese}。应当写成 {right}。 {name}() {english}. Write {right}.")
 
 
 def one_of(method: str, /, **alternatives: object) -> None:
