@@ -14,6 +14,8 @@ from threading import Event as Flag
 from threading import Lock
 from typing import TypeVar
 
+from websocket import WebSocketConnectionClosedException
+
 from .addresses import Address
 
 PIECE = 128 * 1024  # bytes
@@ -53,9 +55,8 @@ class ClientSocket:
         seconds: for all handshakes together, which are over when settimeout() is called.
         """
         failed: list[OSError] = []
-        for family, kind, protocol, _, place in socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        ):
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, place in found:
             self._sock.close()
             try:
                 self._sock = socket.socket(family, kind, protocol)
@@ -105,8 +106,10 @@ class ClientSocket:
                 if self._outgoing.pending:  # such as why it does not like the certificate
                     self.send(b"")
             data = self._receive()
+            if not data:
+                raise WebSocketConnectionClosedException("the other side closed it")
             with self._encrypting:
-                self._incoming.write(data) if data else self._incoming.write_eof()
+                self._incoming.write(data)
 
     def send(self, data: bytes) -> int:
         """Send all of it. If that fails, the connection ends: nothing can follow half a frame."""

@@ -32,7 +32,7 @@ from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
 from .running import END_SECONDS, SLICE_SECONDS
-from .ws_connection import WsConnection, connection_ended, connection_lost, token_refused
+from .ws_connection import WsConnection, connection_ended, connection_lost
 
 log = logging.getLogger("onebot_simple")
 
@@ -82,6 +82,7 @@ class WsClient(Bot):
 
     def _read_settings(self) -> None:
         self._address = check_url(self.url, "ws")
+        self._base = self._address.base  # it may be shown: it holds no token
         self._token = check_token(self.access_token or self._address.token)
 
     def request(
@@ -106,12 +107,12 @@ class WsClient(Bot):
 
     def _online(self) -> WsConnection:
         """Where calls go, or the error that says why there is no connection."""
-        calls, base = self._calls, self._address.base
+        calls = self._calls
         if calls is None:
             raise copy(self._failure) or NetworkError(
-                f"现在没有连接 {base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
-                f"Not connected to {base} at the moment: the bot is not started (use with bot: or "
-                "bot.start()), or OneBot is not running."
+                f"现在没有连接 {self._base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
+                f"Not connected to {self._base} at the moment: the bot is not started (use "
+                "with bot: or bot.start()), or OneBot is not running."
             )
         return calls
 
@@ -142,7 +143,7 @@ class WsClient(Bot):
         while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
             pass
         if self._stopping.is_set() or self._failure is not None:
-            raise self._failure or connection_ended(self._address.base)
+            raise self._failure or connection_ended(self._base)
 
     def _close(self) -> None:
         if self._ws is not None and self._socket is not None:
@@ -152,7 +153,7 @@ class WsClient(Bot):
             with suppress(*ENDED):
                 self._ws.send_close()
             too_long.cancel()
-            log.info("已断开 disconnected from %s", self._address.base)
+            log.info("已断开 disconnected from %s", self._base)
         if self._socket is not None:
             self._socket.shutdown()
         if self._reader is not None:
@@ -183,24 +184,23 @@ class WsClient(Bot):
     def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
         sock = self._socket = ClientSocket(stopping, self.ping_timeout)
-        since, self_id, base = math.inf, None, self._address.base
-        calls = WsConnection(
-            lambda text: self._send(ws, text), base, self._complain, has_token=bool(self._token)
-        )
+        calls = WsConnection(lambda text: self._send(ws, text), self._base, self._complain)
+        since, self_id = math.inf, None
         try:
             ws = self._dial(sock)
             since = time.monotonic()
-            event = self._first_event(ws, calls)
+            # NapCat greets us, or it refuses the token; others need not say anything
+            _, event = self._receive(ws, calls, FIRST_FRAME_SECONDS)
             self_id = id_of(event.get("self_id")) if event else None
             self._ws, self._calls = ws, calls
             if started.is_set():
                 self._count("reconnects")
             started.set()
-            log.info("已连接 connected to %s", base)
+            log.info("已连接 connected to %s", self._base)
             self._connected(self_id)
             self._read(ws, calls, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._reason(error)
+            reason = self._reason(error) if since < math.inf else self._not_connected(error)
         sock.close()
         calls.close(reason)
         if self._calls is calls:
@@ -210,31 +210,18 @@ class WsClient(Bot):
 
     def _dial(self, sock: ClientSocket) -> websocket.WebSocket:
         """A new WebSocket, after the handshake."""
-        try:
-            sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
-            ws = websocket.create_connection(
-                self._address.url,
-                socket=sock,  # a socket of our own, which no proxy of the environment catches
-                header=[f"Authorization: Bearer {self._token}"] if self._token else [],
-                suppress_origin=True,
-                skip_utf8_validation=True,  # json decodes the bytes anyway
-                redirect_limit=0,
-            )
-            if ws.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
-                raise websocket.WebSocketException("a redirect")
-            return ws
-        except (*ENDED, ValueError, IndexError) as error:  # the last two: garbage came
-            # not the error itself, for it may show an answer that repeats our token
-            log.debug("cannot connect to %s: %s", self._address.base, type(error).__name__)
-            raise self._not_connected(error) from None
-
-    def _first_event(self, ws: websocket.WebSocket, calls: WsConnection) -> Event | None:
-        """Wait a moment for the first frame: NapCat greets, or it refuses the token."""
-        ws.settimeout(FIRST_FRAME_SECONDS)
-        try:
-            return self._receive(ws, calls)
-        except websocket.WebSocketTimeoutException:
-            return None  # others than NapCat need not greet
+        sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
+        ws = websocket.create_connection(
+            self._address.url,
+            socket=sock,  # a socket of our own, which no proxy of the environment catches
+            header=[f"Authorization: Bearer {self._token}"] if self._token else [],
+            suppress_origin=True,
+            skip_utf8_validation=True,  # json decodes the bytes anyway
+            redirect_limit=0,
+        )
+        if ws.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
+            raise websocket.WebSocketException("a redirect")
+        return ws
 
     def _read(self, ws: websocket.WebSocket, calls: WsConnection, event: Event | None) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
@@ -242,28 +229,31 @@ class WsClient(Bot):
         while True:
             if event is not None:
                 self.handle(event, number=calls.received)
-            ws.settimeout(self.ping_timeout if pinged else self.ping_interval)
-            try:
-                event = self._receive(ws, calls)
-                pinged = False
-            except websocket.WebSocketTimeoutException:
-                if pinged:
-                    seconds = f"{self.ping_interval + self.ping_timeout:g}"
-                    silent = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
-                    raise connection_lost(self._address.base, *silent) from None
+            seconds = self.ping_timeout if pinged else self.ping_interval
+            came, event = self._receive(ws, calls, seconds)
+            if not came and pinged:
+                seconds = self.ping_interval + self.ping_timeout
+                english, chinese = f"it was silent for {seconds:g} s", f"{seconds:g} 秒没有动静"
+                raise connection_lost(self._base, english, chinese)
+            if not came:
                 ws.ping()
-                event, pinged = None, True
+            pinged = not came
 
-    def _receive(self, ws: websocket.WebSocket, calls: WsConnection) -> Event | None:
-        """Take one frame. Return the event, if it is one."""
-        opcode, data = ws.recv_data(control_frame=True)
+    def _receive(
+        self, ws: websocket.WebSocket, calls: WsConnection, seconds: float
+    ) -> tuple[bool, Event | None]:
+        """Wait for one frame. Return whether it came, and the event, if it is one."""
+        ws.settimeout(seconds)
+        try:
+            opcode, data = ws.recv_data(control_frame=True)
+        except websocket.WebSocketTimeoutException:
+            return False, None
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
             english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
-            raise connection_lost(self._address.base, english, chinese)
-        if opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG):
-            return None
-        return calls.receive(data)
+            raise connection_lost(self._base, english, chinese)
+        is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
+        return True, None if is_ping else calls.receive(data)
 
     def _send(self, ws: websocket.WebSocket, text: str) -> None:
         try:
@@ -271,21 +261,27 @@ class WsClient(Bot):
         except ENDED as error:
             raise self._reason(error) from None
 
+    # -- why there is no connection -------------------------------------------------------------
+
     def _reason(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the connection."""
         if self._stopping.is_set():
-            return connection_ended(self._address.base)
+            return connection_ended(self._base)
+        if isinstance(error, AuthenticationError):
+            return self._token_refused()
         if isinstance(error, OneBotError):
             return error
         level = logging.DEBUG if isinstance(error, ENDED) else logging.ERROR
-        log.log(level, "%s 断开了 ended:", self._address.base, exc_info=error)
+        log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
         if isinstance(error, websocket.WebSocketConnectionClosedException):
-            return connection_lost(self._address.base, "the other side closed it", "对方关闭了它")
-        return connection_lost(self._address.base, error)
+            return connection_lost(self._base, "the other side closed it", "对方关闭了它")
+        return connection_lost(self._base, error)
 
     def _not_connected(self, error: Exception) -> OneBotError:
-        """The error to raise when there is no WebSocket after the handshake."""
-        base, status = self._address.base, getattr(error, "status_code", None)
+        """The error to raise for what ended the attempt to connect."""
+        base, status = self._base, getattr(error, "status_code", None)
+        # not the error itself, for it may show an answer that repeats our token
+        log.debug("cannot connect to %s: %s", base, type(error).__name__)
         if isinstance(error, websocket.WebSocketTimeoutException):
             error = TimeoutError()
         if isinstance(error, websocket.WebSocketConnectionClosedException):
@@ -293,14 +289,21 @@ class WsClient(Bot):
         if isinstance(error, OSError):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return token_refused(base, bool(self._token))
+            return self._token_refused()
         what = f"HTTP {status}" if status else "别的内容 something else (a redirect?)"
-        fact = (
-            f"{base} 回答的是 {what}，那里没有 WebSocket",
-            f"{base} answered {what}, no WebSocket",
-        )
+        fact = f"{base} 回答的是 {what}，那里没有 WebSocket", f"{base} answered {what}"
         advice = (
             "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
         return wrong_service(base, fact, advice)
+
+    def _token_refused(self) -> AuthenticationError:
+        chinese, english = "没有给", "wants an access_token, and none was given"
+        if self._token:
+            chinese, english = "不对", "refused the access_token"
+        return AuthenticationError(
+            f"{self._base} 拒绝了连接：access_token {chinese}。"
+            "它要和 NapCat“网络配置”里这一项的 token 一模一样。 "
+            f"{self._base} {english}: it must be exactly the token of this server in NapCat."
+        )

@@ -5,7 +5,6 @@ One WebSocket connection: actions go out, answers are matched by echo, events co
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Generator
@@ -17,12 +16,10 @@ from typing import Any, TypeAlias
 
 from .actions import from_json, to_json
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
-
-log = logging.getLogger("onebot_simple")
+from .running import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
-SLICE_SECONDS = 0.5  # Windows cannot interrupt a longer wait of the main thread
 
 Answer: TypeAlias = dict[str, Any]
 Answers: TypeAlias = "SimpleQueue[Answer | OneBotError]"  # an error: the connection has ended
@@ -36,7 +33,7 @@ class WsConnection:
     send: sends one text frame, from any thread; an error means that the connection has ended.
     complain: says once per kind what was dropped. waiting: where the answers to a call are put, by
     its echo; several connections of one account share it, so that an answer may come on any of
-    them. has_token: whether we gave a token.
+    them.
     """
 
     def __init__(
@@ -46,14 +43,12 @@ class WsConnection:
         complain: Callable[[str, object], None],
         *,
         waiting: dict[str, Answers] | None = None,
-        has_token: bool = True,
     ) -> None:
         self.address = address
         self.received = 0  # how many events came
         self._send = send
         self._complain = complain
         self._waiting = {} if waiting is None else waiting
-        self._has_token = has_token
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
         self._gave_up = False  # whether an answer may still come for which nobody waits any more
@@ -73,10 +68,7 @@ class WsConnection:
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
         """
         if not isinstance(action, str):
-            raise TypeError(
-                f"动作的名字要写成字符串，不是 {action!r}。 "
-                f"An action has a name, which is a str, not {action!r}."
-            )
+            raise TypeError(f"动作的名字是字符串，不是 {action!r}。 An action has a name, a str.")
         number = f"{next(_call_numbers)}:{self._random}"
         echo = f"{origin}:{number}" if origin else number
         name, text = to_json(action, action), to_json(action, params)
@@ -139,9 +131,9 @@ class WsConnection:
         if echo is not None and echo != "":
             answers = self._waiting.get(echo) if isinstance(echo, str) else None
         elif answer.get("retcode") == TOKEN_REFUSED:
-            raise token_refused(self.address, self._has_token)
-        elif len(waiting := list(self._waiting.copy().values())) == 1 and not self._gave_up:
-            answers = waiting[0]  # without an echo it is that of the only call
+            raise AuthenticationError("the access_token was refused")
+        elif len(only := self._waiting.copy()) == 1 and not self._gave_up:
+            answers = only.popitem()[1]  # an answer without echo, which cannot be a late one
         if answers is None:
             kind = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
             self._complain(kind, echo if isinstance(echo, str) else type(echo).__name__)
@@ -165,32 +157,19 @@ def _is_last(action: str, frame: Answer) -> bool:
     return not (isinstance(data, dict) and data.get("type") == "stream")
 
 
-def token_refused(address: str, has_token: bool) -> AuthenticationError:
-    chinese, english = "没有给", "wants an access_token, and none was given"
-    if has_token:
-        chinese, english = "不对", "refused the access_token"
-    return AuthenticationError(
-        f"{address} 拒绝了连接：access_token {chinese}。access_token= 要和 NapCat“网络配置”里"
-        "这一项的 token 一模一样。 "
-        f"{address} {english}: access_token= must be exactly the token of this server in NapCat's "
-        "network settings."
-    )
-
-
 def connection_lost(address: str, reason: object, chinese: object = None) -> NetworkError:
     """The error for a connection that ended by itself; `chinese` is the reason in Chinese."""
     said = [printable(str(words)).rstrip(".。") for words in (chinese or reason, reason)]
     return NetworkError(
-        f"和 {address} 的连接断开了：{said[0]}。OneBot 退出了，或者网络断了？动作可能已经执行了。 "
-        f"The connection to {address} was lost: {said[1]}. Has OneBot ended, or has the network "
-        "failed? An action may have been carried out all the same."
+        f"和 {address} 的连接断开了：{said[0]}。OneBot 还开着吗？动作可能已经执行了。 "
+        f"The connection to {address} was lost: {said[1]}. Is OneBot still running? "
+        "An action may have been carried out."
     )
 
 
 def connection_ended(address: str) -> NetworkError:
     """The error for a connection that we closed because the bot is stopped."""
     return NetworkError(
-        f"机器人停止了，和 {address} 的连接已经关闭：没有等到的动作可能已经执行了。 "
-        f"The bot was stopped, and with it the connection to {address}: an action whose answer did "
-        "not come may have been carried out."
+        f"机器人停止了，和 {address} 的连接关闭了，动作可能已经执行了。 "
+        f"The bot was stopped and left {address}; an action may have been carried out."
     )
