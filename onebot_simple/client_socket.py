@@ -27,10 +27,8 @@ Result = TypeVar("Result")
 class ClientSocket:
     """The methods of a socket that websocket-client needs.
 
-    It receives in large pieces: websocket-client asks for the head, the length and the data of
-    each frame one by one, and it costs time to ask the system for each of them.
-    TLS happens in memory: OpenSSL loses the connection now and then when one thread is in SSL_read
-    while another is in SSL_write, and before Python 3.13 an SSLSocket does not keep them apart.
+    It receives in large pieces, for websocket-client asks for each part of each frame on its own.
+    TLS happens in memory: before Python 3.13, an SSLSocket must not read and write at once.
 
     stopping: set when nobody wants a connection any more. patience: seconds that the other side
     may read nothing of what is sent.
@@ -103,7 +101,7 @@ class ClientSocket:
                 with suppress(ssl.SSLWantReadError), self._encrypting:
                     return work()
             finally:
-                if self._outgoing.pending:  # such as why it does not like the certificate
+                if self._deadline is not None:  # later, what TLS has to say goes with the next data
                     self.send(b"")
             data = self._receive()
             if not data:
@@ -121,7 +119,7 @@ class ClientSocket:
                         left, moved = left[self._sock.send(left) :], time.monotonic()
                     except TimeoutError:  # the timeout of the socket is that of the reader
                         if time.monotonic() - moved > self._patience:
-                            raise
+                            raise TimeoutError("it does not read what is sent") from None
             except BaseException:  # Ctrl+C, too
                 self.shutdown()
                 raise

@@ -101,9 +101,9 @@ class WsConnection:
             return answer
         raise ApiTimeout(
             f"{self.address} 在 {timeout:g} 秒里没有回答 {action}，动作可能已经执行了："
-            "参数给全了吗？先看 OneBot 的日志，不要马上重发。 "
-            f"There was no answer to {action} within {timeout:g} s from {self.address}, but "
-            "it may have been carried out: are all params there? See OneBot's log first."
+            "参数给全了吗？看看 OneBot 的日志。 "
+            f"There was no answer to {action} within {timeout:g} s from {self.address}, but it may "
+            "have been carried out: are all params there? See OneBot's log."
         )
 
     def receive(self, frame: str | bytes | bytearray) -> dict[str, Any] | None:
