@@ -12,16 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Event as Flag
 from threading import Lock
-from typing import TypeVar
-
-from websocket import WebSocketConnectionClosedException
+from typing import Any
 
 from .addresses import Address
 
 PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host
-
-Result = TypeVar("Result")
 
 
 class ClientSocket:
@@ -38,7 +34,6 @@ class ClientSocket:
         self._stopping = stopping
         self._patience = patience
         self._sock = socket.socket()
-        self._timeout: float | None = None
         self._deadline: float | None = None  # of the handshakes
         self._arrived = b""
         self._taken = 0  # how many bytes of what arrived have been taken
@@ -92,9 +87,12 @@ class ClientSocket:
             if left <= 0:
                 raise TimeoutError
             self._sock.settimeout(left)
-        return self._sock.recv(PIECE)
+        data = self._sock.recv(PIECE)
+        if not data:
+            raise ConnectionError("对方关闭了它 the other side closed it")
+        return data
 
-    def _with_tls(self, work: Callable[[], Result]) -> Result:
+    def _with_tls(self, work: Callable[[], Any]) -> Any:
         """Let OpenSSL work, and give it what it waits for."""
         while True:
             try:
@@ -104,8 +102,6 @@ class ClientSocket:
                 if self._deadline is not None:  # later, what TLS has to say goes with the next data
                     self.send(b"")
             data = self._receive()
-            if not data:
-                raise WebSocketConnectionClosedException("the other side closed it")
             with self._encrypting:
                 self._incoming.write(data)
 
@@ -113,13 +109,7 @@ class ClientSocket:
         """Send all of it. If that fails, the connection ends: nothing can follow half a frame."""
         with self._sending:
             try:
-                left, moved = memoryview(self._encrypted(data)), time.monotonic()
-                while left:
-                    try:
-                        left, moved = left[self._sock.send(left) :], time.monotonic()
-                    except TimeoutError:  # the timeout of the socket is that of the reader
-                        if time.monotonic() - moved > self._patience:
-                            raise TimeoutError("it does not read what is sent") from None
+                self._send_all(memoryview(self._encrypted(data)))
             except BaseException:  # Ctrl+C, too
                 self.shutdown()
                 raise
@@ -133,13 +123,22 @@ class ClientSocket:
                 self._tls.write(data)
             return self._outgoing.read()
 
+    def _send_all(self, left: memoryview) -> None:
+        moved = time.monotonic()
+        while left:
+            try:
+                left, moved = left[self._sock.send(left) :], time.monotonic()
+            except TimeoutError:  # the timeout of the socket is that of the reader
+                if time.monotonic() - moved > self._patience:
+                    words = "它不读我们发的东西 it does not read what is sent"
+                    raise TimeoutError(words) from None
+
     def settimeout(self, timeout: float | None) -> None:
-        if timeout != self._timeout:  # the reader sets it for each frame, and that is not free
-            self._timeout, self._deadline = timeout, None
-            self._sock.settimeout(timeout)
+        self._deadline = None
+        self._sock.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
-        return self._timeout
+        return self._sock.gettimeout()
 
     def shutdown(self) -> None:
         """End the connection, or the attempt to make one. Whoever waits for it is woken."""

@@ -189,8 +189,9 @@ class WsClient(Bot):
         try:
             ws = self._dial(sock)
             since = time.monotonic()
-            # NapCat greets us, or it refuses the token; others need not say anything
-            _, event = self._receive(ws, calls, FIRST_FRAME_SECONDS)
+            # NapCat greets us now, or it refuses the token; others need not say anything
+            greeting = self._frame(ws, FIRST_FRAME_SECONDS)
+            event = calls.receive(greeting) if greeting else None
             self_id = id_of(event.get("self_id")) if event else None
             self._ws, self._calls = ws, calls
             if started.is_set():
@@ -229,31 +230,30 @@ class WsClient(Bot):
         while True:
             if event is not None:
                 self.handle(event, number=calls.received)
-            seconds = self.ping_timeout if pinged else self.ping_interval
-            came, event = self._receive(ws, calls, seconds)
-            if not came and pinged:
-                seconds = self.ping_interval + self.ping_timeout
-                english, chinese = f"it was silent for {seconds:g} s", f"{seconds:g} 秒没有动静"
+            frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
+            event = calls.receive(frame) if frame else None
+            if frame is None and pinged:
+                seconds = f"{self.ping_interval + self.ping_timeout:g}"
+                english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
                 raise connection_lost(self._base, english, chinese)
-            if not came:
+            if frame is None:
                 ws.ping()
-            pinged = not came
+            pinged = frame is None
 
-    def _receive(
-        self, ws: websocket.WebSocket, calls: WsConnection, seconds: float
-    ) -> tuple[bool, Event | None]:
-        """Wait for one frame. Return whether it came, and the event, if it is one."""
-        ws.settimeout(seconds)
+    def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
+        """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
+        if seconds != ws.gettimeout():  # it costs a call of the system to set it
+            ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
-            return False, None
+            return None
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
             english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
             raise connection_lost(self._base, english, chinese)
         is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
-        return True, None if is_ping else calls.receive(data)
+        return b"" if is_ping else data
 
     def _send(self, ws: websocket.WebSocket, text: str) -> None:
         try:
@@ -273,8 +273,6 @@ class WsClient(Bot):
             return error
         level = logging.DEBUG if isinstance(error, ENDED) else logging.ERROR
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
-        if isinstance(error, websocket.WebSocketConnectionClosedException):
-            return connection_lost(self._base, "the other side closed it", "对方关闭了它")
         return connection_lost(self._base, error)
 
     def _not_connected(self, error: Exception) -> OneBotError:
@@ -284,8 +282,6 @@ class WsClient(Bot):
         log.debug("cannot connect to %s: %s", base, type(error).__name__)
         if isinstance(error, websocket.WebSocketTimeoutException):
             error = TimeoutError()
-        if isinstance(error, websocket.WebSocketConnectionClosedException):
-            error = ConnectionError()
         if isinstance(error, OSError):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
