@@ -238,7 +238,8 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         text = text.removeprefix("\ufeff").strip(" \t\r\n")  # raw_decode() takes no white space
         content, end = _decoder.raw_decode(text)
         # half a sign is no text; in an answer it is rather kept, somebody waits for the rest
-        if ("\\ud" in text or "\\uD" in text) and "post_type" in content:
+        # (the search for a single backslash is ten times as fast, and mostly there is none)
+        if "\\" in text and ("\\ud" in text or "\\uD" in text) and "post_type" in content:
             json.dumps(content, ensure_ascii=False).encode()
     except UnicodeError:
         raise ValueError("not UTF-8, or a lone surrogate") from None
