@@ -146,16 +146,17 @@ class WsClient(Bot):
             raise self._failure or connection_ended(self._base)
 
     def _close(self) -> None:
-        if self._ws is not None and self._socket is not None:
+        ws, sock = self._ws, self._socket  # which the reader may take away
+        if ws is not None and sock is not None:
             # a sender that is stuck keeps us waiting, until its socket is shut down
-            too_long = Timer(GOODBYE_SECONDS, self._socket.shutdown)
+            too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
             too_long.start()
             with suppress(*ENDED):
-                self._ws.send_close()
+                ws.send_close()
             too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)
-        if self._socket is not None:
-            self._socket.shutdown()
+        if sock is not None:
+            sock.shutdown()
         if self._reader is not None:
             self._reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
