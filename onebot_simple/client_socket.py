@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from threading import Event as Flag
 from threading import Lock
 from typing import Any
@@ -35,8 +36,7 @@ class ClientSocket:
         self._patience = patience
         self._sock = socket.socket()
         self._deadline: float | None = None  # of the handshakes
-        self._arrived = b""
-        self._taken = 0  # how many bytes of what arrived have been taken
+        self._arrived = BytesIO()  # what was received, and not asked for yet
         self._sending = Lock()  # held by the thread that sends, until all of it is sent
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
@@ -72,13 +72,12 @@ class ClientSocket:
             self._with_tls(self._tls.do_handshake)
 
     def recv(self, size: int) -> bytes:
-        start = self._taken
-        if start == len(self._arrived):
+        piece = self._arrived.read(size)
+        if not piece:
             tls = self._tls
-            self._arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
-            start = 0
-        piece = self._arrived[start : start + size]
-        self._taken = start + len(piece)
+            arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
+            self._arrived = BytesIO(arrived)
+            piece = self._arrived.read(size)
         return piece
 
     def _receive(self) -> bytes:

@@ -186,7 +186,7 @@ class WsClient(Bot):
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
         sock = self._socket = ClientSocket(stopping, self.ping_timeout)
         calls = WsConnection(lambda text: self._send(ws, text), self._base, self._complain)
-        since, self_id = math.inf, None
+        since, self_id = math.inf, None  # not connected yet
         try:
             ws = self._dial(sock)
             since = time.monotonic()
@@ -232,7 +232,6 @@ class WsClient(Bot):
             if event is not None:
                 self.handle(event, number=calls.received)
             frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
-            event = calls.receive(frame) if frame else None
             if frame is None and pinged:
                 seconds = f"{self.ping_interval + self.ping_timeout:g}"
                 english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
@@ -240,10 +239,11 @@ class WsClient(Bot):
             if frame is None:
                 ws.ping()
             pinged = frame is None
+            event = calls.receive(frame) if frame else None
 
     def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
-        if seconds != ws.gettimeout():  # it costs a call of the system to set it
+        if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
             ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
