@@ -22,7 +22,7 @@ TOKEN_REFUSED = 1403
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 
 Answer: TypeAlias = dict[str, Any]
-Answers: TypeAlias = "SimpleQueue[Answer | OneBotError]"  # an error: the connection has ended
+Answers: TypeAlias = SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
 
 _call_numbers = count(1)  # of all calls in this process
 
