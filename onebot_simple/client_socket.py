@@ -38,6 +38,7 @@ class ClientSocket:
         self._deadline: float | None = None  # of the handshakes
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._sending = Lock()  # held by the thread that sends, until all of it is sent
+        self._failure: OSError | None = None  # why something could not be sent
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
         self._encrypting = Lock()  # guards these three; nobody waits while holding it
@@ -88,7 +89,7 @@ class ClientSocket:
             self._sock.settimeout(left)
         data = self._sock.recv(PIECE)
         if not data:
-            raise ConnectionError("对方关闭了它 the other side closed it")
+            raise self._failure or ConnectionError("对方关闭了它 the other side closed it")
         return data
 
     def _with_tls(self, work: Callable[[], Any]) -> Any:
@@ -105,11 +106,14 @@ class ClientSocket:
                 self._incoming.write(data)
 
     def send(self, data: bytes) -> int:
-        """Send all of it. If that fails, the connection ends: nothing can follow half a frame."""
+        """Send all of it. If that fails, the connection ends, and the reader hears why."""
         with self._sending:
             try:
                 self._send_all(memoryview(self._encrypted(data)))
-            except BaseException:  # Ctrl+C, too
+            except OSError as error:
+                self._failure = error
+                self.shutdown()
+            except BaseException:  # Ctrl+C: nothing may follow half a frame
                 self.shutdown()
                 raise
         return len(data)
@@ -130,7 +134,7 @@ class ClientSocket:
             except TimeoutError:  # the timeout of the socket is that of the reader
                 if time.monotonic() - moved > self._patience:
                     words = "它不读我们发的东西 it does not read what is sent"
-                    raise TimeoutError(words) from None
+                    raise ConnectionError(words) from None
 
     def settimeout(self, timeout: float | None) -> None:
         self._deadline = None

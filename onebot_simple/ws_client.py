@@ -10,7 +10,6 @@ import math
 import random
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from copy import copy
 from threading import Event as Flag
 from threading import Thread, Timer
@@ -41,7 +40,6 @@ FIRST_FRAME_SECONDS = 0.5
 GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
-ENDED = (websocket.WebSocketException, OSError)  # what is raised when a connection ends
 
 
 class WsClient(Bot):
@@ -151,8 +149,7 @@ class WsClient(Bot):
             # a sender that is stuck keeps us waiting, until its socket is shut down
             too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
             too_long.start()
-            with suppress(*ENDED):
-                ws.send_close()
+            ws.send_close()
             too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)
         if sock is not None:
@@ -185,11 +182,11 @@ class WsClient(Bot):
     def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
         sock = self._socket = ClientSocket(stopping, self.ping_timeout)
-        calls = WsConnection(lambda text: self._send(ws, text), self._base, self._complain)
-        since, self_id = math.inf, None  # not connected yet
+        since, calls, self_id = math.inf, None, None  # not connected yet
         try:
             ws = self._dial(sock)
             since = time.monotonic()
+            calls = WsConnection(ws.send, self._base, self._complain)
             # NapCat greets us now, or it refuses the token; others need not say anything
             greeting = self._frame(ws, FIRST_FRAME_SECONDS)
             event = calls.receive(greeting) if greeting else None
@@ -202,11 +199,11 @@ class WsClient(Bot):
             self._connected(self_id)
             self._read(ws, calls, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._reason(error) if since < math.inf else self._not_connected(error)
+            reason = self._reason(error) if calls else self._not_connected(error)
         sock.close()
-        calls.close(reason)
-        if self._calls is calls:
+        if calls and self._calls is calls:
             self._ws = self._calls = None
+            calls.close(reason)
             self._disconnected(self_id)
         return time.monotonic() - since, reason
 
@@ -256,12 +253,6 @@ class WsClient(Bot):
         is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
         return b"" if is_ping else data
 
-    def _send(self, ws: websocket.WebSocket, text: str) -> None:
-        try:
-            ws.send(text)
-        except ENDED as error:
-            raise self._reason(error) from None
-
     # -- why there is no connection -------------------------------------------------------------
 
     def _reason(self, error: Exception) -> OneBotError:
@@ -272,7 +263,8 @@ class WsClient(Bot):
             return self._token_refused()
         if isinstance(error, OneBotError):
             return error
-        level = logging.DEBUG if isinstance(error, ENDED) else logging.ERROR
+        is_usual = isinstance(error, (websocket.WebSocketException, OSError))
+        level = logging.DEBUG if is_usual else logging.ERROR
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
         return connection_lost(self._base, error)
 

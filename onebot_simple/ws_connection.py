@@ -30,10 +30,9 @@ _call_numbers = count(1)  # of all calls in this process
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
-    send: sends one text frame, from any thread; an error means that the connection has ended.
-    complain: says once per kind what was dropped. waiting: where the answers to a call are put, by
-    its echo; several connections of one account share it, so that an answer may come on any of
-    them.
+    send: sends one text frame, from any thread; when it cannot, close() is called soon. complain:
+    says once per kind what was dropped. waiting: where the answers to a call are put, by its echo;
+    several connections of one account share it, so that an answer may come on any of them.
     """
 
     def __init__(
