@@ -107,11 +107,12 @@ class WsClient(Bot):
         """Where calls go, or the error that says why there is no connection."""
         calls = self._calls
         if calls is None:
-            raise copy(self._failure) or NetworkError(
+            reason = self._failure or NetworkError(
                 f"现在没有连接 {self._base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
                 f"Not connected to {self._base} at the moment: the bot is not started (use "
                 "with bot: or bot.start()), or OneBot is not running."
             )
+            raise copy(reason)  # each raise adds a traceback to it
         return calls
 
     # -- starting and stopping ----------------------------------------------------------------
