@@ -94,13 +94,13 @@ class WsClient(Bot):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        origin = self._origin()
-        return self._counted(lambda: self._online().request(action, params, seconds, origin))
+        return self._counted(
+            lambda: self._online().request(action, params, seconds, self._origin())
+        )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        origin = self._origin()
         return self._counted_stream(
-            lambda: self._online().stream(action, params, self.timeout, origin)
+            lambda: self._online().stream(action, params, self.timeout, self._origin())
         )
 
     def _online(self) -> WsConnection:
