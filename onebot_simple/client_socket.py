@@ -8,94 +8,143 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
+from threading import Event as Flag
 from threading import Lock
+from typing import Any
 
 from .addresses import Address
-from .tls_socket import TlsSocket
 
 PIECE = 128 * 1024  # bytes
-CONNECT_SECONDS = 5.0  # for each address of a host, and for TLS
+CONNECT_SECONDS = 5.0  # for each address of a host
 
 
 class ClientSocket:
-    """What websocket-client needs of a socket, around a socket or a TlsSocket.
+    """The methods of a socket that websocket-client needs.
 
-    It receives in large pieces: websocket-client asks for the head, the length and the data of
-    each frame one by one, and it costs time to ask the system for each of them.
-    patience: seconds that the other side may read nothing of what is sent.
+    It receives in large pieces, for websocket-client asks for each part of each frame on its own.
+    TLS happens in memory: before Python 3.13, an SSLSocket must not read and write at once.
+
+    stopping: set when nobody wants a connection any more. patience: seconds that the other side
+    may read nothing of what is sent.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, stopping: Flag, patience: float) -> None:
+        self._stopping = stopping
         self._patience = patience
-        self._sock: socket.socket | TlsSocket = socket.socket()
-        self._sending = Lock()
-        self._has_ended = False
-        self._timeout: float | None = None
-        self._arrived = b""
-        self._taken = 0  # how many bytes of what arrived have been taken
+        self._sock = socket.socket()
+        self._deadline: float | None = None  # of the handshakes
+        self._arrived = BytesIO()  # what was received, and not asked for yet
+        self._sending = Lock()  # held by the thread that sends, until all of it is sent
+        self._failure: OSError | None = None  # why something could not be sent
+        self._tls: ssl.SSLObject | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
+        self._encrypting = Lock()  # guards these three; nobody waits while holding it
 
-    def connect(self, address: Address, ca_file: str | None) -> None:
-        """Connect to the first address of the host that answers, with TLS if it is wanted."""
+    def connect(self, address: Address, ca_file: str | None, seconds: float) -> None:
+        """Connect to the first address of the host that answers, with TLS if it is wanted.
+
+        seconds: for all handshakes together, which are over when settimeout() is called.
+        """
         failed: list[OSError] = []
-        for family, kind, protocol, _, place in socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        ):
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, place in found:
             self._sock.close()
             try:
-                plain = self._sock = socket.socket(family, kind, protocol)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if address.secure:
-                    context = ssl.create_default_context(cafile=ca_file)
-                    self._sock = TlsSocket(context, plain, address.host)
+                self._sock = socket.socket(family, kind, protocol)
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sock.settimeout(CONNECT_SECONDS)
-                if self._has_ended:  # shutdown() may have found the socket before this one
+                if self._stopping.is_set():  # shutdown() may have found the socket before this one
                     raise ConnectionAbortedError
                 self._sock.connect(place)
-                return
+                break
             except OSError as error:
                 failed.append(error)
-        raise failed[0]  # the system puts those first that it can probably reach
+        else:
+            raise failed[0]  # the system puts those first that it can probably reach
+        self._deadline = time.monotonic() + seconds
+        if address.secure:
+            context = ssl.create_default_context(cafile=ca_file)
+            self._tls = context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname=address.host
+            )
+            self._with_tls(self._tls.do_handshake)
 
     def recv(self, size: int) -> bytes:
-        start = self._taken
-        if start == len(self._arrived):
-            self._arrived, start = self._sock.recv(PIECE), 0
-        piece = self._arrived[start : start + size]
-        self._taken = start + len(piece)
+        piece = self._arrived.read(size)
+        if not piece:
+            tls = self._tls
+            arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
+            self._arrived = BytesIO(arrived)
+            piece = self._arrived.read(size)
         return piece
 
+    def _receive(self) -> bytes:
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._sock.settimeout(left)
+        data = self._sock.recv(PIECE)
+        if not data:
+            raise self._failure or ConnectionError("对方关闭了它 the other side closed it")
+        return data
+
+    def _with_tls(self, work: Callable[[], Any]) -> Any:
+        """Let OpenSSL work, and give it what it waits for."""
+        while True:
+            try:
+                with suppress(ssl.SSLWantReadError), self._encrypting:
+                    return work()
+            finally:
+                if self._deadline is not None:  # later, what TLS has to say goes with the next data
+                    self.send(b"")
+            data = self._receive()
+            with self._encrypting:
+                self._incoming.write(data)
+
     def send(self, data: bytes) -> int:
-        """Send all of it. If that fails, the connection ends: nothing can follow half a frame."""
-        try:
-            with self._sending:
-                self._send_all(memoryview(data))
-        except BaseException:  # Ctrl+C, too
-            self.shutdown()
-            raise
+        """Send all of it. If that fails, the connection ends, and the reader hears why."""
+        with self._sending:
+            try:
+                self._send_all(memoryview(self._encrypted(data)))
+            except OSError as error:
+                self._failure = error
+                self.shutdown()
+            except BaseException:  # Ctrl+C: nothing may follow half a frame
+                self.shutdown()
+                raise
         return len(data)
+
+    def _encrypted(self, data: bytes) -> bytes:
+        if self._tls is None:
+            return data
+        with self._encrypting:
+            if data:
+                self._tls.write(data)
+            return self._outgoing.read()
 
     def _send_all(self, left: memoryview) -> None:
         moved = time.monotonic()
         while left:
             try:
-                left = left[self._sock.send(left) :]
-                moved = time.monotonic()
+                left, moved = left[self._sock.send(left) :], time.monotonic()
             except TimeoutError:  # the timeout of the socket is that of the reader
                 if time.monotonic() - moved > self._patience:
-                    raise ConnectionError("the other side does not read what is sent") from None
+                    words = "它不读我们发的东西 it does not read what is sent"
+                    raise ConnectionError(words) from None
 
     def settimeout(self, timeout: float | None) -> None:
-        if timeout != self._timeout:  # the reader sets it for each frame
-            self._timeout = timeout
-            self._sock.settimeout(timeout)
+        self._deadline = None
+        self._sock.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
-        return self._timeout
+        return self._sock.gettimeout()
 
     def shutdown(self) -> None:
         """End the connection, or the attempt to make one. Whoever waits for it is woken."""
-        self._has_ended = True
         with suppress(OSError):  # there may be none (any more)
             self._sock.shutdown(socket.SHUT_RDWR)
 

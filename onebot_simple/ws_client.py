@@ -6,22 +6,16 @@ Forward WebSocket: we connect to OneBot's WebSocket server.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from copy import copy
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
-from websocket import (
-    ABNF,
-    WebSocket,
-    WebSocketConnectionClosedException,
-    WebSocketException,
-    WebSocketTimeoutException,
-    create_connection,
-)
+import websocket
 
 from .addresses import (
     WEBUI_PORT,
@@ -37,7 +31,7 @@ from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
 from .running import END_SECONDS, SLICE_SECONDS
-from .ws_connection import WsConnection, connection_ended, connection_lost, token_refused
+from .ws_connection import WsConnection, connection_ended, connection_lost
 
 log = logging.getLogger("onebot_simple")
 
@@ -46,11 +40,6 @@ FIRST_FRAME_SECONDS = 0.5
 GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
-ENDED = (WebSocketException, OSError)  # what websocket-client raises when a connection ends
-NO_WEBSOCKET = (
-    "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
-    "Is this the port of the HTTP server? NapCat's WebSocket server is at 3001, its path is /.",
-)
 
 
 class WsClient(Bot):
@@ -84,13 +73,14 @@ class WsClient(Bot):
         self._ca_file = check_ca_file(ca_file)
         self._read_settings()
         self._patient = False  # whether start() returns before there is a connection
-        self._websocket: WebSocket | None = None  # both while connected
-        self._calls: WsConnection | None = None
-        self._socket: ClientSocket | None = None  # what stop() shuts down
         self._reader: Thread | None = None
+        self._socket: ClientSocket | None = None  # of the connection, or of the attempt to make one
+        self._ws: websocket.WebSocket | None = None  # both while connected
+        self._calls: WsConnection | None = None
 
     def _read_settings(self) -> None:
         self._address = check_url(self.url, "ws")
+        self._base = self._address.base  # it may be shown: it holds no token
         self._token = check_token(self.access_token or self._address.token)
 
     def request(
@@ -104,27 +94,26 @@ class WsClient(Bot):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        origin = self._origin()
-        return self._counted(lambda: self._online().request(action, params, seconds, origin))
+        return self._counted(
+            lambda: self._online().request(action, params, seconds, self._origin())
+        )
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        origin = self._origin()
         return self._counted_stream(
-            lambda: self._online().stream(action, params, self.timeout, origin)
+            lambda: self._online().stream(action, params, self.timeout, self._origin())
         )
 
     def _online(self) -> WsConnection:
-        """The connection, or the error that says why there is none."""
-        calls, base = self._calls, self._address.base
-        if calls is not None:
-            return calls
-        if isinstance(self._failure, AuthenticationError):
-            raise token_refused(base, bool(self._token))
-        raise NetworkError(
-            f"现在没有连接 {base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
-            f"Not connected to {base} at the moment: the bot is not started (use with bot: or "
-            "bot.start()), or OneBot is not running."
-        )
+        """Where calls go, or the error that says why there is no connection."""
+        calls = self._calls
+        if calls is None:
+            reason = self._failure or NetworkError(
+                f"现在没有连接 {self._base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
+                f"Not connected to {self._base} at the moment: the bot is not started (use "
+                "with bot: or bot.start()), or OneBot is not running."
+            )
+            raise copy(reason)  # each raise adds a traceback to it
+        return calls
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -144,32 +133,28 @@ class WsClient(Bot):
     def _open(self) -> None:
         self._read_settings()
         started = Flag()  # set when the first connection is there, or when there will be none
-        reader = Thread(
-            target=self._stay_connected,
-            args=(self._stopping, started),
-            name="onebot_simple reader",
-            daemon=True,
-        )
+        args = self._stopping, started
+        reader = Thread(None, self._stay_connected, "onebot_simple reader", args, daemon=True)
         reader.start()
         self._reader = reader  # only now, because stop() joins it
         if self._patient:
             return
         while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
             pass
-        if self._stopping.is_set():
-            raise connection_ended(self._address.base)
-        if self._failure is not None:
-            raise self._failure
+        if self._stopping.is_set() or self._failure is not None:
+            raise self._failure or connection_ended(self._base)
 
     def _close(self) -> None:
-        if self._websocket is not None:
-            # in a thread, because a sender that is stuck holds the lock of the WebSocket
-            goodbye = Thread(target=_say_goodbye, args=(self._websocket,), daemon=True)
-            goodbye.start()
-            goodbye.join(GOODBYE_SECONDS)
-            log.info("已断开 disconnected from %s", self._address.base)
-        if self._socket is not None:
-            self._socket.shutdown()
+        ws, sock = self._ws, self._socket  # which the reader may take away
+        if ws is not None and sock is not None:
+            # a sender that is stuck keeps us waiting, until its socket is shut down
+            too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
+            too_long.start()
+            ws.send_close()
+            too_long.cancel()
+            log.info("已断开 disconnected from %s", self._base)
+        if sock is not None:
+            sock.shutdown()
         if self._reader is not None:
             self._reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
 
@@ -197,145 +182,118 @@ class WsClient(Bot):
 
     def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
-        sock = self._socket = ClientSocket(self.ping_timeout)
+        sock = self._socket = ClientSocket(stopping, self.ping_timeout)
+        since, calls, self_id = math.inf, None, None  # not connected yet
         try:
-            if stopping.is_set():  # then stop() may not have seen this socket
-                raise connection_ended(self._address.base)
-            websocket = self._dial(sock)
-            connected = time.monotonic()
-            reason = self._use(websocket, started)
-            return time.monotonic() - connected, reason
-        except Exception as error:
-            return 0.0, self._lost(error)
-        finally:
-            sock.close()
-
-    def _use(self, websocket: WebSocket, started: Flag) -> OneBotError:
-        """Take the events and answers of a connection to its end. Return why it ended."""
-        calls = WsConnection(
-            lambda text: self._send(websocket, text),
-            self._address.base,
-            self._complain,
-            has_token=bool(self._token),
-        )
-        self_id = None
-        try:
-            first = self._first_event(websocket, calls)
-            self_id = id_of(first.get("self_id")) if first else None
-            self._websocket, self._calls = websocket, calls
+            ws = self._dial(sock)
+            since = time.monotonic()
+            calls = WsConnection(ws.send, self._base, self._complain)
+            # NapCat greets us now, or it refuses the token; others need not say anything
+            greeting = self._frame(ws, FIRST_FRAME_SECONDS)
+            event = calls.receive(greeting) if greeting else None
+            self_id = id_of(event.get("self_id")) if event else None
+            self._ws, self._calls = ws, calls
             if started.is_set():
                 self._count("reconnects")
             started.set()
-            log.info("已连接 connected to %s", self._address.base)
+            log.info("已连接 connected to %s", self._base)
             self._connected(self_id)
-            if first:
-                self.handle(first, number=1)
-            self._read(websocket, calls)
+            self._read(ws, calls, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._lost(error)
-        calls.close(reason)
-        if self._calls is calls:
-            self._websocket = self._calls = None
+            reason = self._reason(error) if calls else self._not_connected(error)
+        sock.close()
+        if calls and self._calls is calls:
+            self._ws = self._calls = None
+            calls.close(reason)
             self._disconnected(self_id)
-        return reason
+        return time.monotonic() - since, reason
 
-    def _first_event(self, websocket: WebSocket, calls: WsConnection) -> Event | None:
-        """Wait a moment for the first frame: NapCat greets, or it refuses the token."""
-        websocket.settimeout(FIRST_FRAME_SECONDS)
-        try:
-            return self._event_in(calls, *websocket.recv_data(control_frame=True))
-        except WebSocketTimeoutException:
-            return None  # others than NapCat need not greet
+    def _dial(self, sock: ClientSocket) -> websocket.WebSocket:
+        """A new WebSocket, after the handshake."""
+        sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
+        ws = websocket.create_connection(
+            self._address.url,
+            socket=sock,  # a socket of our own, which no proxy of the environment catches
+            header=[f"Authorization: Bearer {self._token}"] if self._token else [],
+            suppress_origin=True,
+            skip_utf8_validation=True,  # json decodes the bytes anyway
+            redirect_limit=0,
+        )
+        if ws.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
+            raise websocket.WebSocketException("a redirect")
+        return ws
 
-    def _read(self, websocket: WebSocket, calls: WsConnection) -> None:
+    def _read(self, ws: websocket.WebSocket, calls: WsConnection, event: Event | None) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         pinged = False
         while True:
-            websocket.settimeout(self.ping_timeout if pinged else self.ping_interval)
-            try:
-                opcode, data = websocket.recv_data(control_frame=True)
-            except WebSocketTimeoutException:
-                if pinged:
-                    seconds = f"{self.ping_interval + self.ping_timeout:g}"
-                    silent = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
-                    raise connection_lost(self._address.base, *silent) from None
-                websocket.ping()
-                pinged = True
-                continue
-            pinged = False
-            event = self._event_in(calls, opcode, data)
             if event is not None:
                 self.handle(event, number=calls.received)
+            frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
+            if frame is None and pinged:
+                seconds = f"{self.ping_interval + self.ping_timeout:g}"
+                english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
+                raise connection_lost(self._base, english, chinese)
+            if frame is None:
+                ws.ping()
+            pinged = frame is None
+            event = calls.receive(frame) if frame else None
 
-    def _event_in(self, calls: WsConnection, opcode: int, data: bytes) -> Event | None:
-        if opcode == ABNF.OPCODE_CLOSE:
+    def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
+        """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
+        if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
+            ws.settimeout(seconds)
+        try:
+            opcode, data = ws.recv_data(control_frame=True)
+        except websocket.WebSocketTimeoutException:
+            return None
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
             english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
-            raise connection_lost(self._address.base, english, chinese)
-        if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-            return calls.receive(data)
-        return None  # a ping or a pong
+            raise connection_lost(self._base, english, chinese)
+        is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
+        return b"" if is_ping else data
 
-    def _lost(self, error: Exception) -> OneBotError:
+    # -- why there is no connection -------------------------------------------------------------
+
+    def _reason(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the connection."""
         if self._stopping.is_set():
-            return connection_ended(self._address.base)
+            return connection_ended(self._base)
+        if isinstance(error, AuthenticationError):
+            return self._token_refused()
         if isinstance(error, OneBotError):
             return error
-        level = logging.DEBUG if isinstance(error, ENDED) else logging.ERROR
-        log.log(level, "%s 断开了 ended:", self._address.base, exc_info=error)
-        if isinstance(error, WebSocketConnectionClosedException):
-            return connection_lost(self._address.base, "the other side closed it", "对方关闭了它")
-        return connection_lost(self._address.base, error)
-
-    def _send(self, websocket: WebSocket, text: str) -> None:
-        try:
-            websocket.send(text)
-        except ENDED as error:
-            raise self._lost(error) from None
-
-    # -- connecting ---------------------------------------------------------------------------
-
-    def _dial(self, sock: ClientSocket) -> WebSocket:
-        """A new WebSocket, after the handshake."""
-        try:
-            sock.connect(self._address, self._ca_file)
-            sock.settimeout(HANDSHAKE_SECONDS)  # websocket-client leaves that to us
-            websocket = create_connection(
-                self._address.url,
-                socket=sock,  # a socket of our own, which no proxy of the environment catches
-                header=[f"Authorization: Bearer {self._token}"] if self._token else [],
-                suppress_origin=True,
-                skip_utf8_validation=True,  # json decodes the bytes anyway
-                redirect_limit=0,
-            )
-            if websocket.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
-                raise WebSocketException("a redirect")
-            return websocket
-        except (*ENDED, ValueError, IndexError) as error:  # the last two: garbage came
-            # not the error itself, for it may show an answer that repeats our token
-            log.debug("cannot connect to %s: %s", self._address.base, type(error).__name__)
-            raise self._not_connected(error) from None
+        is_usual = isinstance(error, (websocket.WebSocketException, OSError))
+        level = logging.DEBUG if is_usual else logging.ERROR
+        log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
+        return connection_lost(self._base, error)
 
     def _not_connected(self, error: Exception) -> OneBotError:
-        """The error to raise when there is no WebSocket after the handshake."""
-        base, status = self._address.base, getattr(error, "status_code", None)
-        if isinstance(error, WebSocketTimeoutException):
+        """The error to raise for what ended the attempt to connect."""
+        base, status = self._base, getattr(error, "status_code", None)
+        # not the error itself, for it may show an answer that repeats our token
+        log.debug("cannot connect to %s: %s", base, type(error).__name__)
+        if isinstance(error, websocket.WebSocketTimeoutException):
             error = TimeoutError()
-        if isinstance(error, WebSocketConnectionClosedException):
-            error = ConnectionError()
         if isinstance(error, OSError):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return token_refused(base, bool(self._token))
+            return self._token_refused()
         what = f"HTTP {status}" if status else "别的内容 something else (a redirect?)"
-        fact = (
-            f"{base} 回答的是 {what}，那里没有 WebSocket",
-            f"{base} answered {what}, no WebSocket is there",
+        fact = f"{base} 回答的是 {what}，那里没有 WebSocket", f"{base} answered {what}"
+        advice = (
+            "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
+            "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
-        return wrong_service(base, fact, NO_WEBSOCKET)
+        return wrong_service(base, fact, advice)
 
-
-def _say_goodbye(websocket: WebSocket) -> None:
-    with suppress(*ENDED):
-        websocket.send_close()
+    def _token_refused(self) -> AuthenticationError:
+        chinese, english = "没有给", "wants an access_token, and none was given"
+        if self._token:
+            chinese, english = "不对", "refused the access_token"
+        return AuthenticationError(
+            f"{self._base} 拒绝了连接：access_token {chinese}。"
+            "它要和 NapCat“网络配置”里这一项的 token 一模一样。 "
+            f"{self._base} {english}: it must be exactly the token of this server in NapCat."
+        )

@@ -381,6 +381,8 @@ def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(talks: bool) 
         for thread in threads:
             thread.join(1)
         assert len(errors) == 10
+        if talks:  # else the silence may be noticed first
+            assert any("does not read what is sent" in str(error) for error in errors)
         assert running.heard == ["hi 1", "hi 2"]
         assert bot.stats["failures"] == 10
         over.set()
@@ -666,12 +668,32 @@ def greet_and_read_nothing(connection: socket.socket, number: int) -> None:
     threading.Event().wait(1)
 
 
+def drip_tls(connection: socket.socket, number: int) -> None:
+    connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # a long answer to a ClientHello
+    while True:
+        connection.sendall(b"\0")
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("scheme, script", [("ws", drip), ("wss", drip_tls)])
+def test_a_handshake_that_drips_is_limited_as_a_whole(
+    scheme: str, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
+    with RawServer(script) as server:
+        began = time.monotonic()
+        with pytest.raises(NetworkError, match="no answer in time"):
+            WsClient(server.url.replace("ws", scheme)).start()
+        assert 0.3 <= time.monotonic() - began < 1.5
+
+
 @pytest.mark.parametrize(
     "scheme, script",
     [
         ("ws", say_nothing),
         ("wss", say_nothing),
         ("ws", drip),
+        ("wss", drip_tls),
         ("ws", shake_hands_and_say_nothing),
         ("ws", greet_and_read_nothing),
     ],

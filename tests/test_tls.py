@@ -16,9 +16,10 @@ import requests
 import trustme
 from websockets.sync.server import ServerConnection, serve
 
-from onebot_simple import HttpClient, NetworkError, WsClient
+from onebot_simple import HttpClient, NetworkError, WsClient, segment
 
-from .peers import Api, HttpApi, connect_event, ok
+from .peers import Api, HttpApi, connect_event, message, ok, wait_until
+from .test_reconnecting import RawServer, frame, handshake_answer, send_too_much
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,8 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 def wss(context: ssl.SSLContext) -> Iterator[str]:
     def handler(connection: ServerConnection) -> None:
         connection.send(json.dumps(connect_event()))
-        for frame in connection:
-            connection.send(json.dumps({**ok(1), "echo": json.loads(frame)["echo"]}))
+        for call in connection:
+            connection.send(json.dumps({**ok(1), "echo": json.loads(call)["echo"]}))
 
     server = serve(handler, "127.0.0.1", 0, ssl=context, compression=None)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -198,3 +199,28 @@ def test_large_frames_cross_tls_in_both_directions_at_once(wss: str, ca_file: st
             thread.join(20)
         assert not wrong
         assert bot.stats["reconnects"] == 0
+
+
+def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_file: str) -> None:
+    over = threading.Event()
+
+    def script(plain: socket.socket, number: int) -> None:
+        with context.wrap_socket(plain, server_side=True) as connection:
+            connection.sendall(handshake_answer(connection) + frame(message("hi")))
+            connection.recv(1)  # it is being sent, and the rest is never read
+            connection.sendall(frame(message("still here")))
+            over.wait(5)
+
+    heard: list[str] = []
+    with RawServer(script) as server:
+        bot = WsClient(server.url.replace("ws://127.0.0.1", "wss://localhost"), ca_file=ca_file)
+        bot.on_message(lambda event: heard.append(segment.plain_text(event)))
+        sender = threading.Thread(target=send_too_much, args=(bot,))
+        with bot:
+            wait_until(lambda: heard)
+            sender.start()
+            wait_until(lambda: heard == ["hi", "still here"])
+            assert sender.is_alive()
+        sender.join(1)
+        assert not sender.is_alive()
+        over.set()

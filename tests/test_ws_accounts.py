@@ -165,6 +165,22 @@ def test_calls_of_a_connection_that_ends_are_freed_although_another_one_is_there
     assert scene.server.call_action("quick") == {"message_id": 1234}
 
 
+def test_a_call_waits_on_when_another_connection_of_the_account_ends(scene: Scene) -> None:
+    first, second = scene.join(), scene.join()
+    second.api.answers["slow"] = lambda params: ok("late") if released.wait(5) else None
+    released = threading.Event()
+    answers: list[Any] = []
+    calling = threading.Thread(target=lambda: answers.append(scene.server.call_action("slow")))
+    calling.start()
+    second.api.wait_call("slow")
+    first.close()
+    scene.hears(scene.join(), "read after that")
+    assert calling.is_alive()
+    released.set()
+    calling.join(5)
+    assert answers == ["late"]
+
+
 def test_it_is_said_once_that_an_account_is_connected_twice(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -405,6 +405,17 @@ def test_a_call_before_start_says_what_to_do() -> None:
         WsClient("ws://127.0.0.1:3001").get_status()
 
 
+def test_a_call_after_a_start_that_failed_says_why_it_failed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    bot = WsClient(f"ws://127.0.0.1:{port}")
+    for _ in range(2):
+        with pytest.raises(NetworkError, match="connection refused"):
+            bot.start()
+        with pytest.raises(NetworkError, match="connection refused"):
+            bot.get_status()
+
+
 def refuse_as_napcat(connection: ServerConnection, number: int) -> None:
     words = {"message": "token验证失败", "wording": "token验证失败", "stream": "normal-action"}
     refused = {"status": "failed", "retcode": 1403, "data": None, "echo": None, **words}

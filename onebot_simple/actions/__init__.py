@@ -214,7 +214,8 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         if end < len(text) or not isinstance(content, dict):
             raise ValueError("JSON, but not one object")
         # half a sign is no text; in an answer it is rather kept, somebody waits for the rest
-        if ("\\ud" in text or "\\uD" in text) and "post_type" in content:
+        # (the search for a single backslash is ten times as fast, and mostly there is none)
+        if "\\" in text and ("\\ud" in text or "\\uD" in text) and "post_type" in content:
             json.dumps(content, ensure_ascii=False).encode()
     except UnicodeError:
         raise ValueError("not UTF-8, or a lone surrogate") from None
