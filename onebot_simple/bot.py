@@ -64,8 +64,7 @@ class _Loop(SimpleQueue[Arrival]):
 
     warn_at = QUEUE_WARNING
 
-    def add(self, arrival: Arrival) -> None:
-        self.put(arrival)
+    def warn_if_long(self) -> None:
         if self.qsize() >= self.warn_at:
             self.warn_at *= 2
             warn_of_queue(self.qsize())
@@ -217,6 +216,7 @@ class Bot(Running):
 
     def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         now = self._now
+        before = now.account, now.label, now.handler
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
@@ -229,10 +229,12 @@ class Bot(Running):
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
-            now.account, now.label, now.handler = None, "", ""
+            now.account, now.label, now.handler = before
             with self._state:
                 self._loops = tuple(one for one in self._loops if one is not loop)
-            while not loop.empty():  # what it has not seen is for the handlers
+            while (
+                not loop.empty() and stopping is self._stopping
+            ):  # what it has not seen is for the handlers
                 self._queue(loop.get(), ())
 
     # -- one event ----------------------------------------------------------------------------
@@ -309,7 +311,9 @@ class Bot(Running):
         with self._state:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
-                loop.add((*arrival[:4], None))  # who posted it is answered now
+                loop.put((*arrival[:4], None))  # who posted it is answered now
+        for loop in running:
+            loop.warn_if_long()
         return bool(running)
 
     def _react(self, event: Event, name: str, in_response: bool) -> str | None:
@@ -324,14 +328,14 @@ class Bot(Running):
             try:
                 self._call_for(event, call)
             except OneBotError as error:  # one that fails does not keep the others from running
-                level = logging.INFO if self._stopping.is_set() else logging.ERROR
+                level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
                 log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
         return None
 
     def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
         """What the first handler that answers wants done."""
         command = None
-        if self._commands and name.startswith("message."):
+        if self._commands and is_message(event):
             command = command_of(event, self._prefixes)
         word, args = command or (None, "")
         for handler in self._handlers_for(name, word):

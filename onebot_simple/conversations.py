@@ -34,13 +34,15 @@ class Stopped(Exception):
 
 
 class Line:
-    """What waits for its turn in a chat. There is a line while somebody has the turn."""
+    """What waits for its turn in a chat. It exists while somebody has the turn, or is to get it."""
 
     def __init__(self, chat: Hashable) -> None:
         self.chat = chat
-        self.jobs: deque[Job | Waiter] = deque()  # a Waiter: its wait is over, it goes on
+        self.jobs: deque[Job] = deque()
+        self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
         self.looks = 0  # how often slow() has seen that others wait for it
+        self.released = 0  # how many have the turn besides one: waits that the end of the bot ended
 
 
 class Waiter:
@@ -49,7 +51,7 @@ class Waiter:
     def __init__(self, wants: Callable[[Any], bool], key: Hashable, line: Line | None) -> None:
         self.wants = wants
         self.key = key  # only events that are offered under it count; None: all events
-        self.line = line  # in which it has the turn; None outside of a job
+        self.line = line  # whose turn it gives up and takes back; None outside of a job
         self.doing = line.doing if line else ""
         self.is_aside = False  # it has given up its turn
         self.event: Any = None
@@ -68,7 +70,7 @@ class Conversations:
 
     def __init__(self) -> None:
         self._here = Here()
-        self._lock = Lock()  # guards everything below
+        self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
@@ -77,8 +79,7 @@ class Conversations:
         self._ending = False  # no wait any more
         self._closed = False  # no job any more
         self._threads: set[Thread] = set()
-        self._idle = 0  # threads that wait to be called
-        self._call = Condition(self._lock)
+        self._idle: list[Condition] = []  # on each waits a thread, to be called
         self._is_called = False  # a thread has been called, and is on its way
 
     @property
@@ -95,8 +96,9 @@ class Conversations:
             if line is None:
                 line = self._lines[chat] = Line(chat)
                 self._ready.append(line)
-                self._call_thread()
             line.jobs.append((function, arguments))
+            if self._ready:
+                self._call_thread()
             self._queued = queued = self._queued + 1
             is_long = queued >= self._warn_at
             if is_long:
@@ -154,33 +156,26 @@ class Conversations:
 
     def _step_aside(self, waiter: Waiter) -> None:
         waiter.is_aside = True
-        line = waiter.line
-        if line is not None and line.jobs:
-            self._ready.append(line)
-            self._call_thread()
-        elif line is not None:
-            del self._lines[line.chat]
+        if waiter.line is not None:
+            self._pass_turn(waiter.line)
 
     def _end_wait(self, waiter: Waiter, event: Any = None, *, stopped: bool = False) -> bool:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
         if not self._forget(waiter):
             return False
         waiter.event, waiter.stopped = event, stopped
+        line = waiter.line
         if waiter.is_aside and waiter.line is not None:
             line = self._lines.get(waiter.line.chat)
-            if line is not None:  # somebody else has the turn
-                line.jobs.appendleft(waiter)
+            if line is None:
+                line = self._lines[waiter.line.chat] = waiter.line
+            elif line in self._ready:  # no thread has the turn yet
+                self._ready.remove(line)
+            else:
+                line.returning.append(waiter)
                 return True
-            self._lines[waiter.line.chat] = waiter.line
-            self._give_turn(waiter, waiter.line)
-        waiter.go_on.set()
+        self._go_on(waiter, line)
         return True
-
-    def _give_turn(self, waiter: Waiter, line: Line | None) -> None:
-        waiter.line = line
-        if line is not None:
-            line.doing, line.looks = waiter.doing, 0
-        waiter.go_on.set()
 
     def _forget(self, waiter: Waiter) -> bool:
         waiters = self._waiters.get(waiter.key, [])
@@ -193,6 +188,25 @@ class Conversations:
 
     # -- turns and threads --------------------------------------------------------------------
 
+    def _pass_turn(self, line: Line) -> None:
+        """Give the turn to whoever is next; the line ends if there is nobody."""
+        if line.released:
+            line.released -= 1  # another still has it
+        elif line.returning:
+            self._go_on(line.returning.popleft(), line)
+        elif line.jobs:
+            self._ready.append(line)
+            self._call_thread()
+        else:
+            del self._lines[line.chat]
+
+    def _go_on(self, waiter: Waiter, line: Line | None) -> None:
+        """Let a waiter go on, with the turn of the line."""
+        waiter.line = line
+        if line is not None:
+            line.doing, line.looks = waiter.doing, 0
+        waiter.go_on.set()
+
     def _call_thread(self) -> None:
         """Let a thread see to the lines that have none.
 
@@ -203,16 +217,20 @@ class Conversations:
             return
         self._is_called = True
         if self._idle:
-            self._call.notify()
+            self._idle.pop().notify()
             return
         thread = Thread(target=self._work, name="onebot_simple handler", daemon=True)
         self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError:  # a thread that becomes free takes the line, or the next put() helps
-            self._threads.remove(thread)
+        except BaseException as error:
+            self._threads.discard(thread)
             self._is_called = False
-            if len(self._ready) == 1:
+            if not isinstance(error, RuntimeError):
+                raise
+            if (
+                len(self._ready) == 1
+            ):  # a thread that becomes free takes it, or the next put() helps
                 log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
 
     def _work(self) -> None:
@@ -220,7 +238,8 @@ class Conversations:
         # A handler may be inside of input(). Python ends in a fatal error when it closes a stdin
         # that is being read; it does not close one that a thread still refers to.
         stdin = sys.stdin  # noqa: F841
-        self._is_called = False
+        with self._lock:
+            self._is_called = False
         while (job := self._next_job()) is not None:
             function, arguments = job
             try:
@@ -241,30 +260,27 @@ class Conversations:
                     line = self._here.line = self._ready.popleft()
                     if self._ready:
                         self._call_thread()
-                job = line.jobs.popleft() if line.jobs else None
-                if isinstance(job, tuple):
+                if line.jobs and not line.returning and not line.released:
                     self._queued -= 1
                     if not self._queued:
                         self._warn_at = QUEUE_WARNING
-                    line.doing, line.looks = "wait_for()", 0  # until name_job()
-                    return job
+                    line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
+                    return line.jobs.popleft()
                 self._here.line = None
-                if job is None:
-                    del self._lines[line.chat]
-                else:
-                    self._give_turn(job, line)
+                self._pass_turn(line)
 
     def _wait_for_line(self) -> bool:
         """Wait for a line that has no thread; False when this thread is to end."""
         while not self._ready:
             if self._closed:
                 return False
-            self._idle += 1
-            in_time = self._call.wait(IDLE_SECONDS)
-            self._idle -= 1
-            self._is_called = False
-            if not in_time and not self._ready:
+            call = Condition(self._lock)
+            self._idle.append(call)
+            call.wait(IDLE_SECONDS)
+            if call in self._idle:  # nobody has called
+                self._idle.remove(call)
                 return False
+            self._is_called = False
         return True
 
     # -- who takes long -----------------------------------------------------------------------
@@ -307,14 +323,18 @@ class Conversations:
             self._closed = True
             dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING
             for line in self._lines.values():
-                for waiter in [job for job in line.jobs if isinstance(job, Waiter)]:
-                    self._give_turn(waiter, None)  # somebody keeps the turn: it goes on without
+                while line.returning:  # somebody keeps the turn: they end beside it
+                    waiter = line.returning.popleft()
+                    waiter.event, waiter.stopped = None, True
+                    line.released += 1
+                    self._go_on(waiter, line)
                 line.jobs.clear()
-            self._call.notify_all()
+            while self._idle:
+                self._idle.pop().notify()
             threads = self._threads - {current_thread()}
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if names := ", ".join(self._others()[:5]):
+        if names := ", ".join(list(dict.fromkeys(filter(None, self._others())))[:5]):
             log.warning(
                 f"处理函数还没有结束：{names}。它在等什么？ "
                 f"Still running: {names}. What is it waiting for?"

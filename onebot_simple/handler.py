@@ -92,7 +92,9 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
             f"{name} is a method of a class, its first parameter is self: make an object first, "
             f"and register its method, bot.on_message(obj.{name})."
         )
-    accepted = [count for count in counts if _accepts(signature, count)]
+    is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
+    most = 1 if is_wrapper else 2  # the event is enough for a wrapper
+    accepted = [count for count in counts if count <= most and _accepts(signature, count)]
     if not accepted:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
@@ -100,18 +102,17 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
             f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
             f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
         )
-    if first is not None and first.kind is first.VAR_POSITIONAL:  # a wrapper: the event is enough
-        return [count for count in accepted if count < 2]
     return accepted
 
 
 def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """What a function takes; one argument if it is a builtin that does not tell."""
+    """What a function takes; of a wrapper, what the function inside of it takes."""
     try:
         own = inspect.signature(function, follow_wrapped=False)
-        is_wrapper = any(one.kind is one.VAR_POSITIONAL for one in own.parameters.values())
+        first = next(iter(own.parameters.values()), None)
+        is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
         return inspect.signature(function) if is_wrapper else own
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # a builtin that does not tell
         return inspect.signature(lambda event: None)
 
 

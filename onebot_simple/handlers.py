@@ -157,8 +157,8 @@ class Handlers(Actions):
 
         Runs a function without arguments again and again while the bot is started.
 
-        seconds: until the first turn, and from turn to turn. A turn never runs beside the one
-        before it. An error is logged, and the next turn comes.
+        seconds: until the first turn, and from turn to turn. A turn that would run beside the one
+        before it is left out. An error is logged, and the next turn comes.
         """
         if callable(seconds):
             raise TypeError(

@@ -160,9 +160,10 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
 def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     """Build the JSON body of the HTTP response. OneBot carries it out."""
     body = {key: value for key, value in operation.items() if value}
-    for key in ("approve", "ban_duration"):  # no and 0 say something, too
-        if operation.get(key) is not None:
-            body[key] = operation[key]
+    if operation.get("approve") is not None:  # no says something, too
+        body["approve"] = bool(operation["approve"])
+    if operation.get("ban_duration") is not None:  # and so does 0
+        body["ban_duration"] = operation["ban_duration"]
     is_message = event["post_type"] == "message"
     if "reply" in body and not is_message:
         name, right = name_of(event), 'EventServer(api=HttpClient("http://127.0.0.1:3000"))'

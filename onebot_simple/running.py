@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -50,6 +49,7 @@ class Now(local):
     account: int | None = None
     label = ""  # of the event
     handler = ""
+    stopping = Flag()  # set when the bot is stopped, be it started again meanwhile
 
 
 class Running(Handlers):
@@ -87,8 +87,9 @@ class Running(Handlers):
         Starts, and blocks until stop() or Ctrl+C.
         """
         log_to_console()
-        if current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL:
-            signal.signal(SIGTERM, signal.default_int_handler)  # `docker stop` is as Ctrl+C
+        is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL
+        if is_ours:  # then `docker stop` is as Ctrl+C
+            signal.signal(SIGTERM, signal.default_int_handler)
         try:
             self.start()
             while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
@@ -98,6 +99,8 @@ class Running(Handlers):
         finally:
             with suppress(KeyboardInterrupt):  # a second one: the threads end with the program
                 self.stop()
+            if is_ours:
+                signal.signal(SIGTERM, SIG_DFL)
         if self._failure is not None:
             raise self._failure
 
@@ -115,18 +118,19 @@ class Running(Handlers):
             with self._state:
                 if self._running:
                     return
-                self._running, self._failure, self._dropped, self._clocks = True, None, 0, []
+                self._running, self._failure, self._dropped = True, None, 0
+                self._clocks, self._loops = [], ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._conversations.open()
             try:
                 self._open()
+                with self._state:
+                    for seconds, tick in self._timers:
+                        self._start_clock(seconds, tick)
             except BaseException:
                 self.stop()
                 raise
-            with self._state:
-                for seconds, tick in self._timers:
-                    self._start_clock(seconds, tick)
             if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
 
@@ -140,8 +144,8 @@ class Running(Handlers):
                 return
             already = self._stopping.is_set()
             self._stopping.set()
-        if already:  # another thread is at it
-            if not self._conversations.inside() and current_thread() not in self._clocks:
+        if already:  # a stop() has begun
+            if not self._conversations.inside():
                 self._stopped.wait(STOP_SECONDS)
             return
         try:
@@ -151,25 +155,17 @@ class Running(Handlers):
             self._stopped.set()
 
     def _end(self) -> None:
-        deadline = time.monotonic() + DRAIN_SECONDS
         try:
             self._conversations.drain(DRAIN_SECONDS)
-            self._join_clocks(deadline)
-        finally:
+        finally:  # after Ctrl+C, too
             self._close()
-        deadline = time.monotonic() + END_SECONDS
-        dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
-        self._join_clocks(deadline)
-        self._loops = ()
+            dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
+            for clock in self._clocks:
+                clock.join(END_SECONDS)
         if dropped:
             log.warning(
                 f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
             )
-
-    def _join_clocks(self, deadline: float) -> None:
-        for clock in self._clocks:
-            if clock is not current_thread():
-                clock.join(max(0.0, deadline - time.monotonic()))
 
     def __enter__(self: AnyBot) -> AnyBot:
         self.start()
@@ -190,10 +186,15 @@ class Running(Handlers):
 
     def _add_timer(self, handler: Handler, seconds: float) -> None:
         turn = Lock()  # held while the function runs, be it beyond the end of the bot
+
+        def tick() -> None:
+            if not turn.locked():
+                self._conversations.put(turn, self._take_turn, handler, turn)
+
         with self._state:
-            self._timers.append((seconds, lambda: self._take_turn(handler, turn)))
+            self._timers.append((seconds, tick))
             if self._clocks:  # else start() does it
-                self._start_clock(*self._timers[-1])
+                self._start_clock(seconds, tick)
 
     def _start_clock(self, seconds: float, tick: Callable[[], object]) -> None:
         clock = Thread(
@@ -206,7 +207,7 @@ class Running(Handlers):
         self._clocks.append(clock)
 
     def _take_turn(self, handler: Handler, turn: Lock) -> None:
-        if not turn.acquire(blocking=False):
+        if not turn.acquire(blocking=False):  # it waits for an event, and has given its turn up
             return
         self._now.account, self._now.label = None, "every"
         self._begin(handler)
@@ -214,7 +215,7 @@ class Running(Handlers):
             handler.run()
         except BaseException as error:
             is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
-            if is_lost and not self._stopping.is_set():
+            if is_lost and not self._now.stopping.is_set():
                 log.warning("%s: %s", handler.name, error)
             else:
                 self._report(handler.name, error)
@@ -222,7 +223,7 @@ class Running(Handlers):
             turn.release()
 
     def _warn_of_slow_handlers(self) -> None:
-        for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS)):
+        for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS) + 1):
             log.warning(
                 f"{name} 运行了很久，同一个聊天里有 {waiting} 个事件在等它。 "
                 f"{name} has been running for long, and {waiting} events of its chat wait for it."
@@ -231,7 +232,7 @@ class Running(Handlers):
     # -- what handlers do, and what the log says of it ----------------------------------------
 
     def _begin(self, handler: Handler) -> None:
-        self._now.handler = handler.origin
+        self._now.handler, self._now.stopping = handler.origin, self._stopping
         self._conversations.name_job(handler.origin)
 
     def _origin(self) -> str:
@@ -240,7 +241,7 @@ class Running(Handlers):
 
     def _report(self, name: str, error: BaseException) -> bool:
         """Log why a handler ended; True when it waited in vain, or the bot is stopped."""
-        stopped = isinstance(error, NetworkError) and self._stopping.is_set()
+        stopped = isinstance(error, NetworkError) and self._now.stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
             log.info(f"{name} 结束了。 {name} ended: {error}")
             return True
@@ -286,7 +287,15 @@ class Running(Handlers):
             self._counts[what] += 1
 
     def _counted(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        return next(self._counted_stream(lambda: iter([request()])))
+        self._count("calls")
+        try:
+            response = request()
+        except OneBotError:
+            self._count("failures")
+            raise
+        if is_failed(response):
+            self._count("failures")
+        return response
 
     def _counted_stream(
         self, frames: Callable[[], Iterator[dict[str, Any]]]
@@ -303,8 +312,5 @@ class Running(Handlers):
 
 
 def _run_clock(seconds: float, tick: Callable[[], object], stopping: Flag) -> None:
-    """Tick again and again; a tick that takes longer than its time delays the next."""
-    due = time.monotonic() + seconds
-    while not stopping.wait(max(0.0, due - time.monotonic())):
+    while not stopping.wait(seconds):
         tick()
-        due = max(due + seconds, time.monotonic())

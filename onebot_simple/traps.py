@@ -15,9 +15,8 @@ def warn_of_hidden_modules() -> None:
         hidden = sorted(_modules_in(folder) & sys.stdlib_module_names - {"__main__"})
         for name in hidden:
             print(
-                f"{os.path.join(folder, name)} 和 Python 自己的 {name} 模块重名，程序会加载错："
-                f"给这个文件换个名字。 This file hides Python's own module {name}: give it another "
-                "name.",
+                f"{folder} 里有文件和 Python 自己的 {name} 模块重名，程序会加载错：给它换个名字。 "
+                f"A file in {folder} hides Python's own module {name}: give it another name.",
                 file=sys.stderr,
             )
         if hidden and sys.argv[:1] == ["-m"] and "onebot_simple" in sys.orig_argv:
