@@ -433,3 +433,75 @@ def test_random_conversations_of_askers_and_speakers_keep_their_promises(bot: Ws
     wait_until(lambda: len(done) >= number, 30)
     wait_until(lambda: idle(bot))
     assert not alone.broken
+
+
+def test_waits_that_end_while_another_has_the_turn_go_on_in_their_order(bot: WsServer) -> None:
+    release, order = threading.Event(), list[str]()
+
+    @bot.on_message
+    def handle(event: Event) -> None:
+        word = said(event)
+        if word == "busy":
+            release.wait(10)
+        elif word in "abc":
+            bot.wait_for(lambda other: said(other) == word + "!", timeout=10)
+            order.append(word)
+
+    for word in "abc":
+        say(bot, word)
+    wait_until(lambda: idle(bot))
+    say(bot, "busy")
+    wait_until(lambda: idle(bot))
+    for word in "abc":
+        say(bot, word + "!", group=2)
+    wait_until(lambda: idle(bot))
+    release.set()
+    wait_until(lambda: len(order) == 3)
+    assert order == ["a", "b", "c"]
+
+
+def test_a_wait_that_ends_needs_no_other_thread_where_the_system_has_none(
+    bot: WsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, served = list[Any](), list[Any]()
+
+    @bot.on_message
+    def handle(event: Event) -> None:
+        if said(event) != "ask":
+            served.append(event["group_id"])
+            return
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            say(bot, "next", group=event["group_id"])
+            try:
+                bot.ask(event, timeout=0.05)
+            except WaitTimeout:
+                ended.append(event["group_id"])
+
+    def no_more(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    say(bot, "ask", group=1)
+    wait_until(lambda: (ended, served) == ([1], [1]))
+
+
+def test_a_burst_leaves_few_threads_behind_although_events_keep_coming(bot: WsServer) -> None:
+    gate, threads = threading.Barrier(41), set[int]()
+
+    @bot.on_message
+    def handle(event: Event) -> None:
+        if said(event) == "long":
+            gate.wait(10)
+        else:
+            threads.add(threading.get_ident())
+
+    for group in range(40):
+        say(bot, "long", group=group)
+    gate.wait(10)
+    wait_until(lambda: idle(bot))
+    for number in range(60):
+        threads_before = len(threads)
+        say(bot, f"short {number}", group=number)
+        wait_until(lambda: idle(bot) and threads)
+        assert len(threads) <= threads_before + 1
+    assert len(threads) < 20  # the longest idle may end, for the same few are called again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import signal
 import socket
 import threading
 import time
@@ -370,6 +371,93 @@ def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     assert heard == ["again"]
     peer.close()
     assert "Traceback" not in caplog.text
+
+
+def test_a_handler_that_outlives_the_end_keeps_its_turn_and_ends_quietly(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two of one chat: one is stuck, the other waits. Both end after the next start."""
+    release, waiting = threading.Event(), threading.Event()
+    running, most, handled = 0, 0, list[Any]()
+
+    @stage.bot.on_message
+    def handle(event: dict[str, Any]) -> None:
+        nonlocal running, most
+        word = event["raw_message"]
+        try:
+            if word == "ask":
+                waiting.set()
+                stage.bot.ask(event, timeout=60)
+        finally:
+            running += 1
+            most = max(most, running)
+            if word in ("ask", "stuck"):
+                release.wait(20)
+            running -= 1
+        handled.append(word)
+
+    @stage.bot.on_message
+    def next_one(event: dict[str, Any]) -> None:
+        handled.append(f"next after {event['raw_message']}")
+
+    stage.go()
+    stage.push(message("ask", group_id=1))
+    assert waiting.wait(5)
+    stage.push(message("stuck", group_id=1, user_id=7))
+    wait_until(lambda: running)
+    with quickly():
+        stage.bot.stop()
+    wait_until(lambda: running == 2)
+    stage.go()
+    stage.push(message("new", group_id=1, user_id=8))
+    wait_until(lambda: stage.bot.stats["queued"] == 1)
+    assert not handled
+    release.set()
+    wait_until(lambda: handled[-1:] == ["next after new"])
+    assert handled == ["stuck", "next after stuck", "new", "next after new"]
+    assert most == 2
+    assert "Traceback" not in caplog.text
+
+
+def test_after_a_second_ctrl_c_an_old_wait_takes_nothing_from_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # stop() must be there to be interrupted
+    bot, release = WsServer(port=0), threading.Event()
+    waits, heard = list[str](), list[Any]()
+
+    @bot.on_message
+    def handle(event: dict[str, Any]) -> None:
+        if event["raw_message"] == "stuck":
+            release.wait(20)
+        heard.append(event["raw_message"])
+
+    def wait() -> None:
+        try:
+            bot.wait_for(lambda event: event["raw_message"] == "hello", timeout=30)
+        except NetworkError as error:
+            waits.append(str(error))
+
+    bot.start()
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    bot.handle(message("stuck"))
+    threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+    with pytest.raises(KeyboardInterrupt):
+        bot.stop()
+    waiter.join(5)
+    assert "stopped while waiting" in waits[0]
+    release.set()
+    with bot:
+        bot.handle(message("hello", user_id=9))
+        wait_until(lambda: "hello" in heard)
+
+
+def test_sigterm_is_the_programs_again_after_run() -> None:
+    bot = WsServer(port=0)
+    threading.Timer(0.3, bot.stop).start()
+    bot.run()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 PATIENT = (
