@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from .errors import NetworkError, printable
+from .errors import AuthenticationError, NetworkError, printable
 
 WEBUI_PORT = 6099
 LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
@@ -217,6 +217,17 @@ def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
         )
     chinese, english = (printable(words).rstrip("。.") for words in fact)
     return NetworkError(f"{chinese}。{advice[0]} {english}. {advice[1]}")
+
+
+def token_refused(at: str, has_token: bool) -> AuthenticationError:
+    """The error to raise when OneBot refused our access_token, or there is none."""
+    chinese, english = "没有给", "wants an access_token, and none was given"
+    if has_token:
+        chinese, english = "不对", "refused the access_token"
+    return AuthenticationError(
+        f"{at} 拒绝了我们：access_token {chinese}。要和 NapCat“网络配置”里的 token 一模一样。 "
+        f"{at} {english}: it must be exactly the token of this server in NapCat's network settings."
+    )
 
 
 def _reason(error: BaseException) -> tuple[Words, Words]:
