@@ -38,6 +38,7 @@ from .errors import ApiTimeout, NetworkError
 log = logging.getLogger("onebot_simple")
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
+IDLE = 256  # connections that are kept open at most; more may be in use
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
 BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)  # once it was made
 
@@ -62,12 +63,19 @@ class HttpClient(Actions):
         timeout: float = 30,
         ca_file: str | None = None,
     ) -> None:
-        secure = check_url(api_root, "http").secure
+        address = check_url(api_root, "http")
         self.api_root = api_root
         self.access_token = check_token(access_token)
         self.timeout = check_seconds(timeout, "timeout")
-        cafile = check_ca_file(ca_file)
-        self._session = _Session(ssl.create_default_context(cafile=cafile) if secure else None)
+        ca_file = check_ca_file(ca_file)
+        self._session = requests.Session()
+        self._session.headers["Content-Type"] = "application/json"
+        self._session.stream = True  # _frames() reads the answer
+        self._session.trust_env = False  # a proxy in the environment must not catch 127.0.0.1
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=IDLE))
+        if address.secure:
+            self._session.mount("https://", _Tls(ca_file))
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -97,19 +105,18 @@ class HttpClient(Actions):
         address = check_url(self.api_root, "http")
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         payload = to_json(action, params)
-        headers = {"Content-Type": "application/json"}
-        if token := check_token(self.access_token or address.token):
-            headers["Authorization"] = f"Bearer {token}"
+        token = check_token(self.access_token or address.token)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
         try:
             with self._session.post(
-                url, data=payload, headers=headers, timeout=timeout, stream=True
+                url, data=payload, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status_code in (401, 403) and address.port != WEBUI_PORT:
                     raise token_refused(address.base, bool(token))
                 for frame in _frames(response, seconds, deadline):
                     yield _answer(action, address, response, frame)
-        except (OSError, HTTPError) as error:  # what requests raises is an OSError, too
+        except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
             raise _failure(action, address.base, error, seconds) from None
 
@@ -127,25 +134,12 @@ class HttpClient(Actions):
         self.close()
 
 
-class _Session(requests.Session):
-    """A session without proxies, cookies and redirects, that trusts the system's certificates."""
+class _Tls(HTTPAdapter):
+    """Connections that trust the system's certificates, or those in a file."""
 
-    def __init__(self, trusted: ssl.SSLContext | None) -> None:
+    def __init__(self, ca_file: str | None) -> None:
         super().__init__()
-        self.trust_env = False  # a proxy in the environment must not catch 127.0.0.1
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("https://" if trusted else "http://", _Adapter(trusted))
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: whoever redirects us is not OneBot, and must not get the token."""
-
-
-class _Adapter(HTTPAdapter):
-    """Connections, 256 of them idle at most, that never send anything twice."""
-
-    def __init__(self, trusted: ssl.SSLContext | None) -> None:
-        super().__init__(max_retries=0)
-        self.init_poolmanager(10, 256, ssl_context=trusted)
+        self.init_poolmanager(10, IDLE, ssl_context=ssl.create_default_context(cafile=ca_file))
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""

@@ -9,21 +9,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
-from threading import Thread, current_thread
 from typing import IO, Any
-from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
 from .threads import Threads
 
-DISCARDED = 256 * 1024 * 1024  # read this much of a body that is too large for the application
+PIECE = 64 * 1024  # bytes
 
 
-class _Requests(WSGIRequestHandler):
+class _Connection(WSGIRequestHandler):
     """A connection. It is kept after an event; after everything else it ends, as in werkzeug."""
 
     protocol_version = "HTTP/1.1"
@@ -33,14 +31,15 @@ class _Requests(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
+        if self.command == "POST" and self.path.partition("?")[0] == self.server.path:
+            self._take_event()
+            return
         try:
-            urlsplit(self.path)
-        except ValueError:  # such as http://[, on which werkzeug would stumble
-            self.send_error(400)
-            return
-        if self.command != "POST" or self.path.partition("?")[0] != self.server.path:
             super().run_wsgi()
-            return
+        except ValueError:  # the target is no address, such as http://[
+            self.send_error(400)
+
+    def _take_event(self) -> None:
         environ = self.make_environ()
         environ["wsgi.input"] = body = get_input_stream(environ)  # it ends where the body ends
         environ["wsgi.input_terminated"] = True
@@ -73,10 +72,10 @@ class PostServer(ThreadedWSGIServer):
         self, sock: socket, app: Flask, path: str, not_http: Callable[[bytes], None]
     ) -> None:
         host, port = sock.getsockname()[:2]
-        super().__init__(host, port, app, _Requests, fd=sock.fileno())
+        super().__init__(host, port, app, _Connection, fd=sock.fileno())
         self.path = path
         self.not_http = not_http
-        self.connections: dict[Any, Thread] = {}  # and the thread that serves each
+        self.connections: set[Any] = set()
         self.threads = Threads("http")
 
     def begin(self) -> None:
@@ -85,38 +84,35 @@ class PostServer(ThreadedWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a new connection on a thread that may have served others before."""
-        self.threads.run(self._serve, request, client_address)
+        self.connections.add(request)
+        self.threads.run(self.process_request_thread, request, client_address)
 
-    def _serve(self, connection: Any, client_address: Any) -> None:
-        self.connections[connection] = current_thread()
-        try:
-            self.finish_request(connection, client_address)
-        except Exception:
-            self.handle_error(connection, client_address)
-        finally:
-            self.shutdown_request(connection)
-            del self.connections[connection]
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        super().shutdown_request(request)
+        self.connections.discard(request)
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
+        own = request.environ["werkzeug.socket"] if has_request_context() else None
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            for connection, thread in dict(self.connections).items():
-                if thread != current_thread():  # it is to answer whoever stops the server
-                    with suppress(OSError):
-                        connection.shutdown(how)
+            for connection in self.connections - {own}:  # a view that stops the server answers
+                with suppress(OSError):
+                    connection.shutdown(how)
             self.threads.end(time.monotonic() + 0.4)  # seconds
 
 
 def _is_over(body: IO[bytes]) -> bool:
-    """Whether the body of a request was read to its end.
+    """Whether the application has read a body to its end.
 
-    If not, the rest is thrown away: it is no next request, and as long as it is unread, the client
+    If not, the rest is thrown away. It is no next request, and as long as it is unread, the client
     may see a broken connection instead of our answer.
     """
-    size = 0
-    with suppress(OSError, HTTPException):  # it was cut off
-        while size < DISCARDED and (piece := body.read(64 * 1024)):
-            size += len(piece)
-        return size == 0
-    return False
+    try:
+        rest = body.read(PIECE)
+        while rest and body.read(PIECE):
+            pass
+    except (OSError, HTTPException):  # it was cut off
+        return False
+    return not rest

@@ -25,7 +25,6 @@ from flask import request as flask_request
 from websocket import WebSocketException, create_connection
 
 from onebot_simple import EventServer, HttpClient, NetworkError
-from onebot_simple import event_server as module
 
 from .peers import Api, HttpApi, Poster, message, wait_until
 
@@ -292,7 +291,8 @@ def test_listening_to_the_world_without_a_secret_is_warned_of(
 
 def test_a_browser_is_told_that_the_server_runs(server: EventServer) -> None:
     status, allowed, words = get(server, "/")
-    assert (status, allowed) == (405, "POST")
+    assert status == 405
+    assert allowed is not None and "POST" in allowed
     assert "服务器已经在运行" in words.decode()
 
 
@@ -832,17 +832,3 @@ def test_the_port_is_free_again_after_the_end() -> None:
             assert answer_on(connection)[0] == 204
     with pytest.raises(ConnectionError), raw(server):
         pass
-
-
-def test_a_handler_that_takes_too_long_for_http_is_warned_of(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.1)  # nobody wants to wait for 30 s
-    release = threading.Event()
-    with EventServer(port=0) as server:
-        server.on_message(lambda event: "late" if release.wait(5) else None)
-        assert post(server, message()) == (204, b"")
-        release.set()
-    [said] = warnings_in(caplog)
-    assert "an answer that took too long" in said
-    assert "EventServer(api=" in said
