@@ -80,17 +80,11 @@ class ActionFailed(OneBotError):
 
     def _advice(self) -> tuple[str, str]:
         """What to check, in Chinese and in English."""
-        words = self.message.lower()
-        if "timeout" in words:
+        if "timeout" in self.message.lower():
             return (
                 "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看再重发。",
                 "QQ did not answer in time. The action may have been carried out, or QQ's risk "
                 "control holds a message back: look into the chat before you send it again.",
-            )
-        if "sha256" in words:
-            return (
-                "上传的时候文件被改动了吗？再传一次。",
-                "Was the file changed while it was uploaded? Upload it again.",
             )
         if self.retcode in (100, 400, 1400):
             return (
