@@ -76,12 +76,13 @@ def is_message(event: Event) -> bool:
     return post_type_of(event) == "message"
 
 
-def is_own_deed(event: Event) -> bool:
-    """Whether the account itself said it, or poked somebody."""
-    if event["post_type"] != "notice":
-        return post_type_of(event) == "message_sent"
-    actor = "sender_id" if event.get("sender_id") else "user_id"  # sender_id: in a private chat
-    return name_of(event) == "notice.notify.poke" and _is_own(event, actor)
+def is_own_deed(event: Event, name: str) -> bool:
+    """Whether the account itself said it, or poked somebody. name: that of the event."""
+    if name == "notice.notify.poke":
+        return _is_own(
+            event, "sender_id" if event.get("sender_id") else "user_id"
+        )  # first: private
+    return name.startswith("message_sent")
 
 
 def _is_own(event: Event, key: str) -> bool:

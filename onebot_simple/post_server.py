@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
+from threading import Thread, current_thread
 from typing import IO, Any
 
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
-
-from .threads import Threads
 
 PIECE = 64 * 1024  # bytes
 
@@ -75,32 +74,35 @@ class PostServer(ThreadedWSGIServer):
         super().__init__(host, port, app, _Connection, fd=sock.fileno())
         self.path = path
         self.not_http = not_http
-        self.connections: set[Any] = set()
-        self.threads = Threads("http")
-
-    def begin(self) -> None:
-        """Accept connections, on a thread of the server's own."""
-        self.threads.run(self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
+        self.connections: dict[Any, Thread] = {}  # and the thread that serves each
+        self.accepting = _thread(self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection on a thread that may have served others before."""
-        self.connections.add(request)
-        self.threads.run(self.process_request_thread, request, client_address)
+        """Serve a new connection on a thread of its own."""
+        thread = _thread(self.process_request_thread, request, client_address)
+        self.connections[request] = thread
+        thread.start()
 
     def shutdown_request(self, request: Any) -> None:
         """End a connection."""
         super().shutdown_request(request)
-        self.connections.discard(request)
+        self.connections.pop(request, None)
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
-        own = request.environ["werkzeug.socket"] if has_request_context() else None
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            for connection in self.connections - {own}:  # a view that stops the server answers
+            deadline = time.monotonic() + 0.4  # seconds
+            others = {c: t for c, t in dict(self.connections).items() if t != current_thread()}
+            for connection in others:
                 with suppress(OSError):
                     connection.shutdown(how)
-            self.threads.end(time.monotonic() + 0.4)  # seconds
+            for thread in (self.accepting, *others.values()):
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _thread(function: Callable[..., object], *arguments: object) -> Thread:
+    return Thread(target=function, args=arguments, name="onebot_simple http", daemon=True)
 
 
 def _is_over(body: IO[bytes]) -> bool:
