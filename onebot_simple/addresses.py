@@ -17,7 +17,6 @@ from .errors import AuthenticationError, NetworkError, printable
 
 WEBUI_PORT = 6099
 LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
-OTHER_SCHEME = {"http": "ws", "https": "ws", "ws": "http", "wss": "http"}
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
@@ -52,7 +51,8 @@ def check_url(url: str, scheme: str) -> Address:
     text = url.strip()
     problem = _problem(text, scheme)
     if problem:
-        shown, example = without_secrets(text), f"{scheme}://127.0.0.1:{3000 + (scheme == 'ws')}"
+        example = "http://127.0.0.1:3000" if scheme == "http" else "ws://127.0.0.1:3001"
+        shown = without_secrets(text)
         raise ValueError(
             f"地址“{shown}”{problem[0]}，例如 {example}。 "
             f'The address "{shown}" {problem[1]}, for example {example}.'
@@ -80,23 +80,19 @@ def _problem(text: str, scheme: str) -> Words | None:
             "的主机或端口写错了：端口最大 65535，IPv6 地址放在 [] 里",
             "is not an address, its host or port is wrong: ports end at 65535, IPv6 stands in []",
         )
-    if OTHER_SCHEME.get(parts.scheme) == scheme:
+    is_ours = parts.scheme in (scheme, scheme + "s")
+    if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
         return (
             f"以 {parts.scheme}:// 开头，要用 {scheme}://，端口也不同（NapCat 是 3000 和 3001）",
             f"begins with {parts.scheme}://, but {scheme}:// is needed here, with another port "
             "(NapCat's are 3000 and 3001)",
         )
-    if parts.scheme not in (scheme, scheme + "s") or port == 0 or not _host_in(parts):
+    if not is_ours or port == 0 or not _host_in(parts):
         return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
-    if "@" in parts.netloc:
+    if "@" in parts.netloc or "#" in text:
         return (
-            "里有用户名或密码（@ 前面的部分）：密钥写在 access_token= 里",
-            "holds a user or a password (before the @): give the token as access_token=",
-        )
-    if "#" in text:
-        return (
-            "里有 #，它和后面的内容不会发送：密钥写在 access_token= 里",
-            "holds a #, and neither it nor the rest is sent: give the token as access_token=",
+            "里有用户名、密码（@）或 #：密钥要写在 access_token= 里",
+            "holds a user, a password (@) or a #: give the token as access_token= instead",
         )
     return None
 

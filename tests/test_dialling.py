@@ -17,12 +17,12 @@ from .peers import DEADLINE
 
 HAN = re.compile("[一-鿿]")
 REFUSED = [
-    ("S://user:secret@127.0.0.1:3000", "用户名", "user or a password"),
-    ("S://secret@127.0.0.1:3000", "用户名", "user or a password"),
+    ("S://user:secret@127.0.0.1:3000", "用户名", "a user, a password"),
+    ("S://secret@127.0.0.1:3000", "用户名", "a user, a password"),
     ("S://user:sec?ret@127.0.0.1:3000", "端口", "host or port"),
     ("S://user:sec#ret@127.0.0.1:3000", "端口", "host or port"),
-    ("S://127.0.0.1:3000/?access_token=ab#cd", "里有 #", "holds a #"),
-    ("S://127.0.0.1:3000/#", "里有 #", "holds a #"),
+    ("S://127.0.0.1:3000/?access_token=ab#cd", "或 #", "or a #"),
+    ("S://127.0.0.1:3000/#", "或 #", "or a #"),
     ("S://<host>:<port>", "占位符", "placeholder"),
     ("S：//127.0.0.1:3000", "全角符号“：”", "full-width"),
     ("S:／／127.0.0.1:3000", "全角符号“／”", "full-width"),
