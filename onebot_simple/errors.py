@@ -80,12 +80,15 @@ class ActionFailed(OneBotError):
 
     def _advice(self) -> tuple[str, str]:
         """What to check, in Chinese and in English."""
-        if "timeout" in self.message.lower():
+        words = self.message.lower()
+        if "timeout" in words:
             return (
                 "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看再重发。",
                 "QQ did not answer in time. The action may have been carried out, or QQ's risk "
                 "control holds a message back: look into the chat before you send it again.",
             )
+        if "sha256" in words:
+            return "上传时文件被改动了吗？再传一次。", "The file: was it changed? Upload it again."
         if self.retcode in (100, 400, 1400):
             return (
                 "参数不对：检查它们的名字和类型。",

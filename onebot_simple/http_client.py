@@ -38,7 +38,6 @@ from .errors import ApiTimeout, NetworkError
 log = logging.getLogger("onebot_simple")
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
-IDLE = 256  # connections that are kept open at most; more may be in use
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
 BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)  # once it was made
 
@@ -63,7 +62,7 @@ class HttpClient(Actions):
         timeout: float = 30,
         ca_file: str | None = None,
     ) -> None:
-        address = check_url(api_root, "http")
+        secure = check_url(api_root, "http").secure
         self.api_root = api_root
         self.access_token = check_token(access_token)
         self.timeout = check_seconds(timeout, "timeout")
@@ -73,9 +72,8 @@ class HttpClient(Actions):
         self._session.stream = True  # _frames() reads the answer
         self._session.trust_env = False  # a proxy in the environment must not catch 127.0.0.1
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=IDLE))
-        if address.secure:
-            self._session.mount("https://", _Tls(ca_file))
+        trusted = ssl.create_default_context(cafile=ca_file) if secure else None
+        self._session.mount("https://" if secure else "http://", _Adapter(trusted))
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -134,15 +132,22 @@ class HttpClient(Actions):
         self.close()
 
 
-class _Tls(HTTPAdapter):
-    """Connections that trust the system's certificates, or those in a file."""
+class _Adapter(HTTPAdapter):
+    """Connections that trust what `trusted` trusts. 256 of them may be idle."""
 
-    def __init__(self, ca_file: str | None) -> None:
+    def __init__(self, trusted: ssl.SSLContext | None) -> None:
         super().__init__()
-        self.init_poolmanager(10, IDLE, ssl_context=ssl.create_default_context(cafile=ca_file))
+        self.init_poolmanager(10, 256, ssl_context=trusted)
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""
+
+    def close(self) -> None:
+        """Close the idle connections now. Requests leaves that to the garbage collector."""
+        pools = self.poolmanager.pools
+        for key in list(pools.keys()):
+            pools[key].close()
+        super().close()
 
 
 def _frames(

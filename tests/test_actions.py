@@ -445,6 +445,7 @@ def test_what_is_a_success_returns_data(response: dict[str, Any]) -> None:
     [
         (failed(1200, "Timeout: NTEvent x/sendMsg y"), "风控", "risk control"),
         (failed(1200, "Timeout: NTEvent x/getUser y"), "没有及时回答", "did not answer in time"),
+        (failed(1200, "SHA256 mismatch"), "再传一次", "Upload it again"),
         (failed(1400, "x"), "参数不对", "The params are wrong"),
         (failed(1200, "x"), "机器人的权限", "the bot's rights"),
         (failed(1404, "x"), "拼错", "check the spelling"),
