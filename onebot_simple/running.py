@@ -249,7 +249,7 @@ class Running(Handlers):
                 f"{name} 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 "
                 f"{name} called sys.exit(), which ends this function only; to stop the bot, call "
                 "bot.stop().",
-                extra={"origin": self._origin()},
+                extra={"origin": self._origin(), "error": error},  # for the simulator
             )
             return False
         log.error(
