@@ -20,6 +20,9 @@ LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
+LOCAL_HOST = re.compile(  # the last one is Docker's name for this machine, from the inside
+    r"(localhost\.?|127(\.\d{1,3}){3}|\[::1\]|host\.docker\.internal)(:\d+)?", re.IGNORECASE
+)
 STRAY_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")  # one that encodes nothing
 
 Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
@@ -180,15 +183,10 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-@lru_cache(16)  # asked for each event, and it is always the same
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return is_loopback(name) or name == "host.docker.internal"  # Docker's, from the inside
+    return LOCAL_HOST.fullmatch(host) is not None
 
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
