@@ -228,7 +228,7 @@ class EventServer(Bot):
                 "The server is open to the network without a secret, so anybody can forge events."
             )
         self._server = server
-        server.accepting.start()
+        server.begin()
         where = where_it_listens(self.url, self.host)
         log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
 
