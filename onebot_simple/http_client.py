@@ -219,7 +219,7 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     else:
         kind = NetworkError
         chinese = f"{at} 没有用 HTTP 回答完 {action} 就断开了连接（要用 https:// 吗？）"
-        english = f"{at} closed the connection without an answer to {action} in HTTP (or https?)"
+        english = f"{at} closed the connection without an answer to {action} in HTTP (is https:// needed?)"
     return kind(
         f"{chinese}。动作可能已经执行了：先看看 OneBot 的日志，再重发。 {english}. "
         "The action may have been carried out: see the log of OneBot before you send it again."

@@ -583,6 +583,7 @@ def test_what_is_set_before_a_start_holds_from_then_on() -> None:
         server.secret, server.api = None, client
         with server:
             assert server.url.endswith("/%E6%9C%BA%E5%99%A8%E4%BA%BA")
+            assert post(server, message(), path="/")[0] == 404  # the path of the first start
             assert post(server, message(), path="/%E6%9C%BA%E5%99%A8%E4%BA%BA") == (204, b"")
             assert api.said() == "hi"
     onebot.close()

@@ -213,10 +213,15 @@ def test_address_token_and_timeout_may_change_between_two_calls(api: Api) -> Non
         client.get_status()
         client.api_root, client.access_token = second.url, "s3cret"
         client.get_status()
+        client.api_root, client.access_token = f"{second.url}/x/?a=b&access_token=s3cret", None
+        client.get_status()
+        client.api_root = "ws://127.0.0.1:3001"
+        with pytest.raises(ValueError, match="begins with ws://"):
+            client.get_status()
         client.timeout = -1
         with pytest.raises(ValueError, match="timeout"):
             client.get_status()
-    assert [name for name, _ in api.calls] == ["get_status"]
+    assert [name for name, _ in api.calls] == ["get_status", "x/get_status?a=b"]
     first.close()
     second.close()
 
@@ -415,6 +420,7 @@ def test_a_host_that_does_not_exist_is_said_so() -> None:
         (http(b"bad gateway", "502 Bad Gateway"), "HTTP 502"),
         (http(b"", "302 Found", "Location: https://x.example/?token=t"), "https://x.example/"),
         (http(b"", "302 Found", "Location: http://x/\x1b]0;forged\x07"), "http://x/\\x1b]0;forged"),
+        (http(b"", "302 Found", "Location: http://[/"), "in HTTP"),
         (http(b"", "426 Upgrade Required"), "WebSocket"),
     ],
 )
