@@ -83,7 +83,7 @@ class ActionFailed(OneBotError):
         words = self.message.lower()
         if "timeout" in words:
             return (
-                "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看再重发。",
+                "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看，不要马上重发。",
                 "QQ did not answer in time. The action may have been carried out, or QQ's risk "
                 "control holds a message back: look into the chat before you send it again.",
             )

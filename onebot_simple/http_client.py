@@ -218,8 +218,8 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
         return cannot_connect(at, reason)
     else:
         kind = NetworkError
-        chinese = f"{at} 没有用 HTTP 回答完 {action} 就断开了连接（要用 https:// 吗？）"
-        english = f"{at} closed the connection without an answer to {action} in HTTP (is https:// needed?)"
+        chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
+        english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
     return kind(
         f"{chinese}。动作可能已经执行了：先看看 OneBot 的日志，再重发。 {english}. "
         "The action may have been carried out: see the log of OneBot before you send it again."
