@@ -85,21 +85,21 @@ class HttpClient(Actions):
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError.
         """
-        seconds = check_seconds(self.timeout if timeout is None else timeout, "timeout")
-        deadline = time.monotonic() + seconds
-        with closing(self._answers(action, params or {}, seconds, deadline)) as answers:
+        seconds = self.timeout if timeout is None else timeout
+        with closing(self._answers(action, params or {}, seconds, only_one=True)) as answers:
             return next(answers)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return self._answers(action, params, self.timeout)
 
     def _answers(
-        self, action: str, params: dict[str, Any], seconds: float, deadline: float = math.inf
+        self, action: str, params: dict[str, Any], seconds: float, only_one: bool = False
     ) -> Generator[dict[str, Any], None, None]:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer.
 
-        seconds: until the answer begins, and between two pieces. deadline: for all of it.
+        seconds: until the answer begins, and until its next piece; or for all, if it is only one.
         """
+        deadline = time.monotonic() + check_seconds(seconds, "timeout")
         address = check_url(self.api_root, "http")
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         payload = to_json(action, params)
@@ -112,7 +112,7 @@ class HttpClient(Actions):
             ) as response:
                 if response.status_code in (401, 403) and address.port != WEBUI_PORT:
                     raise token_refused(address.base, bool(token))
-                for frame in _frames(response, seconds, deadline):
+                for frame in _frames(response, seconds, deadline if only_one else math.inf):
                     yield _answer(action, address, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
