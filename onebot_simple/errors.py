@@ -88,12 +88,9 @@ class ActionFailed(OneBotError):
                 "control holds a message back: look into the chat before you send it again.",
             )
         if "sha256" in words:
-            return "上传时文件被改动了吗？再传一次。", "The file: was it changed? Upload it again."
+            return "文件被改动了吗？再传一次。", "Upload it again: was it changed meanwhile?"
         if self.retcode in (100, 400, 1400):
-            return (
-                "参数不对：检查它们的名字和类型。",
-                "The params are wrong: check names and types.",
-            )
+            return "参数不对：检查名字和类型。", "The params are wrong: check names and types."
         return (
             "检查参数、机器人的权限，以及 OneBot 的日志。",
             "Check the params, the bot's rights, and OneBot's log.",
@@ -114,10 +111,7 @@ class ActionNotFound(ActionFailed):
                 "Only NapCat has streams: put a file of up to 30 MiB into a segment, for a larger "
                 "one call upload_group_file with a path on OneBot's machine.",
             )
-        return (
-            "名字拼错了吗？不然，换一个支持它的 OneBot 实现。",
-            "OneBot does not know it: check the spelling, or use a OneBot that has it.",
-        )
+        return "名字拼错了吗？也许它没有。", "OneBot does not know it: check the spelling."
 
 
 def is_failed(response: dict[str, Any]) -> bool:
