@@ -191,15 +191,12 @@ def names_this_machine(host: str) -> bool:
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
     """The error to raise when dialling `url` failed with `error`."""
-    said, advice = _reason(error)
+    shown, (chinese, english) = without_secrets(url), _reason(error)
     if urlsplit(url).port is None:
-        advice = (
-            f"地址里没有写端口，NapCat 默认是 3000（HTTP）和 3001（WebSocket）。{advice[0]}",
-            f"There is no port in the address, NapCat's are 3000 and 3001. {advice[1]}",
-        )
-    shown = without_secrets(url)
-    fact = f"连不上 {shown}：{said[0]}", f"Cannot connect to {shown}: {said[1]}"
-    return wrong_service(url, fact, advice)
+        chinese += "地址里没有写端口：NapCat 的是 3000（HTTP）和 3001（WebSocket）。"
+        english += " There is no port in the address: NapCat's are 3000 and 3001."
+    fact = f"连不上 {shown}", f"Cannot connect to {shown}"
+    return wrong_service(url, fact, (chinese, english))
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
@@ -209,8 +206,7 @@ def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
             "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
             "6099 is the port of NapCat's WebUI, not of its API, which its page 网络配置 shows.",
         )
-    chinese, english = (printable(words).rstrip("。.") for words in fact)
-    return NetworkError(f"{chinese}。{advice[0]} {english}. {advice[1]}")
+    return NetworkError(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
 
 
 def token_refused(at: str, has_token: bool) -> AuthenticationError:
@@ -224,37 +220,39 @@ def token_refused(at: str, has_token: bool) -> AuthenticationError:
     )
 
 
-def _reason(error: BaseException) -> tuple[Words, Words]:
+def _reason(error: BaseException) -> Words:
     """Why a connection could not be made, and what to check."""
     words = getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
-    fact, advice = (words, words), ("检查地址、端口和网络。", "Check address, port and network.")
     if isinstance(error, ConnectionRefusedError):
-        fact = "对方拒绝连接", "connection refused"
-        advice = (
-            "NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？地址和端口对吗？"
-            "NapCat 在 Docker 里时，端口映射了吗？",
-            "Is NapCat (or the playground) running, is this server enabled in its network "
-            "settings, are address and port right? If NapCat runs in Docker, is the port mapped?",
+        return (
+            "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
+            "地址和端口对吗？NapCat 在 Docker 里时，端口映射了吗？",
+            "connection refused. Is NapCat (or the playground) running, is this server enabled in "
+            "its network settings, are address and port right? If it runs in Docker, is the port "
+            "mapped?",
         )
-    elif isinstance(error, socket.gaierror):
-        fact = "找不到这个主机名", "the host name does not resolve"
-        advice = "写对了吗？网络和 DNS 正常吗？", "Is it right, do network and DNS work?"
-    elif isinstance(error, TimeoutError):
-        fact = "等了很久没有回应", "no answer in time"
-        advice = "地址和端口对吗？防火墙放行了吗？", "Are address, port and firewall right?"
-    elif isinstance(error, ssl.SSLCertVerificationError):
-        fact = f"证书不受信任（{words}）", f"the certificate is not trusted ({words})"
-        advice = (
-            "地址里的主机名要和证书上的一样；自签名证书，用 ca_file= 指定签发它的证书。",
-            "The host name must be that of the certificate. If it is self-signed, give the "
-            "certificate that signed it as ca_file=.",
+    if isinstance(error, socket.gaierror):
+        return (
+            "找不到这个主机名。写对了吗？网络和 DNS 正常吗？",
+            "the host name does not resolve. Is it right, do network and DNS work?",
         )
-    elif isinstance(error, (ssl.SSLError, ConnectionError)):
-        fact = "连接马上被断开了", "the connection was closed at once"
+    if isinstance(error, TimeoutError):
+        return (
+            "等了很久没有回应。地址和端口对吗？防火墙放行了吗？",
+            "no answer in time. Are address, port and firewall right?",
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"证书不受信任（{words}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出签发者的证书。",
+            f"the certificate is not trusted ({words}). The host name must be the one in it. If it "
+            "is self-signed, give the certificate that signed it as ca_file=.",
+        )
+    if isinstance(error, (ssl.SSLError, ConnectionError)):
+        chinese, english = "连接马上被断开了", "the connection was closed at once"
         if isinstance(error, ssl.SSLError):
-            fact = f"TLS 失败（{words}）", f"TLS failed ({words})"
-        advice = (
-            "端口对吗？也许对方没有开 TLS：那就用 http:// 或 ws://，不要用 https:// 或 wss://。",
-            "Is the port right? If there is no TLS on the other side, use http:// or ws://.",
+            chinese, english = f"TLS 失败（{words}）", f"TLS failed ({words})"
+        return (
+            f"{chinese}。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
+            f"{english}. Is the port right? Without TLS on the other side, use http:// or ws://.",
         )
-    return fact, advice
+    return f"{words}。检查地址、端口和网络。", f"{words}. Check address, port and network."

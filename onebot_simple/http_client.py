@@ -200,7 +200,7 @@ def _answer(
     )
     advice = (
         "端口对吗？NapCat 的默认端口：HTTP 3000，WebSocket 3001，WebUI 6099。",
-        "Is the port right? NapCat's are 3000 for HTTP, 3001 for WebSocket, 6099 for the WebUI.",
+        "is the port right? NapCat's are 3000 for HTTP, 3001 for WebSocket, 6099 for the WebUI.",
     )
     raise wrong_service(at, fact, advice)
 
