@@ -243,7 +243,7 @@ def _reason(error: BaseException) -> Words:
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"证书不受信任（{words}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出签发者的证书。",
+            f"证书不受信任（{words}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出证书。",
             f"the certificate is not trusted ({words}). The host name must be the one in it. If it "
             "is self-signed, give the certificate that signed it as ca_file=.",
         )
