@@ -222,7 +222,8 @@ def token_refused(at: str, has_token: bool) -> AuthenticationError:
 
 def _reason(error: BaseException) -> Words:
     """Why a connection could not be made, and what to check."""
-    words = getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
+    words = getattr(error, "verify_message", "") or getattr(error, "reason", "")
+    words = words or str(error) or type(error).__name__
     if isinstance(error, ConnectionRefusedError):
         return (
             "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
