@@ -111,7 +111,10 @@ class ActionNotFound(ActionFailed):
                 "Only NapCat has streams: put a file of up to 30 MiB into a segment, for a larger "
                 "one call upload_group_file with a path on OneBot's machine.",
             )
-        return "名字拼错了吗？也许它没有。", "OneBot does not know it: check the spelling."
+        return (
+            "对方不认识这个动作：名字拼错了吗？不然，换一个支持它的 OneBot 实现。",
+            "OneBot does not know this action: check the spelling, or use one that has it.",
+        )
 
 
 def is_failed(response: dict[str, Any]) -> bool:
