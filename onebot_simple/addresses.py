@@ -50,7 +50,8 @@ def check_url(url: str, scheme: str) -> Address:
     ValueError says what is wrong with it: every part is used, or refused.
     """
     if not isinstance(url, str):
-        raise TypeError(f"地址要写成字符串，不是 {url!r}。 The address must be a str, not {url!r}.")
+        kind = type(url).__name__  # and not the value, which may hold a token
+        raise TypeError(f"地址要写成字符串，不是 {kind}。 The address must be a str, not {kind}.")
     text = url.strip()
     problem = _problem(text, scheme)
     if problem:

@@ -242,8 +242,8 @@ class EventServer(Bot):
 def _check_path(path: str) -> str:
     if not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#<>"):
         raise ValueError(
-            f"path 要以 / 开头，不含 ? # < >，不能是 {path!r}。 "
-            f"path must begin with / and hold none of ? # < >, it cannot be {path!r}."
+            'path 要以 / 开头，不含 ? # < >，例如 "/onebot"。 '
+            'path must begin with / and hold none of ? # < >, such as "/onebot".'
         )
     return path
 
@@ -251,8 +251,8 @@ def _check_path(path: str) -> str:
 def _check_api(api: Actions | None) -> Actions | None:
     if api is not None and not isinstance(api, Actions):
         raise TypeError(
-            f"api 要像 {WITH_API} 里那样，不能是 {api!r}。 "
-            f"api must be an HttpClient, as in {WITH_API}, not {api!r}."
+            f"api 不能是 {type(api).__name__}，要写成 {WITH_API}。 "
+            f"api must be an HttpClient, not a {type(api).__name__}: write {WITH_API}."
         )
     return api
 

@@ -532,8 +532,12 @@ def test_wrong_arguments_are_refused_at_once() -> None:
         EventServer(secret="密钥")
     with pytest.raises(ValueError, match="path"):
         EventServer(path="events")
-    with pytest.raises(TypeError, match="HttpClient"):
-        EventServer(api="http://127.0.0.1:3000")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="path") as caught:
+        EventServer(path="/?access_token=s3cret")
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(TypeError, match="HttpClient") as wrong:
+        EventServer(api="http://127.0.0.1:3000/?access_token=s3cret")  # type: ignore[arg-type]
+    assert "s3cret" not in str(wrong.value)
     with pytest.raises(ValueError, match="port"):
         EventServer(port=70000)
     with pytest.raises(ValueError, match="port"):
