@@ -187,7 +187,13 @@ def test_a_wrong_or_missing_secret_is_said_once_a_minute(
     assert "s3cret" not in caplog.text
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "[::2]", "10.0.0.1", "@"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "evil.example:8080", "[::2]", "10.0.0.1", "@"),
+        *("localhost.evil.example", "127.0.0.1.evil.example:80", "127.0.0.1@evil.example"),
+    ],
+)
 def test_a_host_that_is_not_loopback_is_refused(
     server: EventServer, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:

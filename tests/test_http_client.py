@@ -6,11 +6,12 @@ import gzip
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -404,6 +405,23 @@ def test_nobody_listening_is_said_with_what_to_check() -> None:
         client.get_status()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take more than they listen for")
+def test_who_never_takes_the_connection_has_got_no_action() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        url = "http://127.0.0.1:{}".format(full.getsockname()[1])
+        with (
+            HttpClient(url, timeout=0.2) as client,
+            pytest.raises(NetworkError, match="Cannot connect to .*: no answer in time") as caught,
+        ):
+            client.get_status()
+    assert not isinstance(caught.value, ApiTimeout)
+    assert "carried out" not in str(caught.value)
+
+
 def test_a_host_that_does_not_exist_is_said_so() -> None:
     with (
         HttpClient("http://no-such-host.invalid:3000") as client,
@@ -593,11 +611,28 @@ def test_a_stream_yields_the_data_of_each_frame() -> None:
     def stream(connection: socket.socket, number: int) -> None:
         read_request(connection)
         whole = b"".join(frames(*datas))
-        connection.sendall(HEAD + chunked(whole[:30]) + chunked(whole[30:31]) + chunked(whole[31:]))
+        middle = whole.index(b"\r\n\r\n") + 2  # of what ends a frame
+        connection.sendall(HEAD + chunked(whole[:30]) + chunked(whole[30:middle]))
+        connection.sendall(chunked(whole[middle:]))
         connection.sendall(b"0\r\n\r\n")
 
     with raw_server(stream) as url, HttpClient(url) as client:
         assert list(client.stream_action("download_file_stream", file="x")) == datas
+
+
+def test_a_stream_may_take_longer_than_the_timeout_of_each_frame() -> None:
+    pause = threading.Event()
+
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(HEAD)
+        for frame in frames({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}):
+            connection.sendall(chunked(frame))
+            pause.wait(0.3)
+        connection.sendall(b"0\r\n\r\n")
+
+    with raw_server(stream) as url, HttpClient(url, timeout=1) as client:
+        assert len(list(client.stream_action("download_file_stream", file="x"))) == 4
 
 
 def test_a_long_frame_of_a_stream_comes_whole_and_fast() -> None:
