@@ -331,6 +331,7 @@ def test_another_path_is_not_found_and_both_sides_are_told_the_right_one(
 def test_the_path_can_be_chosen() -> None:
     with EventServer(port=0, path="/onebot/v11") as server:
         assert post(server, message(), path="/onebot/v11")[0] == 204
+        assert post(server, message(), path="/onebot/v11/")[0] == 204
         assert post(server, message(), path="/")[0] == 404
         assert server.url.endswith("/onebot/v11")
 
@@ -517,7 +518,7 @@ def test_an_address_that_is_not_ours_is_an_error_that_says_so() -> None:
         EventServer("203.0.113.1", 0).start()
 
 
-def test_open_connections_end_with_the_server() -> None:
+def test_open_connections_end_with_the_server(caplog: pytest.LogCaptureFixture) -> None:
     server = EventServer(port=0)
     server.start()
     with raw(server) as idle, raw(server) as half:
@@ -527,6 +528,7 @@ def test_open_connections_end_with_the_server() -> None:
         server.stop()
         assert idle.recv(10) == b""
         assert b"400" in all_of(half)
+    assert not warnings_in(caplog)
 
 
 def test_wrong_arguments_are_refused_at_once() -> None:
@@ -752,12 +754,13 @@ class Slow:
         return took
 
 
-def test_answers_that_are_being_made_at_stop_go_out() -> None:
+def test_answers_that_are_being_made_at_stop_go_out(caplog: pytest.LogCaptureFixture) -> None:
     slow = Slow(posts=30)
     wait_until(lambda: post(slow.server, message())[0] == 503)  # stop() has begun
     slow.release.set()
     assert slow.wait() < 2
     assert slow.poster.statuses == [200] * 30
+    assert "hung up" not in caplog.text
 
 
 @pytest.mark.parametrize("api", [None, HttpClient("http://127.0.0.1:9")])
@@ -819,6 +822,7 @@ def test_a_handler_that_calls_again_and_again_ends_with_the_bot() -> None:
         ended_in_time = ended.wait(2)
         ended.set()
         assert ended_in_time
+        server.send_like(1)  # outside of handlers, the client can be used as before
     onebot.close()
 
 

@@ -412,7 +412,7 @@ def test_who_never_takes_the_connection_has_got_no_action() -> None:
             one = waiting.enter_context(socket.socket())
             one.setblocking(False)
             one.connect_ex(full.getsockname())
-        url = "http://127.0.0.1:{}".format(full.getsockname()[1])
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
         with (
             HttpClient(url, timeout=0.2) as client,
             pytest.raises(NetworkError, match="Cannot connect to .*: no answer in time") as caught,
