@@ -13,23 +13,19 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from .errors import NetworkError, printable
+from .errors import AuthenticationError, NetworkError, printable
 
 WEBUI_PORT = 6099
-OTHER_NAME = (62, 64)  # of OpenSSL: the host name, the IP address does not match
 LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
-OTHER_SCHEME = {"http": "ws", "https": "ws", "ws": "http", "wss": "http"}
-FULL_WIDTH = re.compile("[\uff01-\uff5e\u3000\u3002]")  # what a Chinese keyboard types for : / .
+# what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
+FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
+LOCAL_HOST = re.compile(  # the last one is Docker's name for this machine, from the inside
+    r"(localhost\.?|127(\.\d{1,3}){3}|\[::1\]|host\.docker\.internal)(:\d+)?", re.IGNORECASE
+)
 STRAY_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")  # one that encodes nothing
 
 Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
-
-WEBUI_ADVICE: Words = (
-    "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
-    "6099 is the port of NapCat's WebUI, not of its API: its page 网络配置 shows the right one.",
-)
-NOT_FOR_LACK_OF_TLS = (ssl.SSLCertVerificationError, ConnectionRefusedError, socket.gaierror)
 
 
 class Address(NamedTuple):
@@ -47,96 +43,71 @@ class Address(NamedTuple):
         return self.base + self.query
 
 
+@lru_cache(64)  # HttpClient asks again for each call
 def check_url(url: str, scheme: str) -> Address:
     """Take apart a URL that can be dialled; `scheme` is "http" or "ws".
 
     ValueError says what is wrong with it: every part is used, or refused.
     """
     if not isinstance(url, str):
-        raise TypeError(f"地址要写成字符串，不是 {url!r}。 The address must be a str, not {url!r}.")
+        kind = type(url).__name__  # and not the value, which may hold a token
+        raise TypeError(f"地址要写成字符串，不是 {kind}。 The address must be a str, not {kind}.")
     text = url.strip()
-    problem = _problem_of_text(text) or _problem_of_parts(text, scheme)
+    problem = _problem(text, scheme)
     if problem:
-        said = without_secrets(text)
-        example = f"{scheme}://127.0.0.1:{3000 if scheme == 'http' else 3001}"
+        example = "http://127.0.0.1:3000" if scheme == "http" else "ws://127.0.0.1:3001"
+        shown = without_secrets(text)
         raise ValueError(
-            f"地址“{said}”{problem[0]}，例如 {example}。 "
-            f'The address "{said}" {problem[1]}, for example {example}.'
+            f"地址“{shown}”{problem[0]}，例如 {example}。 "
+            f'The address "{shown}" {problem[1]}, for example {example}.'
         )
     parts = urlsplit(text)
-    host, secure = _host_in_ascii(parts), parts.scheme == scheme + "s"
+    host, secure = _host_in(parts), parts.scheme == scheme + "s"
+    base = f"{parts.scheme}://{authority(host, parts.port)}{_in_ascii(parts.path)}"
     query, token = _take_token(parts.query)
-    return Address(
-        base=f"{parts.scheme}://{authority(host, parts.port)}{_in_ascii(parts.path)}",
-        query=query,
-        host=host,
-        port=parts.port or (443 if secure else 80),
-        secure=secure,
-        token=check_token(token),
-    )
+    port = parts.port or (443 if secure else 80)
+    return Address(base, query, host, port, secure, check_token(token))
 
 
-def _problem_of_text(text: str) -> Words | None:
-    """What keeps an address from being taken apart, and what to do about it."""
-    before_path = re.match("[^/]*(//)?[^/?#]*", text)
+def _problem(text: str, scheme: str) -> Words | None:
+    """What is wrong with an address, and what to do about it; None when it is fine."""
     if "<" in text or ">" in text:
-        return (
-            "里还有占位符：把 <host>:<port> 换成真的地址",
-            "still holds a placeholder: put a real address in place of <host>:<port>",
-        )
-    if before_path and (found := FULL_WIDTH.search(before_path.group())):
-        sign = found.group()
-        return (
-            f"里有全角符号“{sign}”：用英文输入法输入",
-            f'holds the full-width sign "{sign}": use ASCII',
-        )
+        return "里还有占位符：换成真的", "still holds a placeholder: put a real address there"
+    if sign := FULL_WIDTH.match(text):
+        return f"里有全角符号“{sign[1]}”：改成半角", f'holds the full-width sign "{sign[1]}"'
     if not text.isprintable():  # urlsplit() leaves some of these out without a word
         return "里有看不见的字符：重新输入一遍", "holds an invisible character: type it again"
     try:
-        urlsplit(text).port  # noqa: B018
+        parts, port = urlsplit(text), urlsplit(text).port
     except ValueError:  # its words may hold a piece of a password
         return (
-            "的主机或端口写错了：端口是 1 到 65535 的数字，IPv6 地址放在 [] 里",
-            "is not an address, its host or port is wrong: a port is a number from 1 to 65535, and "
-            "an IPv6 address stands in []",
-        )
-    return None
-
-
-def _problem_of_parts(text: str, scheme: str) -> Words | None:
-    """Which part of an address cannot be used, and what to do about it."""
-    parts = urlsplit(text)
-    if OTHER_SCHEME.get(parts.scheme) == scheme:
-        return (
-            f"以 {parts.scheme}:// 开头，这里要用 {scheme}:// 或 {scheme}s://，端口也不同"
-            "（NapCat 默认 HTTP 3000，WebSocket 3001）",
-            f"begins with {parts.scheme}://, {scheme}:// or {scheme}s:// is needed here, with "
-            "another port (NapCat's are 3000 and 3001)",
+            "的主机或端口写错了：端口最大 65535，IPv6 地址放在 [] 里",
+            "is not an address, its host or port is wrong: ports end at 65535, IPv6 stands in []",
         )
     is_ours = parts.scheme in (scheme, scheme + "s")
-    if not is_ours or parts.port == 0 or not HOST.fullmatch(_host_in_ascii(parts)):
+    if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
         return (
-            f"不是带主机的 {scheme}:// 地址：写完整",
-            f"is not a {scheme}:// address with a host: write all of it",
+            f"以 {parts.scheme}:// 开头，要用 {scheme}://，端口也不同（NapCat 是 3000 和 3001）",
+            f"begins with {parts.scheme}://, but {scheme}:// is needed here, with another port "
+            "(NapCat's are 3000 and 3001)",
         )
-    if "@" in parts.netloc:
+    if not is_ours or port == 0 or not _host_in(parts):
+        return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
+    if "@" in parts.netloc or "#" in text:
         return (
-            "里有用户名或密码（@ 前面的部分）：去掉它，密钥写在 access_token= 里",
-            "holds a user or a password (before the @): give the token as access_token= instead",
-        )
-    if "#" in text:
-        return (
-            "里有 #，它和后面的内容不会发给 OneBot：去掉它，密钥写在 access_token= 里",
-            "holds a #, and neither it nor the rest would be sent: give the token as access_token=",
+            "里有用户名、密码（@）或 #：密钥要写在 access_token= 里",
+            "holds a user, a password (@) or a #: give the token as access_token= instead",
         )
     return None
 
 
-def _host_in_ascii(parts: SplitResult) -> str:
+def _host_in(parts: SplitResult) -> str:
+    """The host in ASCII; "" when there is none that DNS could know."""
     try:
-        return (parts.hostname or "").encode("idna").decode()
+        host = (parts.hostname or "").encode("idna").decode()
     except UnicodeError:
         return ""
+    return host if HOST.fullmatch(host) else ""
 
 
 def _in_ascii(text: str) -> str:
@@ -147,11 +118,10 @@ def _in_ascii(text: str) -> str:
 def _take_token(query: str) -> tuple[str, str | None]:
     """The query without its access_token, which must not get into errors and logs; the token."""
     token, kept = None, []
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if unquote(name) == "access_token":
-            token = unquote(value)  # a plus sign stays one: tokens hold more of them than blanks
-        elif pair:
+    for pair in filter(None, query.split("&")):
+        if pair.startswith("access_token="):
+            token = unquote(pair.partition("=")[2])  # a plus sign stays one: tokens may hold it
+        else:
             kept.append(_in_ascii(pair))
     return ("?" + "&".join(kept) if kept else ""), token
 
@@ -165,8 +135,7 @@ def check_token(token: str | None, name: str = "access_token") -> str | None:
     if not token.isascii() or not token.isprintable() or token != token.strip():
         raise ValueError(
             f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
-            f"{name} may hold ASCII letters, digits and signs only, and no blank at its ends: "
-            "was too much copied?"
+            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
         )
     return token
 
@@ -184,14 +153,13 @@ def check_seconds(value: float, name: str) -> float:
 
 def check_ca_file(path: str | None) -> str | None:
     """The path, if a file with certificates is there."""
-    if path is None:
-        return None
     try:
-        ssl.create_default_context(cafile=path)
+        if path is not None:
+            ssl.create_default_context(cafile=path)
     except (OSError, TypeError) as error:
         raise ValueError(
-            f"ca_file {path!r} 打不开，或者里面没有证书（{error}）：检查路径，格式要是 PEM。 "
-            f"ca_file {path!r} cannot be used: {error}. Check the path; the format must be PEM."
+            f"ca_file {path!r} 打不开，或者里面没有证书（{error}）：要一个 PEM 文件。 "
+            f"ca_file {path!r} cannot be used: {error}. It must be a PEM file."
         ) from None
     return path
 
@@ -210,87 +178,83 @@ def authority(host: str, port: int | None) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine is meant by `host`."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return False
+        return host.lower().rstrip(".") == "localhost"
 
 
-@lru_cache(16)  # asked for each event, and it is always the same
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return is_loopback(name) or name == "host.docker.internal"  # Docker's, from the inside
+    return LOCAL_HOST.fullmatch(host) is not None
 
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
     """The error to raise when dialling `url` failed with `error`."""
-    fact, (chinese, english) = _reason(error)
-    parts, shown = urlsplit(url), without_secrets(url)
-    if parts.port is None:
-        chinese = f"地址里没有写端口，NapCat 的默认是 3000（HTTP）和 3001（WebSocket）。{chinese}"
-        english = f"There is no port in the address, NapCat's are 3000 and 3001. {english}"
-    if parts.scheme in ("wss", "https") and not isinstance(error, NOT_FOR_LACK_OF_TLS):
-        plain = parts.scheme[:-1]
-        chinese += f"如果对方没有开 TLS，就用 {plain}://。"
-        english += f" If there is no TLS on the other side, use {plain}://."
-    said = f"连不上 {shown}：{fact[0]}", f"Cannot connect to {shown}: {fact[1]}"
-    return wrong_service(url, said, (chinese, english))
+    shown, (chinese, english) = without_secrets(url), _reason(error)
+    if urlsplit(url).port is None:
+        chinese += "地址里没有写端口：NapCat 的是 3000（HTTP）和 3001（WebSocket）。"
+        english += " There is no port in the address: NapCat's are 3000 and 3001."
+    fact = f"连不上 {shown}", f"Cannot connect to {shown}"
+    return wrong_service(url, fact, (chinese, english))
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
-    """The error to raise when there is no OneBot at `url`, or not the one that was expected.
-
-    On the port of NapCat's WebUI the advice is always to take another port.
-    """
+    """The error to raise when there is no OneBot at `url`, or not the one that was expected."""
     if urlsplit(url).port == WEBUI_PORT:
-        advice = WEBUI_ADVICE
-    chinese, english = (printable(words).rstrip("。.") for words in fact)
-    return NetworkError(f"{chinese}。{advice[0]} {english}. {advice[1]}")
+        advice = (
+            "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
+            "6099 is the port of NapCat's WebUI, not of its API, which its page 网络配置 shows.",
+        )
+    return NetworkError(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
 
 
-def _reason(error: BaseException) -> tuple[Words, Words]:
+def token_refused(at: str, has_token: bool) -> AuthenticationError:
+    """The error to raise when OneBot refused our access_token, or there is none."""
+    chinese, english = "没有给", "wants an access_token, and none was given"
+    if has_token:
+        chinese, english = "不对", "refused the access_token"
+    return AuthenticationError(
+        f"{at} 拒绝了我们：access_token {chinese}。要和 NapCat“网络配置”里的 token 一模一样。 "
+        f"{at} {english}: it must be exactly the token of this server in NapCat's network settings."
+    )
+
+
+def _reason(error: BaseException) -> Words:
     """Why a connection could not be made, and what to check."""
+    words = getattr(error, "verify_message", "") or getattr(error, "reason", "")
+    words = words or str(error) or type(error).__name__
     if isinstance(error, ConnectionRefusedError):
-        return ("对方拒绝连接", "connection refused"), (
-            "NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？地址和端口对吗？"
-            "NapCat 在 Docker 里时，端口映射了吗？",
-            "Is NapCat (or the playground) running, is this server enabled in its network "
-            "settings, are address and port right? If NapCat runs in Docker, is the port mapped?",
+        return (
+            "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
+            "地址和端口对吗？NapCat 在 Docker 里时，端口映射了吗？",
+            "connection refused. Is NapCat (or the playground) running, is this server enabled in "
+            "its network settings, are address and port right? If it runs in Docker, is the port "
+            "mapped?",
         )
     if isinstance(error, socket.gaierror):
-        fact = "找不到这个主机名", "the host name does not resolve"
-        return fact, ("写对了吗？网络和 DNS 正常吗？", "Is it right, do network and DNS work?")
-    if isinstance(error, TimeoutError):
-        fact = "等了很久没有回应", "no answer in time"
-        return fact, ("地址和端口对吗？防火墙放行了吗？", "Are address, port and firewall right?")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate_reason(error)
-    if isinstance(error, ConnectionError):
-        fact = "连接马上被断开了", "the connection was closed at once"
-        return fact, (
-            "端口对吗？可能是别的程序。",
-            "Is the port right? It may be another program's.",
+        return (
+            "找不到这个主机名。写对了吗？网络和 DNS 正常吗？",
+            "the host name does not resolve. Is it right, do network and DNS work?",
         )
-    words = str(error) or type(error).__name__
-    fact = words, words
-    if isinstance(error, ssl.SSLError):
-        fact = f"TLS 失败（{error.reason or words}）", f"TLS failed ({error.reason or words})"
-    return fact, ("检查地址、端口和网络。", "Check address, port and network.")
-
-
-def _certificate_reason(error: ssl.SSLCertVerificationError) -> tuple[Words, Words]:
-    words = error.verify_message
-    if error.verify_code in OTHER_NAME:
-        fact = f"证书是给别的名字的（{words}）", f"the certificate is for another name ({words})"
-        return fact, ("地址里的主机名要和证书上的一样。", "Use the host name of the certificate.")
-    return (f"证书不受信任（{words}）", f"the certificate is not trusted ({words})"), (
-        "自签名证书：用 ca_file= 指定签发它的证书。",
-        "If it is self-signed, give the certificate that signed it as ca_file=.",
-    )
+    if isinstance(error, TimeoutError):
+        return (
+            "等了很久没有回应。地址和端口对吗？防火墙放行了吗？",
+            "no answer in time. Are address, port and firewall right?",
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"证书不受信任（{words}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出证书。",
+            f"the certificate is not trusted ({words}). The host name must be the one in it. If it "
+            "is self-signed, give the certificate that signed it as ca_file=.",
+        )
+    if isinstance(error, (ssl.SSLError, ConnectionError)):
+        chinese, english = "连接马上被断开了", "the connection was closed at once"
+        if isinstance(error, ssl.SSLError):
+            chinese, english = f"TLS 失败（{words}）", f"TLS failed ({words})"
+        return (
+            f"{chinese}。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
+            f"{english}. Is the port right? Without TLS on the other side, use http:// or ws://.",
+        )
+    return f"{words}。检查地址、端口和网络。", f"{words}. Check address, port and network."

@@ -81,31 +81,19 @@ class ActionFailed(OneBotError):
     def _advice(self) -> tuple[str, str]:
         """What to check, in Chinese and in English."""
         words = self.message.lower()
-        if "timeout" in words and "sendmsg" in words:
-            return (
-                "消息可能已经发出，也可能被风控拦下：先看看聊天窗口，不要马上重发。",
-                "The message may have been sent, or QQ's risk control holds it back: "
-                "look into the chat before you send it again.",
-            )
         if "timeout" in words:
             return (
-                "QQ 没有及时回答，动作可能已经执行了：先看看结果，不要马上重发。",
-                "QQ did not answer in time, and the action may have been carried out: "
-                "look before you call it again.",
+                "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看，不要马上重发。",
+                "QQ did not answer in time. The action may have been carried out, or QQ's risk "
+                "control holds a message back: look into the chat before you send it again.",
             )
         if "sha256" in words:
-            return (
-                "传过去的内容和文件不一样：上传的时候文件被改动了吗？再传一次。",
-                "What arrived differs from the file: was it changed meanwhile? Upload it again.",
-            )
+            return "文件被改动了吗？再传一次。", "Upload it again: was it changed meanwhile?"
         if self.retcode in (100, 400, 1400):
-            return (
-                "参数不对：检查每个参数的名字和类型。",
-                "The params are wrong: check the name and the type of each.",
-            )
+            return "参数不对：检查名字和类型。", "The params are wrong: check names and types."
         return (
-            "检查参数、机器人的权限，以及 OneBot 自己的日志。",
-            "Check the params, the bot's rights, and OneBot's own log.",
+            "检查参数、机器人的权限，以及 OneBot 的日志。",
+            "Check the params, the bot's rights, and OneBot's log.",
         )
 
 
@@ -118,8 +106,8 @@ class ActionNotFound(ActionFailed):
     def _advice(self) -> tuple[str, str]:
         if self.action in ("upload_file_stream", "download_file_stream"):
             return (
-                "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件放进消息段，"
-                "更大的用 upload_group_file，写 OneBot 所在机器上的路径。",
+                "对方没有流式传输（NapCat 才有）：30 MiB 以内的文件放进消息段，更大的用 "
+                "upload_group_file，写 OneBot 那台机器上的路径。",
                 "Only NapCat has streams: put a file of up to 30 MiB into a segment, for a larger "
                 "one call upload_group_file with a path on OneBot's machine.",
             )

@@ -12,13 +12,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from selectors import EVENT_READ, DefaultSelector
 from socket import MSG_PEEK
-from threading import Event as Flag
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import LimitedStream
 
@@ -29,31 +27,23 @@ from .errors import ApiNotAvailable, NetworkError
 from .event import Event
 from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
 from .post_server import PostServer
+from .running import SLICE_SECONDS
 
 log = logging.getLogger("onebot_simple")
 
 MAX_BODY = 64 * 1024 * 1024
-ANSWER_SECONDS = 30  # an HTTP answer waits for its handler at most so long
-SLICE_SECONDS = 0.1  # how often a waiting answer checks whether the bot has stopped
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
-NO_HTTP = "what is no HTTP"
 
-USE_API = (
-    '写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))，就能调用动作了。 '
-    'Write EventServer(api=HttpClient("http://127.0.0.1:3000")), then actions can be called.'
-)
+WITH_API = 'EventServer(api=HttpClient("http://127.0.0.1:3000"))'
+USE_API = f"写成 {WITH_API}，就能调用动作了。 Write {WITH_API}, then actions can be called."
 HTTP_CLIENT = (
     "NapCat 里要新建“HTTP 客户端”，不是“WebSocket 客户端”，地址要以 http:// 开头，不是 https://。 "
     'NapCat needs an "HTTP client", not a "WebSocket client", and its address must begin with '
     "http://, not with https://."
 )
-LOOPBACK_HOST = (
-    "没有 secret 时，NapCat 里的地址要写 127.0.0.1；或者设置 secret。 "
-    "Without a secret, the address in NapCat must be 127.0.0.1; or set a secret."
-)
 POSTS_ONLY = (
-    "这个地址是给 OneBot 推送（POST）事件用的；你能看到这句话，说明服务器已经在运行了。 "
-    "OneBot posts its events here, there is nothing to GET. That you see this means: it runs."
+    "服务器已经在运行了；这个地址是给 OneBot 推送（POST）事件用的，浏览器里没有可看的。 "
+    "The server is running. OneBot posts its events here, a browser finds nothing to see."
 )
 
 
@@ -84,7 +74,7 @@ class EventServer(Bot):
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
         self._said: dict[tuple[str | None, str], float] = {}  # what was refused, and when
-        self._closed = Flag()  # set when nobody waits for an answer any more
+        self._closed = False  # whether nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
         self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
@@ -114,133 +104,118 @@ class EventServer(Bot):
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f'不能调用 {action}：要写成 EventServer(api=HttpClient("http://127.0.0.1:3000"))。 '
-                f"Cannot call {action}: this EventServer has no api=. Write "
-                'EventServer(api=HttpClient("http://127.0.0.1:3000")).'
+                f"不能调用 {action}：要写成 {WITH_API}。 "
+                f"Cannot call {action}: this EventServer has no api=. Write {WITH_API}."
             )
-        if self._closed.is_set() and self._origin():
+        if self._closed and self._origin():
             raise NetworkError(
                 f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
             )
         return self.api
 
-    # -- an event comes -----------------------------------------------------------------------
-
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
+        if request.path.rstrip("/") != self.path.rstrip("/"):
+            abort(404)  # it was the path before the last start
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
-        except ClientDisconnected as error:
-            self._complain("没有收完的内容 a body that was cut off", error)
-            raise
-        refusal = self._refusal(body)
-        if refusal is not None:
-            return refusal
-        try:
+            self._check(body)
             event = from_json(body)
-        except ValueError as error:
-            self._complain("不是 JSON 对象的内容 a body that is not a JSON object", error)
-            return _text(400, f"内容不是 JSON 对象。 The body is not a JSON object: {error}.")
+        except (ClientDisconnected, ValueError) as error:
+            words = "内容不是 JSON 对象。 The body is not a JSON object."
+            self._refuse(400, "不是 JSON 对象的内容 a body that is not a JSON object", error, words)
         if self.api is None:
             return self._quick_operation(event)
-        return Response(status=204) if self.handle(event) else self._not_taken()
+        if not self.handle(event):
+            self._not_taken()
+        return Response(status=204)
 
-    def _refusal(self, body: bytes) -> Response | None:
-        """Why this must not come in; None when it may."""
+    def _check(self, body: bytes) -> None:
+        """Refuse what is no JSON, and who neither signs with the secret nor names this machine."""
         if len(body) > MAX_BODY:
-            words = "内容太大，最多 64 MiB。 Too large, 64 MiB is the limit."
-            self._complain("太大的内容 a body that is too large", len(body), words)
-            return _text(413, words)
+            words = "最多 64 MiB。 64 MiB is the limit."
+            self._refuse(413, "太大的内容 a body that is too large", len(body), words)
         if not request.is_json:
             words = "Content-Type 要是 application/json。 It must be application/json."
-            self._complain("不是 JSON 的内容 a body that is not JSON", request.content_type, words)
-            return _text(415, words)
+            self._refuse(
+                415, "不是 JSON 的内容 a body that is not JSON", request.content_type, words
+            )
         if self.secret:
-            return self._wrong_signature(self.secret, body)
+            self._check_signature(self.secret, body)
+            return
         host = request.headers.get("Host", "localhost")
-        is_local = self._server is not None and is_loopback(self.host)
-        if is_local and not names_this_machine(host):
-            self._complain("给别的主机的事件 an event for another host", host, LOOPBACK_HOST)
-            return _text(403, LOOPBACK_HOST)
-        return None
+        if self._server and is_loopback(self.host) and not names_this_machine(host):
+            words = "地址要写 127.0.0.1，或者设置 secret。 Use 127.0.0.1, or set a secret."
+            self._refuse(403, "给别的主机的事件 an event for another host", host, words)
 
-    def _wrong_signature(self, secret: str, body: bytes) -> Response | None:
+    def _check_signature(self, secret: str, body: bytes) -> None:
         given = request.headers.get("X-Signature", "")
         wanted = "sha1=" + hmac.digest(secret.encode(), body, "sha1").hex()
         if hmac.compare_digest(given.encode(), wanted.encode()):
-            return None
+            return
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
         words = (
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样。 "
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here."
         )
-        self._warn(words)
-        return _text(403 if given else 401, words)
-
-    def _warn(self, words: str) -> None:
-        """Say why an event may not come in, once a minute for each peer and reason."""
         now, key = time.monotonic(), (request.remote_addr, words)
-        recent = {one: then for one, then in self._said.items() if now - then < 60}
-        self._said = {key: now, **recent}
-        if key not in recent:
+        if now - self._said.get(key, -60) >= 60:  # once a minute
+            self._said[key] = now
             log.warning("拒绝了 %s 推送的事件。 Refused an event: %s", *key)
+        abort(403 if given else 401, words)
+
+    def _refuse(self, code: int, kind: str, what: object, words: str) -> NoReturn:
+        self._complain(kind, what, words)
+        abort(code, words)
 
     def _quick_operation(self, event: Event) -> Response:
         """Wait for the handlers: what they return goes back in the answer."""
         answers: SimpleQueue[str | None] = SimpleQueue()
         if not self.handle(event, respond=answers.put):
-            return self._not_taken()
-        for _ in range(round(ANSWER_SECONDS / SLICE_SECONDS)):
+            self._not_taken()
+        while True:
             with suppress(Empty):
                 return self._answer(answers.get(timeout=SLICE_SECONDS))
-            # the event was dropped, or its handler does not end, unless it just has
-            if self._closed.is_set() and answers.empty():
-                return self._not_taken()
-        self._complain(
-            "太慢的回答 an answer that took too long", f"more than {ANSWER_SECONDS} s", USE_API
-        )
-        return Response(status=204)
+            if self._closed and answers.empty():  # it was dropped, or its handler does not end
+                self._not_taken()
 
     def _answer(self, operation: str | None) -> Response:
         if not operation:
             return Response(status=204)
         ignored = sorted(IGNORED.intersection(json.loads(operation)))
         if ignored:
-            self._complain(
-                "NapCat 不理会的字段 what NapCat ignores in an HTTP answer", ignored, USE_API
-            )
+            kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP answer"
+            self._complain(kind, ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
             self._complain("来晚了的回答 an answer", "OneBot hung up before it was ready", USE_API)
         return Response(operation, mimetype="application/json")
 
-    def _not_taken(self) -> Response:
+    def _not_taken(self) -> NoReturn:
         if self._stopping.is_set():
-            return _text(503, "机器人正在停止，没有处理这个事件。 The bot is stopping.")
-        return _text(400, "事件必须有 post_type。 An event needs a post_type.")
+            abort(503, "机器人正在停止，没有处理这个事件。 The bot is stopping.")
+        abort(400, "事件必须有 post_type。 An event needs a post_type.")
 
-    def _explain(self, error: HTTPException) -> Response | HTTPException:
+    def _explain(self, error: HTTPException) -> HTTPException:
         """Say what to change when something came to no view, in the log or in the browser."""
         if request.routing_exception is None:  # a view has answered so
             return error
         if request.headers.get("Upgrade", "").lower() == "websocket":
             self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
-            return _text(error.code, HTTP_CLIENT)
-        if request.path == self.path:
-            return _text(405, POSTS_ONLY, Allow="POST")
-        if request.method != "POST":
-            return error
-        advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
-        self._complain("给别的路径的事件 an event for another path", request.path, advice)
-        return _text(error.code, advice)
+            error.description = HTTP_CLIENT
+        elif request.path == self.path:
+            error.description = POSTS_ONLY
+        elif request.method == "POST":
+            advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
+            self._complain("给别的路径的事件 an event for another path", request.path, advice)
+            error.description = advice
+        return error
 
     def _not_http(self, start: bytes) -> None:
         if not self._stopping.is_set():  # else it may be a request that we cut off
-            self._complain(NO_HTTP, start, HTTP_CLIENT)
-
-    # -- the server ---------------------------------------------------------------------------
+            self._complain("what is no HTTP", start, HTTP_CLIENT)
 
     def _open(self) -> None:
-        self._closed.clear()
+        self._closed = False
         rules = self.app.url_map
         if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
             rules.add(self.app.url_rule_class(self.path, endpoint="receive", methods=["POST"]))
@@ -249,17 +224,16 @@ class EventServer(Bot):
             server = PostServer(sock, self.app, self.path, self._not_http)
         if not self.secret and not is_loopback(self.host):
             log.warning(
-                f"服务器对网络开放（{self.host}），却没有 secret，谁都能伪造事件：请设置 secret。 "
-                "The server is open to the network without a secret: anybody can forge events. "
-                "Set one."
+                "服务器对网络开放，却没有 secret，谁都能伪造事件：请设置 secret。 "
+                "The server is open to the network without a secret, so anybody can forge events."
             )
-        server.begin()
         self._server = server
+        server.begin()
         where = where_it_listens(self.url, self.host)
         log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
 
     def _close(self) -> None:
-        self._closed.set()
+        self._closed = True
         if self._server is not None:
             self._server.end()
         self._server = None
@@ -268,8 +242,8 @@ class EventServer(Bot):
 def _check_path(path: str) -> str:
     if not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#<>"):
         raise ValueError(
-            f'path 要以 / 开头，不含 ? # < >，例如 "/onebot"，不能是 {path!r}。 '
-            f'path must begin with "/" and hold none of ? # < >, such as "/onebot", not {path!r}.'
+            'path 要以 / 开头，不含 ? # < >，例如 "/onebot"。 '
+            'path must begin with / and hold none of ? # < >, such as "/onebot".'
         )
     return path
 
@@ -277,8 +251,8 @@ def _check_path(path: str) -> str:
 def _check_api(api: Actions | None) -> Actions | None:
     if api is not None and not isinstance(api, Actions):
         raise TypeError(
-            f'api 要写成 HttpClient("http://127.0.0.1:3000")，不能是 {api!r}。 '
-            f'api must be an HttpClient, such as HttpClient("http://127.0.0.1:3000"), not {api!r}.'
+            f"api 不能是 {type(api).__name__}，要写成 {WITH_API}。 "
+            f"api must be an HttpClient, not a {type(api).__name__}: write {WITH_API}."
         )
     return api
 
@@ -288,13 +262,11 @@ def _has_hung_up() -> bool:
     connection = request.environ.get("werkzeug.socket")
     if connection is None:  # the application runs under another server
         return False
+    timeout = connection.gettimeout()
+    connection.settimeout(0)
     try:
-        with DefaultSelector() as selector:
-            selector.register(connection, EVENT_READ)
-            return bool(selector.select(0)) and not connection.recv(1, MSG_PEEK)
-    except OSError:
-        return True
-
-
-def _text(status: int | None, words: str, **headers: str) -> Response:
-    return Response(f"{words}\n", status, headers, mimetype="text/plain")
+        return not connection.recv(1, MSG_PEEK)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+    finally:
+        connection.settimeout(timeout)

@@ -5,23 +5,22 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
-from threading import Thread, current_thread
 from typing import IO, Any
-from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
-DISCARDED = 256 * 1024 * 1024  # read this much of a body that is too large for the application
+from .conversations import Conversations
+
+PIECE = 64 * 1024  # bytes
 
 
-class _Requests(WSGIRequestHandler):
+class _Connection(WSGIRequestHandler):
     """A connection. It is kept after an event; after everything else it ends, as in werkzeug."""
 
     protocol_version = "HTTP/1.1"
@@ -31,14 +30,15 @@ class _Requests(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
+        if self.command == "POST" and self.path.partition("?")[0] == self.server.path:
+            self._take_event()
+            return
         try:
-            urlsplit(self.path)
-        except ValueError:  # such as http://[, on which werkzeug would stumble
-            self.send_error(400)
-            return
-        if self.command != "POST" or self.path.partition("?")[0] != self.server.path:
             super().run_wsgi()
-            return
+        except ValueError:  # the target is no address, such as http://[
+            self.send_error(400)
+
+    def _take_event(self) -> None:
         environ = self.make_environ()
         environ["wsgi.input"] = body = get_input_stream(environ)  # it ends where the body ends
         environ["wsgi.input_terminated"] = True
@@ -71,52 +71,48 @@ class PostServer(ThreadedWSGIServer):
         self, sock: socket, app: Flask, path: str, not_http: Callable[[bytes], None]
     ) -> None:
         host, port = sock.getsockname()[:2]
-        super().__init__(host, port, app, _Requests, fd=sock.fileno())
+        super().__init__(host, port, app, _Connection, fd=sock.fileno())
         self.path = path
         self.not_http = not_http
-        self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self._accepting = Thread(target=self.serve_forever, args=(0.1,), daemon=True)
+        self.connections: set[Any] = set()
+        self.turns = Conversations()  # each connection is one, so that their threads are reused
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        self._accepting.start()
+        self.turns.put("accept", self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection on a thread of its own."""
-        arguments = request, client_address
-        thread = Thread(target=self.process_request_thread, args=arguments, daemon=True)
-        self.connections[request] = thread
-        thread.start()
+        """Let a thread serve a new connection."""
+        self.connections.add(request)
+        self.turns.put(request, self.process_request_thread, request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection to its end."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            del self.connections[request]
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        super().shutdown_request(request)
+        self.connections.discard(request)
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
+        own = request.environ.get("werkzeug.socket") if has_request_context() else None
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            deadline = time.monotonic() + 0.4  # seconds
-            others = {c: t for c, t in dict(self.connections).items() if t != current_thread()}
-            for connection in others:
+            for connection in self.connections - {own}:  # a view that stops the server answers
                 with suppress(OSError):
                     connection.shutdown(how)
-            for thread in [self._accepting, *others.values()]:
-                thread.join(max(0.0, deadline - time.monotonic()))
+            self.turns.drain(0.4)
+        self.turns.end(0.2)
 
 
 def _is_over(body: IO[bytes]) -> bool:
-    """Whether the body of a request was read to its end.
+    """Whether the application has read a body to its end.
 
-    If not, the rest is thrown away: it is no next request, and as long as it is unread, the client
+    If not, the rest is thrown away. It is no next request, and as long as it is unread, the client
     may see a broken connection instead of our answer.
     """
-    size = 0
-    with suppress(OSError, HTTPException):  # it was cut off
-        while size < DISCARDED and (piece := body.read(64 * 1024)):
-            size += len(piece)
-        return size == 0
-    return False
+    try:
+        rest = body.read(PIECE)
+        while rest and body.read(PIECE):
+            pass
+    except (OSError, HTTPException):  # it was cut off
+        return False
+    return not rest

@@ -429,7 +429,7 @@ def test_a_web_page_that_is_not_onebot(doctor: Doctor) -> None:
     pages = {"*": (301, {"Location": "https://example.org/?k=1"}, "")}
     with web_server(pages) as port:
         shown = doctor.finds("不是 OneBot 的回答", f"http://127.0.0.1:{port}")
-    assert "它让我们去 https://example.org/" in shown
+    assert "HTTP 301 → https://example.org/" in shown
     assert "k=1" not in shown
 
 

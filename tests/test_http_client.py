@@ -6,11 +6,12 @@ import gzip
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,12 @@ def test_the_token_goes_into_the_header_and_a_wrong_one_is_an_error(api: Api) ->
     with HttpClient(server.url, "secret-1") as client:
         assert client.call_action("send_like", user_id=1) == {"message_id": 1234}
     with HttpClient(server.url, "secret-2") as client:
-        with pytest.raises(AuthenticationError, match="access_token wrong") as caught:
+        with pytest.raises(AuthenticationError, match="refused the access_token") as caught:
             client.request("send_like", {"user_id": 1})
         assert "secret" not in str(caught.value)
     with (
         HttpClient(server.url) as client,
-        pytest.raises(AuthenticationError, match="access_token 没有给.*access_token missing"),
+        pytest.raises(AuthenticationError, match="access_token 没有给.*none was given"),
     ):
         client.send_like(1)
     server.close()
@@ -213,10 +214,15 @@ def test_address_token_and_timeout_may_change_between_two_calls(api: Api) -> Non
         client.get_status()
         client.api_root, client.access_token = second.url, "s3cret"
         client.get_status()
+        client.api_root, client.access_token = f"{second.url}/x/?a=b&access_token=s3cret", None
+        client.get_status()
+        client.api_root = "ws://127.0.0.1:3001"
+        with pytest.raises(ValueError, match="begins with ws://"):
+            client.get_status()
         client.timeout = -1
         with pytest.raises(ValueError, match="timeout"):
             client.get_status()
-    assert [name for name, _ in api.calls] == ["get_status"]
+    assert [name for name, _ in api.calls] == ["get_status", "x/get_status?a=b"]
     first.close()
     second.close()
 
@@ -399,6 +405,23 @@ def test_nobody_listening_is_said_with_what_to_check() -> None:
         client.get_status()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take more than they listen for")
+def test_who_never_takes_the_connection_has_got_no_action() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        with (
+            HttpClient(url, timeout=0.2) as client,
+            pytest.raises(NetworkError, match="Cannot connect to .*: no answer in time") as caught,
+        ):
+            client.get_status()
+    assert not isinstance(caught.value, ApiTimeout)
+    assert "carried out" not in str(caught.value)
+
+
 def test_a_host_that_does_not_exist_is_said_so() -> None:
     with (
         HttpClient("http://no-such-host.invalid:3000") as client,
@@ -415,6 +438,7 @@ def test_a_host_that_does_not_exist_is_said_so() -> None:
         (http(b"bad gateway", "502 Bad Gateway"), "HTTP 502"),
         (http(b"", "302 Found", "Location: https://x.example/?token=t"), "https://x.example/"),
         (http(b"", "302 Found", "Location: http://x/\x1b]0;forged\x07"), "http://x/\\x1b]0;forged"),
+        (http(b"", "302 Found", "Location: http://[/"), "without an answer"),
         (http(b"", "426 Upgrade Required"), "WebSocket"),
     ],
 )
@@ -518,7 +542,7 @@ SILENT, REFUSING, GONE, WEB_PAGE = 0, 1, 2, 3
     ("trouble", "chinese", "english"),
     [
         (SILENT, "秒里没有等到", "There was no answer to get_status within 0.2 s"),
-        (REFUSING, "access_token 没有给", "access_token missing"),
+        (REFUSING, "access_token 没有给", "none was given"),
         (GONE, "就断开了连接", "closed the connection without an answer"),
         (WEB_PAGE, "不是 OneBot 的回答", "not with a OneBot answer"),
     ],
@@ -587,11 +611,28 @@ def test_a_stream_yields_the_data_of_each_frame() -> None:
     def stream(connection: socket.socket, number: int) -> None:
         read_request(connection)
         whole = b"".join(frames(*datas))
-        connection.sendall(HEAD + chunked(whole[:30]) + chunked(whole[30:31]) + chunked(whole[31:]))
+        middle = whole.index(b"\r\n\r\n") + 2  # of what ends a frame
+        connection.sendall(HEAD + chunked(whole[:30]) + chunked(whole[30:middle]))
+        connection.sendall(chunked(whole[middle:]))
         connection.sendall(b"0\r\n\r\n")
 
     with raw_server(stream) as url, HttpClient(url) as client:
         assert list(client.stream_action("download_file_stream", file="x")) == datas
+
+
+def test_a_stream_may_take_longer_than_the_timeout_of_each_frame() -> None:
+    pause = threading.Event()
+
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(HEAD)
+        for frame in frames({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}):
+            connection.sendall(chunked(frame))
+            pause.wait(0.3)
+        connection.sendall(b"0\r\n\r\n")
+
+    with raw_server(stream) as url, HttpClient(url, timeout=1) as client:
+        assert len(list(client.stream_action("download_file_stream", file="x"))) == 4
 
 
 def test_a_long_frame_of_a_stream_comes_whole_and_fast() -> None:
