@@ -13,7 +13,7 @@ from threading import Event as Flag
 from typing import Any
 
 from . import segment
-from .actions import Actions, to_json
+from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
 from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
@@ -323,6 +323,9 @@ class Bot(Running):
             return None
         if in_response:
             body = response_body(event, operation)
+            if "reply" in body:
+                to = {name: event[name] for name in ("group_id", "user_id") if event.get(name)}
+                log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
             return to_json("the response", body) if body else None
         for call in calls_for(event, operation):
             try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -25,7 +24,14 @@ from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
-from .listening import check_host, check_port, host_to_dial, listen, where_it_listens
+from .listening import (
+    announce,
+    check_host,
+    check_port,
+    host_to_dial,
+    listen,
+    warn_of_refusal,
+)
 from .post_server import PostServer
 from .running import SLICE_SECONDS
 
@@ -73,7 +79,7 @@ class EventServer(Bot):
         self.host, self.port = check_host(host, "EventServer"), check_port(port)
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
-        self._said: dict[tuple[str | None, str], float] = {}  # what was refused, and when
+        self._said: dict[str, float] = {}  # what was warned of, and when
         self._closed = False  # whether nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
@@ -155,14 +161,11 @@ class EventServer(Bot):
             return
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
         words = (
-            f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样。 "
-            f"X-Signature is {english}. The token in NapCat must be the same as the secret here."
+            f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
+            f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        now, key = time.monotonic(), (request.remote_addr, words)
-        if now - self._said.get(key, -60) >= 60:  # once a minute
-            self._said[key] = now
-            log.warning("拒绝了 %s 推送的事件。 Refused an event: %s", *key)
-        abort(403 if given else 401, words)
+        warn_of_refusal(self._said, request.remote_addr or "?", *words)
+        abort(403 if given else 401, "。 ".join(words))
 
     def _refuse(self, code: int, kind: str, what: object, words: str) -> NoReturn:
         self._complain(kind, what, words)
@@ -222,15 +225,9 @@ class EventServer(Bot):
         with listen(self.host, self.port, backlog=128) as sock:
             self.port = sock.getsockname()[1]
             server = PostServer(sock, self.app, self.path, self._not_http)
-        if not self.secret and not is_loopback(self.host):
-            log.warning(
-                "服务器对网络开放，却没有 secret，谁都能伪造事件：请设置 secret。 "
-                "The server is open to the network without a secret, so anybody can forge events."
-            )
         self._server = server
-        server.begin()
-        where = where_it_listens(self.url, self.host)
-        log.info("在 %s 等待 OneBot 推送事件。 listening on %s", where, self.url)
+        server.accepting.start()
+        announce(self.url, self.host, self.secret, "secret")
 
     def _close(self) -> None:
         self._closed = True

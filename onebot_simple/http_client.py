@@ -101,8 +101,8 @@ class HttpClient(Actions):
         """
         deadline = time.monotonic() + check_seconds(seconds, "timeout")
         address = check_url(self.api_root, "http")
-        url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         payload = to_json(action, params)
+        url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         token = check_token(self.access_token or address.token)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout: Any = Timeout(total=seconds)  # for connecting and the head of the answer together

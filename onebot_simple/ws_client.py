@@ -35,6 +35,7 @@ from .ws_connection import WsConnection, connection_ended, connection_lost
 
 log = logging.getLogger("onebot_simple")
 
+STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5
 GOODBYE_SECONDS = 0.2
@@ -238,6 +239,9 @@ class WsClient(Bot):
                 ws.ping()
             pinged = frame is None
             event = calls.receive(frame) if frame else None
+            if calls.backlog > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
+                time.sleep(0.01)
+                calls.backlog = 0
 
     def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""

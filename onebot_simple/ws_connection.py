@@ -19,7 +19,6 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, 
 from .running import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
-STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 
 Answer: TypeAlias = dict[str, Any]
 Answers: TypeAlias = SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
@@ -45,6 +44,7 @@ class WsConnection:
     ) -> None:
         self.address = address
         self.received = 0  # how many events came
+        self.backlog = 0  # how many answers to the same call have not been taken yet
         self._send = send
         self._complain = complain
         self._waiting = {} if waiting is None else waiting
@@ -66,8 +66,6 @@ class WsConnection:
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
         """
-        if not isinstance(action, str):
-            raise TypeError(f"动作的名字是字符串，不是 {action!r}。 An action has a name, a str.")
         number = f"{next(_call_numbers)}:{self._random}"
         echo = f"{origin}:{number}" if origin else number
         name, text = to_json(action, action), to_json(action, params)
@@ -138,8 +136,7 @@ class WsConnection:
             self._complain(kind, echo if isinstance(echo, str) else type(echo).__name__)
             return
         answers.put(answer)
-        if answers.qsize() > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
-            time.sleep(0.01)
+        self.backlog = answers.qsize()
 
     def close(self, reason: OneBotError) -> None:
         """Free everybody who waits for an answer to a call of this connection."""

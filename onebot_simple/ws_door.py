@@ -80,7 +80,8 @@ def _tokens_of(request: Request) -> list[str]:
     scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
     with suppress(ValueError):
-        offered += parse_qs(urlsplit(request.path).query).get("access_token", [])[:1]
+        query = urlsplit(request.path).query.replace("+", "%2B")  # tokens hold more + than blanks
+        offered += parse_qs(query).get("access_token", [])[:1]
     return [one for one in offered if one]
 
 
@@ -95,6 +96,9 @@ def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
     if data[:1] == TLS_HELLO:
         chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
         english = "it speaks TLS, and the address must begin with ws://, not wss://"
-    chinese += f"。NapCat 里要新建“WebSocket 客户端”，地址填 {server.url}"
-    english += f'. In NapCat, add a "WebSocket client" with the address {server.url}'
+    chinese += f"。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}"
+    english += (
+        '. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
+        f"{server.url}"
+    )
     warn_of_refusal(server._said, peer, chinese, english)

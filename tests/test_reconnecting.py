@@ -528,7 +528,7 @@ def test_a_peer_that_reads_slowly_is_not_given_up_while_it_reads() -> None:
 
     with RawServer(script) as server:
         server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
-        bot = WsClient(server.url, ping_interval=0.1, ping_timeout=0.8, timeout=0.1)
+        bot = WsClient(server.url, ping_interval=0.1, ping_timeout=1.4, timeout=0.1)
         with bot:
             with pytest.raises(ApiTimeout):
                 bot.call_action("send_msg", message="x" * 14_000_000)

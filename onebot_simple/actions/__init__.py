@@ -62,7 +62,7 @@ class Actions(StandardActions):
         """
         given = _given(action, params)
         if log.isEnabledFor(logging.INFO) and ("message" in given or "messages" in given):
-            log.info("%s", _line_of(action, given))
+            log.info("%s", line_of(action, given))
         response = self.request(action, given)
         if is_failed(response):
             raise failure(action, response)
@@ -172,7 +172,7 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line_of(action: str, params: dict[str, Any]) -> str:
+def line_of(action: str, params: dict[str, Any]) -> str:
     """A message that goes out, in one printable line of the log."""
     chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
@@ -189,6 +189,8 @@ def _shown(part: Any) -> str:
 
 def to_json(action: str, params: Any) -> str:
     """The params as JSON, in ASCII, because NapCat breaks large raw UTF-8."""
+    if not isinstance(action, str):
+        raise TypeError(f"动作的名字是字符串，不是 {action!r}。 An action has a name, a str.")
     try:
         return _encoder.encode(params)
     except (TypeError, ValueError, RecursionError) as error:
