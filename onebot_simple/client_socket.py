@@ -111,7 +111,7 @@ class ClientSocket:
             try:
                 self._send_all(memoryview(self._encrypted(data)))
             except OSError as error:
-                self._failure = error
+                self._failure = self._failure or error
                 self.shutdown()
             except BaseException:  # Ctrl+C: nothing may follow half a frame
                 self.shutdown()

@@ -227,7 +227,7 @@ class EventServer(Bot):
             server = PostServer(sock, self.app, self.path, self._not_http)
         self._server = server
         server.accepting.start()
-        announce(self.url, self.host, self.secret, "secret")
+        announce(self.url, self.host, self.secret, "a secret")
 
     def _close(self) -> None:
         self._closed = True

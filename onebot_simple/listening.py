@@ -70,13 +70,13 @@ def where_it_listens(url: str, host: str) -> str:
     return url
 
 
-def announce(url: str, host: str, secret: str | None, name: str) -> None:
-    """Log where a server listens. Warn if the network can reach it and `secret`, which the user
-    knows as `name`, is not set."""
+def announce(url: str, host: str, secret: str | None, what: str) -> None:
+    """Log where a server listens. Warn if the network can reach it and there is no `secret`, which
+    is "a secret" or "an access_token" to the user."""
     if not secret and not is_loopback(host):
         log.warning(
-            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {name}。 {url} is open to the "
-            f"network, and anybody can pretend to be OneBot: set {name}."
+            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what.split()[1]}。 {url} is open to "
+            f"the network without {what}, so anybody can pretend to be OneBot: set one."
         )
     log.info(f"在 {where_it_listens(url, host)} 等待 OneBot。 listening on {url}")
 

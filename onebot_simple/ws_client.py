@@ -284,8 +284,10 @@ class WsClient(Bot):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
             return self._token_refused()
-        what = f"HTTP {status}" if status else "别的内容 something else (a redirect?)"
-        fact = f"{base} 回答的是 {what}，那里没有 WebSocket", f"{base} answered {what}"
+        what = "别的内容", "something else (a redirect?)"
+        if status:
+            what = f"HTTP {status}", f"HTTP {status}"
+        fact = f"{base} 回答的是{what[0]}，那里没有 WebSocket", f"{base} answered {what[1]}"
         advice = (
             "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",

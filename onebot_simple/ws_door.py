@@ -80,8 +80,9 @@ def _tokens_of(request: Request) -> list[str]:
     scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
     with suppress(ValueError):
-        query = urlsplit(request.path).query.replace("+", "%2B")  # tokens hold more + than blanks
-        offered += parse_qs(query).get("access_token", [])[:1]
+        query = urlsplit(request.path).query
+        for one in (query, query.replace("+", "%2B")):  # a plus may stand for a blank, or itself
+            offered += parse_qs(one).get("access_token", [])[:1]
     return [one for one in offered if one]
 
 

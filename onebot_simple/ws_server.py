@@ -308,7 +308,7 @@ class WsServer(Bot):
         hub = WebSocketHub(listener, self)
         hub.start()
         self._hub = hub  # only now, because stop() joins it
-        listening.announce(self.url, self.host, self.access_token, "access_token")
+        listening.announce(self.url, self.host, self.access_token, "an access_token")
 
     def _close(self) -> None:
         if self._hub is not None:

@@ -203,7 +203,7 @@ def test_start_says_of_a_wrong_answer_that_it_is_not_connected(answer: bytes) ->
         connection.sendall(answer)
         cut(connection)
 
-    said = r"(连不上|回答的是)[^\x00-\x1f]*(Cannot|answered)[^\x00-\x1f]*[^.]\. [^\x00-\x1f]*$"
+    said = r"(连不上|回答的是)[^\x00-\x1f]*(Cannot|answered)[^\x00-\x1f]*: [^\x00-\x1f]*\.$"
     with RawServer(script) as server, pytest.raises(NetworkError, match=said):
         WsClient(server.url).start()
 
