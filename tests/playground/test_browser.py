@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
 from .conftest import options
-from .visits import Visit, run_as_test
+from .visits import Visit, expect, run_as_test
 
 EVIL = "<img src=x onerror=document.body.id='hacked'>"
 

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from zlib import compress, crc32
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 from websocket import WebSocket, create_connection
 
 from ..peers import wait_until
 from .conftest import free_port, options
-from .visits import IDLE, Visit, visited
+from .visits import IDLE, Visit, expect, visited
 
 AXE = os.environ.get("AXE_CORE")  # axe.min.js, as `npm pack axe-core` brings it
 

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
-from .visits import IDLE, run_as_test, visited
+from .visits import IDLE, expect, run_as_test, visited
 
 BOOM = """import os
 from onebot_simple import WsClient, segment
