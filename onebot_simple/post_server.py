@@ -81,7 +81,7 @@ class PostServer(ThreadedWSGIServer):
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        self.threads.run(self.serve_forever, 0.1)  # looks every 0.1 s whether it is to end
+        self.threads.run(self.serve_forever, 0.02)  # looks every 0.02 s whether it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a new connection on a thread that may have served others before."""
