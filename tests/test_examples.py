@@ -300,14 +300,16 @@ def test_12_speaks_after_five_seconds_just_once_and_outlives_a_failure(tmp_path:
     source = (EXAMPLES / "12_timer.py").read_text(encoding="utf-8")
     assert ".every(5).seconds" in source
     assert '.day.at("08:00")' in source
+    assert "bot.every(1)(" in source
     script = tmp_path / "timer.py"
-    script.write_text(source.replace("every(5).seconds", "every().second"), encoding="utf-8")
+    hasty = source.replace("every(5).seconds", "every(0.3).seconds")
+    script.write_text(hasty.replace("bot.every(1)(", "bot.every(0.1)("), encoding="utf-8")
     with Simulator() as qq:
         qq.fail("send_group_msg")
         with running(script, ONEBOT_URL=qq.ws_url) as example:
             example.wait_for("simulated failure")
             assert qq.wait_reply(10)["text"].startswith("五秒到了")
-            qq.expect_silence(1.5)
+            qq.expect_silence(0.8)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a test cannot press Ctrl+C there")

@@ -119,8 +119,10 @@ def test_a_reminder_comes_in_time_and_where_it_was_asked_for(tmp_path: Path) -> 
 
 def test_a_reminder_outlives_a_restart(tmp_path: Path) -> None:
     with chatting("projects/reminder.py", tmp_path) as (qq, _):
-        qq.send_private("/remind 3s tea")
+        qq.send_private("/remind 1h tea")
         qq.wait_reply()
+    with closing(sqlite3.connect(tmp_path / "reminders.db")) as database, database:
+        database.execute("UPDATE reminders SET due = due - 3600")  # an hour later
     with chatting("projects/reminder.py", tmp_path) as (qq, _):
         assert qq.wait_reply(10)["text"] == "⏰ tea"
         qq.expect_silence(1.5)  # told once
