@@ -18,9 +18,9 @@ from .visits import IDLE, Visit, expect, visited
 
 
 @pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+def visit(tab: Page, tmp_path: Path) -> Iterator[Visit]:
     """In front of a bot that does nothing: the test speaks for it."""
-    with visited(browser, IDLE, tmp_path) as one:
+    with visited(tab, IDLE, tmp_path) as one:
         yield one
 
 

@@ -9,11 +9,12 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from urllib.parse import urljoin
 
-from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 from playwright.sync_api import expect as expect_now
 
 from onebot_simple.playground.playground import Playground
@@ -49,9 +50,9 @@ class Soon:
         return checked
 
 
-def expect(locator: Locator) -> LocatorAssertions:
+def expect(locator: Locator) -> Any:
     """Playwright's, but see Soon."""
-    return cast(LocatorAssertions, Soon(locator))
+    return Soon(locator)
 
 
 class Visit:
@@ -61,9 +62,26 @@ class Visit:
         self.page = page
         self.playground = playground
         self.complaints: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type != "log" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        page.on("pageerror", self._note)
         page.goto(playground.page.link)
+
+    def _note(self, said: ConsoleMessage | Error) -> None:
+        if isinstance(said, Error):
+            self.complaints.append(str(said))
+        elif said.type != "log":
+            self.complaints.append(said.text)
+
+    def leave(self) -> None:
+        """Look at something else, before the playground ends; the next visit finds a new page."""
+        self.page.remove_listener("console", self._note)
+        self.page.remove_listener("pageerror", self._note)
+        self.page.mouse.move(0, 0)
+        self.page.emulate_media(color_scheme="null", forced_colors="null")
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        with suppress(Error):  # it has ended
+            self.page.evaluate("localStorage.clear()")
+            self.page.goto(urljoin(self.playground.page.link, "/style.css"))
 
     def expect_lamp(self, name: str) -> None:
         expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible(timeout=10_000)
@@ -93,8 +111,19 @@ class Visit:
 
 
 @contextmanager
+def shown(tab: Page, playground: Playground) -> Iterator[Visit]:
+    """A playground in a tab, in which others were and will be, each at an address of its own."""
+    visit = Visit(tab, playground)
+    try:
+        yield visit
+        assert visit.complaints == [], visit.complaints
+    finally:
+        visit.leave()
+
+
+@contextmanager
 def visited(
-    browser: Browser,
+    tab: Page,
     source: str,
     folder: Path,
     *,
@@ -107,15 +136,11 @@ def visited(
     file.write_text(source, encoding="utf-8")
     playground = Playground(given or options(file))
     playground.start()
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
-    context.set_default_timeout(10_000)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.set_viewport_size({"width": width, "height": height})
     try:
-        visit = Visit(context.new_page(), playground)
-        yield visit
-        assert visit.complaints == []
+        with shown(tab, playground) as visit:
+            yield visit
     finally:
-        context.close()
         playground.stop()
 
 
