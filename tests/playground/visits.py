@@ -69,8 +69,12 @@ class Visit:
     def _note(self, said: ConsoleMessage | Error) -> None:
         if isinstance(said, Error):
             self.complaints.append(str(said))
-        elif said.type != "log":
+        elif said.type != "log" and not self._is_of_another(said.location["url"]):
             self.complaints.append(said.text)
+
+    def _is_of_another(self, url: str) -> bool:
+        """Whether it belongs to the visit before, whose playground has ended."""
+        return bool(url) and not url.startswith(urljoin(self.playground.page.link, "/"))
 
     def leave(self) -> None:
         """Look at something else, before the playground ends; the next visit finds a new page."""
