@@ -1,19 +1,25 @@
-"""机器人：收到事件，交给处理函数，把返回值变成回答。
+"""机器人：收到事件，交给处理函数，把返回值变成回答；ask() 和 wait_for() 等下一个事件。
 
-The bot: receives events, hands them to handlers, turns what they return into answers.
+The bot: receives events, hands them to handlers, turns what they return into answers, and waits
+for events.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
 from typing import Any
 
 from . import segment
 from .actions import Actions, to_json
-from .errors import OneBotError, printable
+from .addresses import check_seconds
+from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
+from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
+    actor_of,
     command_of,
     conversation_of,
     event_line,
@@ -26,6 +32,7 @@ from .event import (
 )
 from .handler import Handler
 from .quick_operation import (
+    Call,
     addressed,
     calls_for,
     check_event,
@@ -35,12 +42,37 @@ from .quick_operation import (
     request_call,
     response_body,
 )
-from .waiting import Arrival, Loop, Waiting
+from .running import SLICE_SECONDS, Running
 
 log = logging.getLogger("onebot_simple")
 
+Respond = Callable[[str | None], None]
+# an event that has come: its name, whose it is, what it is called in echoes, who wants the response
+Arrival = tuple[Event, str, int | None, str, Respond | None]
 
-class Bot(Waiting):
+
+class Answer(str):
+    """ask() 得到的回答：纯文本，``.event`` 是整个事件。
+
+    What ask() got: the plain text, and the whole event in ``.event``.
+    """
+
+    event: dict[str, Any]
+
+
+class _Loop(SimpleQueue[Arrival]):
+    """What a `for event in bot.events()` has still to see."""
+
+    warn_at = QUEUE_WARNING
+
+    def add(self, arrival: Arrival) -> None:
+        self.put(arrival)
+        if self.qsize() >= self.warn_at:
+            self.warn_at *= 2
+            warn_of_queue(self.qsize())
+
+
+class Bot(Running):
     """EventServer、WsClient、WsServer 共有的部分：回答、等待、启动和停止。
 
     What EventServer, WsClient and WsServer share: answers, waiting, starting, stopping.
@@ -74,8 +106,8 @@ class Bot(Waiting):
         content = plain(message)
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
-        action, params = message_call(event, addressed(event, content, at_sender, reply_message))
-        return self._actions_of(event).call_action(action, **params)
+        front = addressed(event, content, at_sender, reply_message)
+        return self._call_for(event, message_call(event, front))
 
     def approve(self, event: Event) -> None:
         """同意一个请求（加好友、加群）。
@@ -83,8 +115,7 @@ class Bot(Waiting):
         Approves a request. Source: set_friend_add_request, set_group_add_request.
         """
         check_event(event, "approve(event)")
-        action, params = request_call(event, True)
-        self._actions_of(event).call_action(action, **params)
+        self._call_for(event, request_call(event, True))
 
     def reject(self, event: Event, reason: str = "") -> None:
         """拒绝一个请求；理由只有加群请求能带。
@@ -92,12 +123,118 @@ class Bot(Waiting):
         Rejects a request; only a group request carries the reason.
         """
         check_event(event, "reject(event)")
-        action, params = request_call(event, False, reason=reason)
-        self._actions_of(event).call_action(action, **params)
+        self._call_for(event, request_call(event, False, reason=reason))
+
+    def _call_for(self, event: Event, call: Call) -> Any:
+        action, params = call
+        return self._actions_of(event).call_action(action, **params)
 
     def _actions_of(self, event: Event) -> Actions:
         """On what the answer to an event is called."""
         return self
+
+    # -- waiting for events -------------------------------------------------------------------
+
+    def ask(
+        self, event: Event, prompt: segment.Message | None = None, timeout: float = 60
+    ) -> Answer:
+        """给聊天用的 input()：发出问题，等同一个人在同一个聊天里的下一条消息。
+
+        The input() of a chat: sends the prompt, waits for the same person's next message there.
+
+        timeout: seconds. Returns its plain text, stripped, as a str with an ``.event``.
+        WaitTimeout when nothing comes in time; uncaught it ends the handler quietly. Other people
+        are served meanwhile.
+        """
+        check_event(event, 'ask(event, "...")')
+        seconds = check_seconds(timeout, "timeout")
+        person = actor_of(event)
+        if person is None:
+            raise ValueError(
+                "这个事件里没有可以问的人（没有 user_id）。 "
+                "ask() needs an event with a user_id; this one names nobody."
+            )
+        question = plain(prompt)
+        with self._conversations.waiter(is_message, person_of(event)) as waiter:
+            if question:  # sent when the wait is registered: the answer may be fast
+                self.send(event, question)
+            said = self._wait(waiter, seconds, f"{person} 没有回答", f"{person} did not answer")
+        answer = Answer(segment.plain_text(said).strip())
+        answer.event = said
+        return answer
+
+    def wait_for(self, predicate: Callable[[Any], object], timeout: float = 60) -> dict[str, Any]:
+        """等下一个让 predicate 返回真值的事件；它不会再交给处理函数。
+
+        Waits for the next event for which `predicate` is true; no handler sees that event.
+
+        timeout: seconds. An event for which the predicate raises an error does not match; the
+        log says so once. Returns the event. Errors: WaitTimeout, NetworkError when stopped.
+        """
+        if not callable(predicate):
+            raise TypeError(
+                f"wait_for() 要一个函数，不是 {predicate!r}：写成 wait_for(lambda event: ...)。 "
+                f"wait_for() takes a function, not {predicate!r}: write "
+                "wait_for(lambda event: ...)."
+            )
+        seconds = check_seconds(timeout, "timeout")
+        with self._conversations.waiter(_never_failing(predicate)) as waiter:
+            return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
+
+    def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = self._conversations.wait(waiter, seconds)
+        except TimeoutError:
+            raise WaitTimeout(
+                f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s."
+            ) from None
+        except Stopped:
+            raise NetworkError(
+                "机器人停止了，不再等待。 the bot was stopped while waiting."
+            ) from None
+        if is_message(event):
+            self._now.label = label_of(event)  # what the handler does now is because of this one
+        return event
+
+    def events(self) -> Generator[dict[str, Any], None, None]:
+        """一个一个地给出事件：``for event in bot.events():``，直到机器人停止。
+
+        Yields the events from now on, in order of arrival, until the bot is stopped.
+
+        Handlers do not see them; ask() and wait_for() come first. Left with ``break``, the loop
+        takes no more. RuntimeError when the bot is not started.
+        """
+        with self._state:
+            if not self._running or self._stopping.is_set():
+                raise RuntimeError(
+                    "机器人还没有启动：先写 with bot:，循环写在它里面。 "
+                    "the bot is not started: write the loop inside of  with bot:"
+                )
+            loop = _Loop()
+            self._loops += (loop,)
+        events = self._events(loop, self._stopping)
+        next(events)  # it is left properly only once it has begun
+        return events
+
+    def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
+        now = self._now
+        try:
+            yield {}  # for events() itself
+            while not stopping.is_set():
+                try:
+                    event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
+                except Empty:
+                    continue
+                now.handler = "events@"
+                yield event  # type: ignore[misc]
+        except KeyboardInterrupt:
+            log.info("循环结束。 The loop ends.")
+        finally:
+            now.account, now.label, now.handler = None, "", ""
+            with self._state:
+                self._loops = tuple(one for one in self._loops if one is not loop)
+            while not loop.empty():  # what it has not seen is for the handlers
+                self._queue(loop.get(), ())
 
     # -- one event ----------------------------------------------------------------------------
 
@@ -107,7 +244,7 @@ class Bot(Waiting):
         *,
         account: int | None = None,
         number: int = 0,
-        respond: Callable[[str | None], None] | None = None,
+        respond: Respond | None = None,
     ) -> bool:
         """Take one event from OneBot. It is queued in its chat, never handled on this thread.
 
@@ -125,15 +262,16 @@ class Bot(Waiting):
         if log.isEnabledFor(level):
             log.log(level, "%s", event_line(event))
         account = id_of(event.get("self_id")) or account
-        self._watch_account(event, account)
+        if post_type != "message":
+            self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
-        arrival = Arrival(event, account, label_of(event, number), respond)
-        loops = self._loops
-        chat = ("events",) if loops else conversation_of(event)
-        return self._queue(chat, arrival, loops)
+        arrival = event, name_of(event), account, label_of(event, number), respond
+        return self._queue(arrival, self._loops)
 
-    def _queue(self, chat: Hashable, arrival: Arrival, loops: tuple[Loop, ...] = ()) -> bool:
+    def _queue(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
+        """Let the event be handled in its turn; while a loop runs, all events form one line."""
+        chat = ("events",) if loops else conversation_of(arrival[0])
         return self._conversations.put(chat, self._process, arrival, loops) or self._drop()
 
     def _drop(self) -> bool:
@@ -141,39 +279,28 @@ class Bot(Waiting):
             self._dropped += 1
         return False
 
-    def _process(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
-        event, self._now.account, self._now.label, respond = arrival
+    def _process(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
+        event, name, self._now.account, self._now.label, respond = arrival
         self._now.handler = ""
         response = None
         try:
             if self._goes_elsewhere(arrival, loops):
                 pass
             elif loops:  # no loop wants it, so it has its turn in its own chat
-                respond = None if self._queue(conversation_of(event), arrival) else respond
+                respond = None if self._queue(arrival, ()) else respond
             else:
-                response = self._react(event, respond is not None)
+                response = self._react(event, name, respond is not None)
         except Exception as error:
             self._report(self._now.handler, error)
         finally:
             if respond:
                 respond(response)
 
-    def _react(self, event: Event, in_response: bool) -> str | None:
-        """Do what the handlers want; or return it as JSON, for the response to a post."""
-        operation = self._operation(event)
-        if not operation:
-            return None
-        if not in_response:
-            self._carry_out(event, operation)
-            return None
-        body = response_body(event, operation)
-        return to_json("the response", body) if body else None
-
-    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
+    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
-        event = arrival.event
-        is_own = is_own_deed(event)
-        if is_own and event["post_type"] == "notice":  # a poke
+        event, name, *_ = arrival
+        is_own = is_own_deed(event, name)
+        if is_own and event["post_type"] == "notice":
             return True  # else a bot that pokes back would poke for ever
         is_disguised = is_own and event["post_type"] != "message_sent"
         if not is_disguised and self._conversations.offer(event, person_of):
@@ -183,33 +310,41 @@ class Bot(Waiting):
         with self._state:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
-                loop.add(arrival)
+                loop.add((*arrival[:4], None))  # who posted it is answered now
         return bool(running)
 
-    def _operation(self, event: Event) -> dict[str, Any] | None:
+    def _react(self, event: Event, name: str, in_response: bool) -> str | None:
+        """Do what the handlers want; or return it as JSON, for the response to a post."""
+        operation = self._operation(event, name)
+        if not operation:
+            return None
+        if in_response:
+            body = response_body(event, operation)
+            return to_json("the response", body) if body else None
+        for call in calls_for(event, operation):
+            try:
+                self._call_for(event, call)
+            except OneBotError as error:  # one that fails does not keep the others from running
+                level = logging.INFO if self._stopping.is_set() else logging.ERROR
+                log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
+        return None
+
+    def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
         """What the first handler that answers wants done."""
         command = None
-        if self._commands and is_message(event):
+        if self._commands and name.startswith("message."):
             command = command_of(event, self._prefixes)
         word, args = command or (None, "")
-        for handler in self._handlers_for(name_of(event), word):
+        for handler in self._handlers_for(name, word):
             self._begin(handler)
             try:
-                result = handler.run(event, args) if handler.commands else handler.run(event)
+                result = handler.run(event, args)
                 if result is not None:
                     return operation_of(result, handler.name)
             except BaseException as error:
                 if self._report(handler.name, error):
                     return None
         return None
-
-    def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
-        for action, params in calls_for(event, operation):
-            try:
-                self._actions_of(event).call_action(action, **params)
-            except OneBotError as error:  # one that fails does not keep the others from running
-                level = logging.INFO if self._stopping.is_set() else logging.ERROR
-                log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
 
     def _watch_account(self, event: Event, account: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
@@ -218,12 +353,10 @@ class Bot(Waiting):
         online = status.get("online") if isinstance(status, dict) else None
         if (notice == "bot_offline" or online is False) and account not in self._offline:
             self._offline.add(account)
+            said = printable(str(event.get("message") or "")[:200])
             log.warning(
-                "账号 %s 掉线了：在 OneBot 里重新登录。 Account %s is offline: log in again in "
-                "OneBot. %s",
-                account,
-                account,
-                printable(str(event.get("message") or "")[:200]),
+                f"账号 {account} 掉线了：在 OneBot 里重新登录。 "
+                f"Account {account} is offline: log in again in OneBot. {said}"
             )
         elif notice == "bot_online" or online is True:
             self._offline.discard(account)
@@ -232,19 +365,37 @@ class Bot(Waiting):
 
     def _connected(self, self_id: int | None) -> None:
         chat = ("connection", self_id)
-        self._conversations.put(chat, self._tell, self._connect_handlers, self_id)
+        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
 
     def _disconnected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)
-        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id)
+        chat = ("connection", self_id)  # calls go to the account that is left
+        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
 
-    def _tell(self, handlers: list[Handler], self_id: int | None) -> None:
-        # calls go to the account that came; after one has gone, to the one that is left
-        self._now.account = self_id if handlers is self._connect_handlers else None
-        self._now.label = "connection"
+    def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
+        self._now.account, self._now.label = account, "connection"
         for handler in handlers:
             self._begin(handler)
             try:
                 handler.run(self_id)
             except BaseException as error:
                 self._report(handler.name, error)
+
+
+def _never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
+    """The predicate of a wait_for(), but an event on which it fails does not match."""
+    failed: list[str] = []
+
+    def wants(event: Event) -> bool:
+        try:
+            return bool(predicate(event))
+        except (Exception, SystemExit) as error:
+            if not failed:
+                failed.append(name_of(event))
+                log.warning(
+                    f"wait_for() 的条件在 {failed[0]} 上出错了：{error!r}，它不算；可以用 "
+                    f"event.get()。 The condition of wait_for() failed on {failed[0]}: {error!r}. "
+                    "That event does not count; event.get() is safer."
+                )
+            return False
+
+    return wants

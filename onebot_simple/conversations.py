@@ -2,33 +2,31 @@
 
 Turns: one job at a time in each chat, different chats side by side.
 
-A chat with something to do has a line of jobs, and a thread that works it off. The job that runs
-has the turn of its chat. A job that waits for an event gives its turn up, so that the others in
-the chat are served meanwhile, and takes it back before it goes on.
+A chat with something to do has a line of jobs, and a thread that works it off: that thread has the
+turn of the chat. A job that waits for an event gives the turn up, so that another thread serves
+the chat meanwhile, and takes it back before it goes on.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Event, Lock, current_thread, local, main_thread
+from threading import Condition, Event, Lock, Thread, current_thread, local, main_thread
 from typing import Any
-
-from .threads import Threads
 
 log = logging.getLogger("onebot_simple")
 
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
+IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 BREATH = 256  # after so many queued jobs, put() pauses
 QUEUE_WARNING = 1000  # jobs that wait
 
-
-# what is to be done in a chat: the function, its arguments, and since when it waits
-Job = tuple[Callable[..., object], tuple[Any, ...], float]
+Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
 
 
 class Stopped(Exception):
@@ -36,48 +34,52 @@ class Stopped(Exception):
 
 
 class Line:
-    """Who waits for the turn of a chat. There is a line while somebody has the turn."""
+    """What waits for its turn in a chat. There is a line while somebody has the turn."""
 
-    def __init__(self) -> None:
-        self.jobs: deque[Job] = deque()
-        self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
-        self.start("")
-
-    def start(self, doing: str) -> None:
-        self.doing = doing  # the name of what has the turn
-        self.since = time.monotonic()
-        self.reported = False  # whether a warning has said that it keeps the others waiting
+    def __init__(self, chat: Hashable) -> None:
+        self.chat = chat
+        self.jobs: deque[Job | Waiter] = deque()  # a Waiter: its wait is over, it goes on
+        self.doing = ""  # the name of what has the turn
+        self.looks = 0  # how often slow() has seen that others wait for it
 
 
 class Waiter:
     """One wait for one event."""
 
-    def __init__(self, wants: Callable[[Any], bool], key: Hashable, chat: Hashable) -> None:
+    def __init__(self, wants: Callable[[Any], bool], key: Hashable, line: Line | None) -> None:
         self.wants = wants
         self.key = key  # only events that are offered under it count; None: all events
-        self.chat = chat  # whose turn it gives up; None outside of a job
-        self.doing = ""  # the name of the job that waits
+        self.line = line  # in which it has the turn; None outside of a job
+        self.doing = line.doing if line else ""
+        self.is_aside = False  # it has given up its turn
         self.event: Any = None
         self.stopped = False
-        self.is_aside = False  # it has given up its turn
-        self.has_turn = True
         self.go_on = Event()  # set when the wait is over and the turn has come back
+
+
+class Here(local):
+    """What a thread does."""
+
+    line: Line | None = None  # in which it has the turn
 
 
 class Conversations:
     """Runs jobs: in order within a chat, side by side in different chats."""
 
     def __init__(self) -> None:
-        self._threads = Threads()
+        self._here = Here()
         self._lock = Lock()  # guards everything below
-        self._quiet = Condition(self._lock)  # notified when a chat has nothing more to do
         self._lines: dict[Hashable, Line] = {}  # by chat
+        self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self._queued = 0
         self._warn_at = QUEUE_WARNING
         self._ending = False  # no wait any more
         self._closed = False  # no job any more
-        self._here = local()  # .chat: the chat whose turn this thread has
+        self._threads: set[Thread] = set()
+        self._idle = 0  # threads that wait to be called
+        self._call = Condition(self._lock)
+        self._is_called = False  # a thread has been called, and is on its way
 
     @property
     def queued(self) -> int:
@@ -91,9 +93,10 @@ class Conversations:
                 return False
             line = self._lines.get(chat)
             if line is None:
-                line = self._lines[chat] = Line()
-                self._threads.run(self._work_off, chat)
-            line.jobs.append((function, arguments, time.monotonic()))
+                line = self._lines[chat] = Line(chat)
+                self._ready.append(line)
+                self._call_thread()
+            line.jobs.append((function, arguments))
             self._queued = queued = self._queued + 1
             is_long = queued >= self._warn_at
             if is_long:
@@ -104,16 +107,12 @@ class Conversations:
             time.sleep(1e-6)
         return True
 
-    def inside(self) -> bool:
-        """Whether this thread is one of those that run the jobs."""
-        return self._threads.inside()
-
     # -- waiting for an event -----------------------------------------------------------------
 
     @contextmanager
     def waiter(self, wants: Callable[[Any], bool], key: Hashable = None) -> Iterator[Waiter]:
         """Register a wait for an event that `wants` accepts, among those offered under `key`."""
-        waiter = Waiter(wants, key, getattr(self._here, "chat", None))
+        waiter = Waiter(wants, key, self._here.line)
         with self._lock:
             waiter.stopped = self._ending
             if not self._ending:
@@ -127,15 +126,14 @@ class Conversations:
     def wait(self, waiter: Waiter, seconds: float) -> Any:
         """The event; TimeoutError when it does not come in time, Stopped at the end of the bot."""
         with self._lock:
-            if waiter in self._waiters.get(waiter.key, ()):
+            if waiter in self._waiters.get(waiter.key, ()):  # else it is over already
                 self._step_aside(waiter)
         if waiter.is_aside:
             if not _wait(waiter.go_on, seconds):
                 with self._lock:
                     self._end_wait(waiter)
                 _wait(waiter.go_on)
-            if not waiter.has_turn:
-                self._here.chat = None
+            self._here.line = waiter.line
         if waiter.event is None:
             raise Stopped if waiter.stopped else TimeoutError
         return waiter.event
@@ -156,25 +154,33 @@ class Conversations:
 
     def _step_aside(self, waiter: Waiter) -> None:
         waiter.is_aside = True
-        if waiter.chat is not None:
-            waiter.doing = self._lines[waiter.chat].doing
-            self._pass_turn(waiter.chat)
+        line = waiter.line
+        if line is not None and line.jobs:
+            self._ready.append(line)
+            self._call_thread()
+        elif line is not None:
+            del self._lines[line.chat]
 
     def _end_wait(self, waiter: Waiter, event: Any = None, *, stopped: bool = False) -> bool:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
         if not self._forget(waiter):
             return False
         waiter.event, waiter.stopped = event, stopped
-        if not waiter.is_aside:
-            return True
-        if waiter.chat in self._lines:
-            self._lines[waiter.chat].returning.append(waiter)
-            return True
-        if waiter.chat is not None:
-            self._lines[waiter.chat] = Line()
-            self._lines[waiter.chat].start(waiter.doing)
+        if waiter.is_aside and waiter.line is not None:
+            line = self._lines.get(waiter.line.chat)
+            if line is not None:  # somebody else has the turn
+                line.jobs.appendleft(waiter)
+                return True
+            self._lines[waiter.line.chat] = waiter.line
+            self._give_turn(waiter, waiter.line)
         waiter.go_on.set()
         return True
+
+    def _give_turn(self, waiter: Waiter, line: Line | None) -> None:
+        waiter.line = line
+        if line is not None:
+            line.doing, line.looks = waiter.doing, 0
+        waiter.go_on.set()
 
     def _forget(self, waiter: Waiter) -> bool:
         waiters = self._waiters.get(waiter.key, [])
@@ -187,69 +193,107 @@ class Conversations:
 
     # -- turns and threads --------------------------------------------------------------------
 
-    def _pass_turn(self, chat: Hashable) -> None:
-        """Give the turn to whoever is next; the line ends when nobody is."""
-        line = self._lines[chat]
-        if line.returning:
-            waiter = line.returning.popleft()
-            line.start(waiter.doing)
-            waiter.go_on.set()
-        elif line.jobs:
-            self._threads.run(self._work_off, chat)
-        else:
-            del self._lines[chat]
-            self._quiet.notify_all()
+    def _call_thread(self) -> None:
+        """Let a thread see to the lines that have none.
 
-    def _work_off(self, chat: Hashable) -> None:
-        self._here.chat = chat
+        One is called at a time. When it takes a line, it calls the next, if there are more lines.
+        So a few threads do a burst of short jobs, and as many come as there are long ones.
+        """
+        if self._is_called:
+            return
+        self._is_called = True
+        if self._idle:
+            self._call.notify()
+            return
+        thread = Thread(target=self._work, name="onebot_simple handler", daemon=True)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # a thread that becomes free takes the line, or the next put() helps
+            self._threads.remove(thread)
+            self._is_called = False
+            if len(self._ready) == 1:
+                log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
+
+    def _work(self) -> None:
+        """Do one job after another; what each of the threads does."""
+        # A handler may be inside of input(). Python ends in a fatal error when it closes a stdin
+        # that is being read; it does not close one that a thread still refers to.
+        stdin = sys.stdin  # noqa: F841
+        self._is_called = False
         while (job := self._next_job()) is not None:
-            function, arguments, _ = job
+            function, arguments = job
             try:
                 function(*arguments)
             except BaseException:  # whatever it was, the others in the chat come next
                 log.exception("处理时出错，机器人继续运行。 A job failed, the bot goes on.")
-        self._here.chat = None
+            del job, function, arguments  # an idle thread must not keep an event alive
+        self._threads.discard(current_thread())
 
     def _next_job(self) -> Job | None:
-        """The next job of this thread's chat; None when the turn has gone to somebody else."""
-        chat = self._here.chat
-        if chat is None:  # the bot was stopped, and took the turn away
-            return None
+        """The next job of this thread's line, or else of another; None when there is none."""
         with self._lock:
-            line = self._lines[chat]
-            if line.returning or not line.jobs:
-                self._pass_turn(chat)
-                return None
-            self._queued -= 1
-            if not self._queued:
-                self._warn_at = QUEUE_WARNING
-            line.start("wait_for()")  # its conditions come before the handlers, see name_job()
-            return line.jobs.popleft()
+            while True:
+                line = self._here.line
+                if line is None:
+                    if not self._wait_for_line():
+                        return None
+                    line = self._here.line = self._ready.popleft()
+                    if self._ready:
+                        self._call_thread()
+                job = line.jobs.popleft() if line.jobs else None
+                if isinstance(job, tuple):
+                    self._queued -= 1
+                    if not self._queued:
+                        self._warn_at = QUEUE_WARNING
+                    line.doing, line.looks = "wait_for()", 0  # until name_job()
+                    return job
+                self._here.line = None
+                if job is None:
+                    del self._lines[line.chat]
+                else:
+                    self._give_turn(job, line)
+
+    def _wait_for_line(self) -> bool:
+        """Wait for a line that has no thread; False when this thread is to end."""
+        while not self._ready:
+            if self._closed:
+                return False
+            self._idle += 1
+            in_time = self._call.wait(IDLE_SECONDS)
+            self._idle -= 1
+            self._is_called = False
+            if not in_time and not self._ready:
+                return False
+        return True
 
     # -- who takes long -----------------------------------------------------------------------
 
     def name_job(self, name: str) -> None:
         """Say what this thread is doing, for `slow()`."""
-        if getattr(self._here, "chat", None) is not None:
-            self._lines[self._here.chat].doing = name
+        line = self._here.line
+        if line is not None:
+            line.doing = name
 
-    def slow(self, seconds: float) -> list[tuple[str, int]]:
-        """What has newly kept others waiting for so long: its name, and how many wait."""
-        found = []
+    def slow(self, looks: int) -> list[tuple[str, int]]:
+        """What others have been waiting for at so many looks in a row, and how many wait."""
         with self._lock:
-            for line in self._lines.values():
-                since = max(line.since, line.jobs[0][2]) if line.jobs else time.monotonic()
-                if not line.reported and time.monotonic() - since > seconds:
-                    line.reported = True
-                    found.append((line.doing, len(line.jobs)))
-        return found
+            lines = [line for line in self._lines.values() if line.jobs]
+            for line in lines:
+                line.looks += 1
+            return [(line.doing, len(line.jobs)) for line in lines if line.looks == looks]
 
     # -- the end ------------------------------------------------------------------------------
 
+    def inside(self) -> bool:
+        """Whether this thread is one of those that do the jobs."""
+        return current_thread() in self._threads
+
     def drain(self, seconds: float) -> None:
         """Wait until nothing is left to do, but not longer than `seconds`."""
-        with self._lock:
-            self._wait_until_quiet(seconds)
+        deadline = time.monotonic() + seconds
+        while self._others() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def end(self, seconds: float) -> int:
         """End every wait with Stopped, then the jobs and the threads; how much was dropped."""
@@ -258,48 +302,40 @@ class Conversations:
             self._ending = True
             for waiter in [one for waiters in self._waiters.values() for one in waiters]:
                 self._end_wait(waiter, stopped=True)
-            self._wait_until_quiet(seconds / 2)
+        self.drain(seconds / 2)
+        with self._lock:
             self._closed = True
             dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING
             for line in self._lines.values():
+                for waiter in [job for job in line.jobs if isinstance(job, Waiter)]:
+                    self._give_turn(waiter, None)  # somebody keeps the turn: it goes on without
                 line.jobs.clear()
-                while line.returning:  # somebody keeps the turn: they go on without it
-                    waiter = line.returning.popleft()
-                    waiter.has_turn = False
-                    waiter.go_on.set()
-        self._threads.end(deadline)
-        self._report_running()
+            self._call.notify_all()
+            threads = self._threads - {current_thread()}
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if names := ", ".join(self._others()[:5]):
+            log.warning(
+                f"处理函数还没有结束：{names}。它在等什么？ "
+                f"Still running: {names}. What is it waiting for?"
+            )
         return dropped
 
     def open(self) -> None:
         """Take jobs again after the end."""
         with self._lock:
             self._ending = self._closed = False
-        self._threads.open()
 
-    def _wait_until_quiet(self, seconds: float) -> None:
-        own = 1 if getattr(self._here, "chat", None) in self._lines else 0
-        self._quiet.wait_for(lambda: len(self._lines) <= own, seconds)
-
-    def _report_running(self) -> None:
+    def _others(self) -> list[str]:
+        """The names of what runs, but for what this thread does itself."""
         with self._lock:
-            own = getattr(self._here, "chat", None)
-            names = sorted({line.doing for chat, line in self._lines.items() if chat != own})
-        if names:
-            shown = ", ".join(names[:5])
-            log.warning(
-                "处理函数还没有结束：%s。它在等什么？ Still running: %s. What is it waiting for?",
-                shown,
-                shown,
-            )
+            return [line.doing for line in self._lines.values() if line is not self._here.line]
 
 
 def warn_of_queue(length: int) -> None:
     log.warning(
-        "%d 个事件在排队：是不是有处理函数太慢或卡住了？ "
-        "%d events wait for their turn: is a handler slow, or stuck?",
-        length,
-        length,
+        f"{length} 个事件在排队：是不是有处理函数太慢或卡住了？ "
+        f"{length} events wait for their turn: is a handler slow, or stuck?"
     )
 
 

@@ -46,6 +46,7 @@ EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
 
+_PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _LINE_LENGTH = 300
 _ACTORS = ("user_id", "operator_id", "peer_id")  # whose number an event may carry, the best first
 
@@ -76,12 +77,11 @@ def is_message(event: Event) -> bool:
     return post_type_of(event) == "message"
 
 
-def is_own_deed(event: Event) -> bool:
-    """Whether the account itself said it, or poked somebody."""
-    if event["post_type"] != "notice":
-        return post_type_of(event) == "message_sent"
-    actor = "sender_id" if event.get("sender_id") else "user_id"  # sender_id: in a private chat
-    return name_of(event) == "notice.notify.poke" and _is_own(event, actor)
+def is_own_deed(event: Event, name: str) -> bool:
+    """Whether the account itself said it, or poked somebody. name: that of the event."""
+    if name == "notice.notify.poke":  # in a private chat, user_id is the other one
+        return _is_own(event, "sender_id" if event.get("sender_id") else "user_id")
+    return name.startswith("message_sent")
 
 
 def _is_own(event: Event, key: str) -> bool:
@@ -174,7 +174,7 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
 
 def plain_signs(text: str) -> str:
     """The text with ASCII signs and letters in place of the full-width ones, such as ／."""
-    return "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in text)
+    return text.translate(_PLAIN_SIGNS)
 
 
 def _first_that_counts(parts: list[dict[str, Any]], event: Event) -> int:

@@ -15,73 +15,53 @@ log = logging.getLogger("onebot_simple")
 
 
 class Handler:
-    """A function, and what it is for."""
+    """A function, and what it is for. TypeError when it cannot be a handler.
+
+    called: the decorator. counts: how many arguments it may take, the fewest first.
+    """
 
     def __init__(
         self,
         function: Callable[..., Any],
+        called: str,
+        counts: tuple[int, ...] = (1,),
         names: Iterable[str] = (),
         commands: Iterable[str] | None = None,
     ) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"@bot.{called} 登记的是函数，不是 {function!r}；指令要写 "
+                f"@bot.on_command({function!r})。 @bot.{called} takes a function, not "
+                f"{function!r}; a command is registered with @bot.on_command({function!r})."
+            )
+        inner = getattr(function, "func", function)  # of a functools.partial
+        code = getattr(inspect.unwrap(inner), "__code__", None)
+        place = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}" if code else ""
         self.function = function
-        self.name = _name_of(function)
-        place = _place_of(function)
-        self.origin = f"{self.name}@{place}"  # for echoes, such as order@bot.py:28
-        self.shown = f"{self.name}() {place}"  # for the log
+        self.name = getattr(inner, "__name__", type(inner).__name__)
+        self.origin = f"{self.name}@{place}"  # for echoes and the log, such as order@bot.py:28
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
-        self.signature = _signature_of(function)
-        self.takes, self.has_default = _positions_of(self.signature)
+        _check_kind(function, self.name)
+        self._counts = _accepted(function, self.name, counts)
+        if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
+            log.warning(
+                f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
+                f"{self.name} uses input(), which waits for the keyboard, not for the chat: use "
+                "bot.ask(event, ...)."
+            )
 
     def run(self, *arguments: Any) -> Any:
         """Call the function with as many of the arguments as it takes."""
-        arguments = arguments[: self.takes]
-        if self.has_default and arguments[1:] == ("",):  # nothing behind the command
-            arguments = arguments[:1]
-        return self.function(*arguments)
+        if len(self._counts) > 1 and arguments[1:] == ("",):  # no args: it has a default for them
+            return self.function(arguments[0])
+        return self.function(*arguments[: self._counts[-1]])
 
     def is_for(self, event_name: str, word: str | None) -> bool:
         """Whether it waits for such events; `word` is the command, None for what is none."""
         if self.commands is not None and word not in self.commands:
             return False
         return f"{event_name}.".startswith(self.names)
-
-
-def check_callable(function: Any, called: str) -> Callable[..., Any]:
-    if callable(function):
-        return function  # type: ignore[no-any-return]
-    raise TypeError(
-        f"@bot.{called} 登记的是函数，不是 {function!r}；指令要写 @bot.on_command({function!r})。 "
-        f"@bot.{called} takes a function, not {function!r}; a command is registered with "
-        f"@bot.on_command({function!r})."
-    )
-
-
-def check_fits(handler: Handler, *counts: int) -> None:
-    """TypeError when the function cannot be called with any of these numbers of arguments."""
-    function, name = handler.function, handler.name
-    _check_kind(function, name)
-    if handler.signature and list(handler.signature.parameters)[:1] == ["self"]:
-        raise TypeError(
-            f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
-            f"{name} is a method of a class, its first parameter is self: make an object first, "
-            f"and register its method, bot.on_message(obj.{name})."
-        )
-    if not any(_accepts(handler.signature, count) for count in counts):
-        wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
-        or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
-        raise TypeError(
-            f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
-            f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
-        )
-    if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
-        log.warning(
-            "%s 里有 input()，它等的是运行机器人的键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
-            "%s uses input(), which waits for this computer's keyboard, not for the chat: use "
-            "bot.ask(event, ...).",
-            name,
-            name,
-        )
 
 
 def _check_kind(function: Any, name: str) -> None:
@@ -102,50 +82,42 @@ def _check_kind(function: Any, name: str) -> None:
             )
 
 
-def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
-    """What a function takes; None for a builtin that does not tell."""
+def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
+    """Those of the counts of arguments with which the function can be called, the least first."""
+    signature = _signature_of(function)
+    first = next(iter(signature.parameters.values()), None)
+    if first is not None and first.name == "self":
+        raise TypeError(
+            f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
+            f"{name} is a method of a class, its first parameter is self: make an object first, "
+            f"and register its method, bot.on_message(obj.{name})."
+        )
+    accepted = [count for count in counts if _accepts(signature, count)]
+    if not accepted:
+        wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
+        or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
+        raise TypeError(
+            f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
+            f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
+        )
+    if first is not None and first.kind is first.VAR_POSITIONAL:  # a wrapper: the event is enough
+        return [count for count in accepted if count < 2]
+    return accepted
+
+
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """What a function takes; one argument if it is a builtin that does not tell."""
     try:
         own = inspect.signature(function, follow_wrapped=False)
-        first = next(iter(own.parameters.values()), None)
-        if first is None or first.kind is not first.VAR_POSITIONAL:
-            return own
+        is_wrapper = any(one.kind is one.VAR_POSITIONAL for one in own.parameters.values())
+        return inspect.signature(function) if is_wrapper else own
     except (TypeError, ValueError):
-        pass
-    try:
-        return inspect.signature(function)  # of the function inside of a wrapper
-    except (TypeError, ValueError):
-        return None
+        return inspect.signature(lambda event: None)
 
 
-def _accepts(signature: inspect.Signature | None, count: int) -> bool:
-    if signature is None:
-        return count == 1
+def _accepts(signature: inspect.Signature, count: int) -> bool:
     try:
         signature.bind(*range(count))
     except TypeError:
         return False
     return True
-
-
-def _positions_of(signature: inspect.Signature | None) -> tuple[int, bool]:
-    """How many of (event, args) a function takes, and whether the second has a default."""
-    if signature is None:
-        return 1, False
-    parameters = signature.parameters.values()
-    named = [
-        one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
-    ]
-    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        return (2 if named else 1), False  # (*args, **kwargs) is a wrapper: the event is enough
-    return len(named), len(named) > 1 and named[1].default is not named[1].empty
-
-
-def _name_of(function: Any) -> str:
-    inner = getattr(function, "func", function)  # of a functools.partial
-    return getattr(inner, "__name__", type(inner).__name__)
-
-
-def _place_of(function: Any) -> str:
-    """The file and the line of a function, such as "bot.py:28"; "" when they are not known."""
-    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
-    return f"{PurePath(code.co_filename).name}:{code.co_firstlineno}" if code else ""

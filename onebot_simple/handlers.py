@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, overload
 from .actions import Actions
 from .addresses import check_seconds
 from .event import EVENT_NAMES, plain_signs
-from .handler import Handler, check_callable, check_fits
+from .handler import Handler
 
 log = logging.getLogger("onebot_simple")
 
@@ -68,7 +68,7 @@ class Handlers(Actions):
 
         Runs for every message, private or group; the function takes the event, a dict.
         """
-        return self._decorator("on_message", "message")
+        return self._on("on_message", "message")
 
     @property
     def on_private_message(self) -> Decorator:
@@ -76,7 +76,7 @@ class Handlers(Actions):
 
         Runs for every private message.
         """
-        return self._decorator("on_private_message", "message.private")
+        return self._on("on_private_message", "message.private")
 
     @property
     def on_group_message(self) -> Decorator:
@@ -84,7 +84,7 @@ class Handlers(Actions):
 
         Runs for every group message.
         """
-        return self._decorator("on_group_message", "message.group")
+        return self._on("on_group_message", "message.group")
 
     @property
     def on_notice(self) -> Decorator:
@@ -92,7 +92,7 @@ class Handlers(Actions):
 
         Runs for every notice: a newcomer, a recall, a poke ...
         """
-        return self._decorator("on_notice", "notice")
+        return self._on("on_notice", "notice")
 
     @property
     def on_request(self) -> Decorator:
@@ -100,7 +100,7 @@ class Handlers(Actions):
 
         Runs for every request: to become a friend, to join a group.
         """
-        return self._decorator("on_request", "request")
+        return self._on("on_request", "request")
 
     @property
     def on_meta_event(self) -> Decorator:
@@ -108,7 +108,7 @@ class Handlers(Actions):
 
         Runs for every meta event: lifecycle, heartbeat.
         """
-        return self._decorator("on_meta_event", "meta_event")
+        return self._on("on_meta_event", "meta_event")
 
     def on(self, *names: str) -> Decorator:
         """按名字选事件，例如 ``@bot.on("notice.group_increase")``。
@@ -118,14 +118,9 @@ class Handlers(Actions):
         ValueError for a name with a typing error, with a suggestion. A name that OneBot may have
         added later is taken, with a warning.
         """
-        if not names or callable(names[0]):
-            raise TypeError(
-                '括号里要写事件名：@bot.on("notice.group_increase")。 '
-                'on() needs a name: @bot.on("notice.group_increase").'
-            )
-        for name in names:
+        for name in names or (None,):
             _check_event_name(name)
-        return self._decorator("on", *names)
+        return self._on("on", *names)
 
     def on_command(self, *names: str) -> Decorator:
         """指令：消息以 ``/天气`` 开头时运行；函数写成 ``(event)`` 或 ``(event, args)``。
@@ -135,14 +130,9 @@ class Handlers(Actions):
         ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
         of the bot, and a quoted message. The prefix is the bot's ``command_prefix``.
         """
-        if not names or callable(names[0]):
-            raise TypeError(
-                '括号里要写指令名：@bot.on_command("hello")。 '
-                'on_command() needs a name: @bot.on_command("hello").'
-            )
-        for name in names:
+        for name in names or (None,):
             _check_command_name(name, self._prefixes)
-        return self._decorator("on_command", "message", commands=names)
+        return self._decorator("on_command", self._add, (1, 2), ["message"], names)
 
     @property
     def on_connect(self) -> Decorator:
@@ -151,7 +141,7 @@ class Handlers(Actions):
         Runs when an account is connected; the function takes its self_id (None if it is not
         known), or nothing.
         """
-        return self._decorator("on_connect", to=self._connect_handlers)
+        return self._decorator("on_connect", self._connect_handlers.append, (0, 1))
 
     @property
     def on_disconnect(self) -> Decorator:
@@ -160,7 +150,7 @@ class Handlers(Actions):
         Runs when an account is gone; the function takes its self_id (None if it is not known),
         or nothing.
         """
-        return self._decorator("on_disconnect", to=self._disconnect_handlers)
+        return self._decorator("on_disconnect", self._disconnect_handlers.append, (0, 1))
 
     def every(self, seconds: float) -> Decorator:
         """每隔多少秒运行一次，例如 ``@bot.every(60)``；函数没有参数。
@@ -175,42 +165,37 @@ class Handlers(Actions):
                 "括号里要写秒数：@bot.every(60)。 every() needs the seconds: @bot.every(60)."
             )
         check_seconds(seconds, "seconds")
-
-        def register(function: Any = None) -> Any:
-            if function is None:
-                return register
-            handler = Handler(check_callable(function, "every(60)"))
-            check_fits(handler, 0)
-            self._start_timer(handler, seconds)
-            return function
-
-        return register
+        return self._decorator("every(60)", lambda one: self._add_timer(one, seconds), (0,))
 
     @abstractmethod
-    def _start_timer(self, handler: Handler, seconds: float) -> None:
-        """Let the handler run every so many seconds."""
+    def _add_timer(self, handler: Handler, seconds: float) -> None:
+        """Let the handler run every so many seconds while the bot is started."""
 
     def _decorator(
         self,
         called: str,
-        *names: str,
+        add: Callable[[Handler], object],
+        counts: tuple[int, ...] = (1,),
+        names: Iterable[str] = (),
         commands: Iterable[str] | None = None,
-        to: list[Handler] | None = None,
     ) -> Decorator:
+        """What makes a handler of a function and adds it."""
+
         def register(function: Any = None) -> Any:
             if function is None:  # @bot.on_message()
                 return register
-            handler = Handler(check_callable(function, called), names, commands)
-            check_fits(handler, *((0, 1) if to is not None else (1, 2) if commands else (1,)))
-            if to is not None:
-                to.append(handler)
-            else:
-                self._handlers.append(handler)
-                self._commands.update(handler.commands or ())
-                self._found = {}  # a lookup that still runs writes into the old one
+            add(Handler(function, called, counts, names, commands))
             return function
 
         return register
+
+    def _on(self, called: str, *names: str) -> Decorator:
+        return self._decorator(called, self._add, names=names)
+
+    def _add(self, handler: Handler) -> None:
+        self._handlers.append(handler)
+        self._commands.update(handler.commands or ())
+        self._found = {}  # a lookup that still runs writes into the old one
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
@@ -243,25 +228,22 @@ def _check_event_name(name: object) -> None:
     """An error with a suggestion when no event is called so."""
     if not isinstance(name, str):
         raise TypeError(
-            f'on() 里要写事件名，例如 "notice.group_increase"，不是 {name!r}。 '
-            f'on() takes event names such as "notice.group_increase", not {name!r}.'
+            f'括号里要写事件名：@bot.on("notice.group_increase")，不是 {name!r}。 '
+            f'on() needs a name: @bot.on("notice.group_increase"), not {name!r}.'
         )
     if name in EVENT_NAMES:
         return
-    parts = name.split(".")
-    is_like_one = parts[0] in POST_TYPES and len(parts) <= 3 and all(parts)
+    post_type, *kinds = name.split(".")
+    may_be_new = post_type in POST_TYPES and len(kinds) < 3 and all(kinds)
     close = [known for known in EVENT_NAMES if known.endswith("." + name)]
-    close += get_close_matches(name, EVENT_NAMES, 1, TYPO if is_like_one else 0.6)
-    if close or not is_like_one:
-        hint, meant = (
-            (f'是不是 "{close[0]}"？', f', did you mean "{close[0]}"?') if close else ("", ".")
-        )
+    close += get_close_matches(name, EVENT_NAMES, 1, TYPO if may_be_new else 0.6)
+    if close or not may_be_new:
+        hint = f'是不是 "{close[0]}"？' if close else ""
+        meant = f', did you mean "{close[0]}"?' if close else "."
         raise ValueError(f'没有叫 "{name}" 的事件，检查拼写。{hint} unknown event "{name}"{meant}')
     log.warning(
-        '不认识事件 "%s"：如果不是 OneBot 新加的，就检查拼写。 The event "%s" is not known: unless '
-        "your OneBot has added it lately, look at the spelling.",
-        name,
-        name,
+        f'不认识事件 "{name}"：如果不是 OneBot 新加的，就检查拼写。 '
+        f'The event "{name}" is not known: unless your OneBot has added it, look at the spelling.'
     )
 
 
@@ -269,8 +251,8 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
     """An error when a message could never call a command of that name."""
     if not isinstance(name, str):
         raise TypeError(
-            f'括号里要写指令的名字：@bot.on_command("hello")，不是 {name!r}。 '
-            f'on_command("hello") takes names, not {name!r}.'
+            f'括号里要写指令名：@bot.on_command("hello")，不是 {name!r}。 '
+            f'on_command() needs a name: @bot.on_command("hello"), not {name!r}.'
         )
     if name.split() != [name]:
         raise ValueError(

@@ -18,8 +18,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
-from .threads import Threads
-
 DISCARDED = 256 * 1024 * 1024  # read this much of a body that is too large for the application
 
 
@@ -77,35 +75,37 @@ class PostServer(ThreadedWSGIServer):
         self.path = path
         self.not_http = not_http
         self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self.threads = Threads("http")
+        self._accepting = Thread(target=self.serve_forever, args=(0.1,), daemon=True)
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        self.threads.run(self.serve_forever, 0.02)  # looks every 0.02 s whether it is to end
+        self._accepting.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection on a thread that may have served others before."""
-        self.threads.run(self._serve, request, client_address)
+        """Serve a new connection on a thread of its own."""
+        arguments = request, client_address
+        thread = Thread(target=self.process_request_thread, args=arguments, daemon=True)
+        self.connections[request] = thread
+        thread.start()
 
-    def _serve(self, connection: Any, client_address: Any) -> None:
-        self.connections[connection] = current_thread()
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end."""
         try:
-            self.finish_request(connection, client_address)
-        except Exception:
-            self.handle_error(connection, client_address)
+            super().process_request_thread(request, client_address)
         finally:
-            self.shutdown_request(connection)
-            del self.connections[connection]
+            del self.connections[request]
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            for connection, thread in dict(self.connections).items():
-                if thread != current_thread():  # it is to answer whoever stops the server
-                    with suppress(OSError):
-                        connection.shutdown(how)
-            self.threads.end(time.monotonic() + 0.4)  # seconds
+            deadline = time.monotonic() + 0.4  # seconds
+            others = {c: t for c, t in dict(self.connections).items() if t != current_thread()}
+            for connection in others:
+                with suppress(OSError):
+                    connection.shutdown(how)
+            for thread in [self._accepting, *others.values()]:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _is_over(body: IO[bytes]) -> bool:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
 from threading import Lock, Thread, current_thread, local, main_thread
 from typing import Any, TypeVar
@@ -50,14 +52,6 @@ class Now(local):
     handler = ""
 
 
-class Timer:
-    """A function that runs again and again."""
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-        self.turn = Lock()  # held while the function runs
-
-
 class Running(Handlers):
     """启动和停止；Bot 的一部分。
 
@@ -93,11 +87,12 @@ class Running(Handlers):
         Starts, and blocks until stop() or Ctrl+C.
         """
         log_to_console()
+        if current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL:
+            signal.signal(SIGTERM, signal.default_int_handler)  # `docker stop` is as Ctrl+C
         try:
-            with self._ended_by_sigterm():
-                self.start()
-                while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
-                    pass
+            self.start()
+            while self._failure is None and not self._stopping.wait(SLICE_SECONDS):
+                pass
         except KeyboardInterrupt:
             log.info("正在停止…… Stopping.")
         finally:
@@ -106,33 +101,24 @@ class Running(Handlers):
         if self._failure is not None:
             raise self._failure
 
-    @contextmanager
-    def _ended_by_sigterm(self) -> Iterator[None]:
-        """Let systemd or `docker stop` end run() as Ctrl+C does."""
-        if current_thread() is not main_thread():  # only there can signals be handled
-            yield
-            return
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
     def start(self) -> None:
         """启动并立刻返回；失败时抛出原因。已经启动时什么也不做。
 
         Starts and returns at once; raises the reason when it cannot. Does nothing when started.
         """
         log_to_console()
-        trap = traps.main_loaded_twice()
-        if trap:
+        if trap := traps.main_loaded_twice():
             log.warning("%s", trap)
         with self._starting:
             if self._stopping.is_set():  # a stop() that has begun comes first
                 self._stopped.wait(STOP_SECONDS)
-            if self._running:
-                return
-            stopping = self._begin_anew()
+            with self._state:
+                if self._running:
+                    return
+                self._running, self._failure, self._dropped, self._clocks = True, None, 0, []
+                stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
+                self._stopped.clear()
+                self._conversations.open()
             try:
                 self._open()
             except BaseException:
@@ -143,17 +129,6 @@ class Running(Handlers):
                     self._start_clock(seconds, tick)
             if stopping.is_set():  # stop() came before there was anything to close
                 self._close()
-
-    def _begin_anew(self) -> Flag:
-        with self._state:
-            self._running = True
-            self._stopping = Flag()  # a thread that ends late keeps the old one
-            self._stopped.clear()
-            self._failure = None
-            self._dropped = 0
-            self._clocks = []
-            self._conversations.open()
-            return self._stopping
 
     def stop(self) -> None:
         """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
@@ -166,7 +141,7 @@ class Running(Handlers):
             already = self._stopping.is_set()
             self._stopping.set()
         if already:  # another thread is at it
-            if not self._conversations.inside():
+            if not self._conversations.inside() and current_thread() not in self._clocks:
                 self._stopped.wait(STOP_SECONDS)
             return
         try:
@@ -176,22 +151,25 @@ class Running(Handlers):
             self._stopped.set()
 
     def _end(self) -> None:
+        deadline = time.monotonic() + DRAIN_SECONDS
         try:
             self._conversations.drain(DRAIN_SECONDS)
+            self._join_clocks(deadline)
         finally:
             self._close()
+        deadline = time.monotonic() + END_SECONDS
         dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
+        self._join_clocks(deadline)
         self._loops = ()
         if dropped:
             log.warning(
-                "停止时还有 %d 个事件没有处理。 %d events were not handled any more.",
-                dropped,
-                dropped,
+                f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
             )
-        while self._clocks:
-            clock = self._clocks.pop()
+
+    def _join_clocks(self, deadline: float) -> None:
+        for clock in self._clocks:
             if clock is not current_thread():
-                clock.join(END_SECONDS)
+                clock.join(max(0.0, deadline - time.monotonic()))
 
     def __enter__(self: AnyBot) -> AnyBot:
         self.start()
@@ -210,10 +188,10 @@ class Running(Handlers):
 
     # -- timers -------------------------------------------------------------------------------
 
-    def _start_timer(self, handler: Handler, seconds: float) -> None:
-        timer = Timer(handler)
+    def _add_timer(self, handler: Handler, seconds: float) -> None:
+        turn = Lock()  # held while the function runs, be it beyond the end of the bot
         with self._state:
-            self._timers.append((seconds, lambda: self._let_take_turn(timer)))
+            self._timers.append((seconds, lambda: self._take_turn(handler, turn)))
             if self._clocks:  # else start() does it
                 self._start_clock(*self._timers[-1])
 
@@ -227,42 +205,34 @@ class Running(Handlers):
         clock.start()
         self._clocks.append(clock)
 
-    def _let_take_turn(self, timer: Timer) -> None:
-        if not timer.turn.locked():
-            self._conversations.put(timer, self._take_turn, timer)
-
-    def _take_turn(self, timer: Timer) -> None:
-        if not timer.turn.acquire(blocking=False):  # it waits for an event: see wait_for()
+    def _take_turn(self, handler: Handler, turn: Lock) -> None:
+        if not turn.acquire(blocking=False):
             return
         self._now.account, self._now.label = None, "every"
-        self._begin(timer.handler)
+        self._begin(handler)
         try:
-            timer.handler.run()
+            handler.run()
         except BaseException as error:
             is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
             if is_lost and not self._stopping.is_set():
-                log.warning("%s: %s", timer.handler.name, error)
+                log.warning("%s: %s", handler.name, error)
             else:
-                self._report(timer.handler.name, error)
+                self._report(handler.name, error)
         finally:
-            timer.turn.release()
+            turn.release()
 
     def _warn_of_slow_handlers(self) -> None:
-        for name, waiting in self._conversations.slow(SLOW_SECONDS):
+        for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS)):
             log.warning(
-                "%s 运行了很久，同一个聊天里有 %d 个事件在等它。 "
-                "%s has been running for long, and %d events of its chat wait for it.",
-                name,
-                waiting,
-                name,
-                waiting,
+                f"{name} 运行了很久，同一个聊天里有 {waiting} 个事件在等它。 "
+                f"{name} has been running for long, and {waiting} events of its chat wait for it."
             )
 
     # -- what handlers do, and what the log says of it ----------------------------------------
 
     def _begin(self, handler: Handler) -> None:
         self._now.handler = handler.origin
-        self._conversations.name_job(handler.shown)
+        self._conversations.name_job(handler.origin)
 
     def _origin(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""
@@ -272,18 +242,18 @@ class Running(Handlers):
         """Log why a handler ended; True when it waited in vain, or the bot is stopped."""
         stopped = isinstance(error, NetworkError) and self._stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
-            log.info("%s 结束了。 %s ended: %s", name, name, error)
+            log.info(f"{name} 结束了。 {name} ended: {error}")
             return True
         if isinstance(error, SystemExit):
             log.error(
-                "%s 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 %s called "
-                "sys.exit(), which ends this function only; to stop the bot, call bot.stop().",
-                name,
-                name,
+                f"{name} 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 "
+                f"{name} called sys.exit(), which ends this function only; to stop the bot, call "
+                "bot.stop().",
+                extra={"origin": self._origin(), "error": error},  # for the simulator
             )
             return False
         log.error(
-            "%s 出错了： %s failed:", name, name, exc_info=error, extra={"origin": self._origin()}
+            f"{name} 出错了： {name} failed:", exc_info=error, extra={"origin": self._origin()}
         )
         return False
 
@@ -291,11 +261,9 @@ class Running(Handlers):
         """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
         if kind not in self._said_once:
             self._said_once.add(kind)
+            what = printable(ascii(what)[:200])
             log.warning(
-                "已忽略（同类只提示一次） dropped (said once per kind) %s: %s. %s",
-                kind,
-                printable(ascii(what)[:200]),
-                advice,
+                f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
             )
 
     # -- counting -----------------------------------------------------------------------------
@@ -318,15 +286,7 @@ class Running(Handlers):
             self._counts[what] += 1
 
     def _counted(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        self._count("calls")
-        try:
-            response = request()
-        except OneBotError:
-            self._count("failures")
-            raise
-        if is_failed(response):
-            self._count("failures")
-        return response
+        return next(self._counted_stream(lambda: iter([request()])))
 
     def _counted_stream(
         self, frames: Callable[[], Iterator[dict[str, Any]]]
@@ -343,5 +303,8 @@ class Running(Handlers):
 
 
 def _run_clock(seconds: float, tick: Callable[[], object], stopping: Flag) -> None:
-    while not stopping.wait(seconds):
+    """Tick again and again; a tick that takes longer than its time delays the next."""
+    due = time.monotonic() + seconds
+    while not stopping.wait(max(0.0, due - time.monotonic())):
         tick()
+        due = max(due + seconds, time.monotonic())

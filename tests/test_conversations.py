@@ -369,7 +369,7 @@ def test_a_handler_that_keeps_others_waiting_is_named_once(
 
         say(bot, "first")
         say(bot, "second")
-        wait_until(lambda: "stuck() test_conversations.py" in caplog.text)
+        wait_until(lambda: "stuck@test_conversations.py" in caplog.text)
         time.sleep(0.3)
         assert caplog.text.count("has been running for long, and 1 events") == 1
         release.set()

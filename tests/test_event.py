@@ -136,7 +136,7 @@ def test_two_channels_of_a_guild_are_two_chats() -> None:
     ],
 )
 def test_what_the_account_says_and_pokes_is_its_own_deed(event: Any) -> None:
-    assert is_own_deed(event)
+    assert is_own_deed(event, name_of(event))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_the_account_says_and_pokes_is_its_own_deed(event: Any) -> None:
     ],
 )
 def test_what_others_do_to_the_account_is_theirs(event: Any) -> None:
-    assert not is_own_deed(event)
+    assert not is_own_deed(event, name_of(event))
 
 
 def test_what_the_account_said_is_called_message_sent_however_it_is_reported() -> None:

@@ -114,7 +114,7 @@ class MistakeWatch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if not logging.getLogger().handlers and logging.lastResort:
             logging.lastResort.handle(record)  # which this handler has replaced
-        error = record.exc_info[1] if record.exc_info else None
+        error = record.exc_info[1] if record.exc_info else getattr(record, "error", None)
         if (
             error is not None
             and record.levelno >= logging.ERROR

@@ -12,6 +12,7 @@ from typing import Any
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, CLOSE, PING = 0x1, 0x8, 0x9
+LOGIN = "/login/"  # the path of a server that first asks whose account it is
 GROUPS = 20  # how many conversations the events belong to
 SAID = "今天天气不错，我们去公园散步，然后一起吃饭。" * 6
 

@@ -141,7 +141,7 @@ def wsgi_application(chance: random.Random, count: int, finds: Finds) -> None:
     server = EventServer()
     server.on_message(lambda event: event.get("message"))
     server.on_notice(lambda event: event)
-    finds.expected = ("%s 出错了",)  # an answer that makes no sense
+    finds.expected = (" 出错了：",)  # an answer that makes no sense
     inputs = Inputs(chance)
     client = server.app.test_client()
     kinds = ["application/json", "application/vnd.x+json", "text/plain", "", "a/b/c", "\xff"]

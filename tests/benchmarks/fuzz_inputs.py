@@ -83,7 +83,7 @@ class Finds(logging.Handler):
         self.inputs = 0
         self.seconds = 0.0
         self.list: list[str] = []
-        self.expected: tuple[str, ...] = ()  # beginnings of log messages that are no find
+        self.expected: tuple[str, ...] = ()  # words of log messages that are no find
 
     def add(self, what: object, given: object = "") -> None:
         shown = f"{what!r}" if isinstance(what, BaseException) else str(what)
@@ -96,7 +96,7 @@ class Finds(logging.Handler):
         ours = record.name.startswith("onebot_simple") or record.levelno >= logging.ERROR
         if error is None or not ours or isinstance(error, (ConnectionError, TimeoutError)):
             return
-        if not str(record.msg).startswith(self.expected):
+        if not any(words in str(record.msg) for words in self.expected):
             self.add(error, record.getMessage()[:300])
 
     def in_thread(self, arguments: threading.ExceptHookArgs) -> None:

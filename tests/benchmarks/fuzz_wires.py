@@ -33,7 +33,7 @@ LOOPBACK = "127.0.0.1"
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 SENTINEL = {"post_type": "notice", "notice_type": "sentinel"}
 NAPCATS_500 = b"<pre>Internal Server Error</pre>"  # what the simulator answers as NapCat does
-EXPECTED = ("%s 出错了",)  # handlers that return what makes no sense
+EXPECTED = (" 出错了：",)  # handlers that return what makes no sense
 
 
 def events_over_websocket(chance: random.Random, count: int, finds: Finds) -> None:

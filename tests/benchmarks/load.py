@@ -104,9 +104,10 @@ def warnings() -> Iterator[list[int]]:
     seen: list[int] = []
 
     def note(record: logging.LogRecord) -> bool:
-        if "wait for their turn" in record.msg and isinstance(record.args, tuple):
-            seen.append(int(str(record.args[0])))
-        return "wait for their turn" not in record.msg
+        said = record.getMessage()
+        if "wait for their turn" in said:
+            seen.append(int(said.split()[0]))
+        return "wait for their turn" not in said
 
     log = logging.getLogger("onebot_simple")
     log.addFilter(note)

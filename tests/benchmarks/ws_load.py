@@ -22,7 +22,7 @@ import threading
 import time
 from functools import lru_cache
 
-from .frames import CLOSE, PING, accept, connect, dump, event, frame, frames, greeting
+from .frames import CLOSE, LOGIN, PING, accept, connect, dump, event, frame, frames, greeting
 
 BIG = frame(dump({**event(1), "raw_message": "", "message": "今天天气不错" * 78_000}))
 
@@ -69,6 +69,15 @@ def connected(port: int, path: str, bots: int) -> list[socket.socket]:
     return [connect("127.0.0.1", port, path, f"{role}{10001 + n}\r\n") for n in range(bots)]
 
 
+def log_in(sock: socket.socket, self_id: int) -> None:
+    """Answer the call with which napcat-sdk begins; only then does it take events."""
+    call = json.loads(next(frames(sock))[1])
+    assert call["action"] == "get_login_info", call
+    data = {"user_id": self_id, "nickname": "bot"}
+    answer = {"status": "ok", "retcode": 0, "data": data, "echo": call["echo"]}
+    sock.sendall(frame(dump(answer), masked=True))
+
+
 def reverse(port: int, path: str, bots: int, events: int) -> None:
     """Every account sends its share, whoever can be written to next."""
     socks = connected(port, path, bots)
@@ -81,8 +90,12 @@ def reverse(port: int, path: str, bots: int, events: int) -> None:
         left = b"".join(frame(dump(event(n, self_id)), masked=True) for n in range(rest))
         hello = frame(dump(greeting(self_id)), masked=True)
         sock.sendall(hello)
+        if path == LOGIN:
+            log_in(sock, self_id)
         sock.setblocking(False)
         selector.register(sock, selectors.EVENT_WRITE, memoryview(some * whole + left))
+    if path == LOGIN:
+        time.sleep(1)  # so that it waits for events
     print("ready", flush=True)
     input()
     while selector.get_map():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
+from .frames import LOGIN
 from .harness import OURS, Measure, Other, Row, installed, told_by
 
 Contenders = dict[str, Measure | None]
@@ -119,21 +120,29 @@ def big(stack: ExitStack, count: int) -> Contenders:
 
 def reverse_row(bots: int, quick: bool) -> Row:
     count = 4000 if quick else 40_000
-    peer = "peers.ws_aiocqhttp"
+    few = count // 4
     return Row(
         f"ws-reverse-{bots}",
         f"reverse WebSocket events, {bots} bots",
         "events/s",
         lambda stack: {
             OURS: lambda: reverse("ws_ours", "reverse", bots, count),
-            AIOCQHTTP: (lambda: reverse(peer, "reverse", bots, count // 4))
+            AIOCQHTTP: (lambda: reverse("peers.ws_aiocqhttp", "reverse", bots, few))
             if installed("aiocqhttp")
+            else None,
+            NAPCAT: (lambda: reverse("peers.ws_napcat_server", "reverse", bots, few))
+            if installed("napcat")
             else None,
             THREADS: lambda: reverse("ws_limit", "threads", bots, count),
             SERVER_PROTOCOL: lambda: reverse("ws_limit", "stock", bots, count),
             SELECTORS: lambda: reverse("ws_limit", "selectors", bots, count),
         },
-        {AIOCQHTTP: {1: 2.5, 50: 3.5, 500: 6}[bots], THREADS: 0.6, SERVER_PROTOCOL: 0.85},
+        {
+            AIOCQHTTP: {1: 2.5, 50: 3.5, 500: 6}[bots],
+            NAPCAT: 1.8,
+            THREADS: 0.6,
+            SERVER_PROTOCOL: 0.85,
+        },
         rounds=5,
     )
 
@@ -142,7 +151,7 @@ def reverse(module: str, what: str, bots: int, count: int) -> float:
     """Events per second, from the word to begin to the last handled; or what it tells instead."""
     with Other(module, what, bots, count) as server:
         port = server.hear()
-        path = "/ws/" if "aiocqhttp" in module else "/"
+        path = "/ws/" if "aiocqhttp" in module else LOGIN if "napcat" in module else "/"
         with Other("ws_load", "reverse", port, path, bots, count) as peers:
             peers.hear()
             began = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -309,6 +310,24 @@ def test_a_handler_that_raises_fails_the_test_at_its_end(make: Callable[[], AnyB
     assert "(test_expecting.py:" in failure.splitlines()[0]
     assert 'json.loads("{")' in failure
     assert "/onebot_simple/" not in failure  # the traceback begins in the handler
+
+
+@each_bot
+def test_a_handler_that_calls_sys_exit_fails_the_test_unless_expected(
+    make: Callable[[], AnyBot],
+) -> None:
+    bot = make()
+    bot.on_message(lambda event: sys.exit())
+
+    def test() -> None:
+        with Simulator(bot) as qq:
+            qq.send_private("hi")
+            qq.expect_silence(0.1)
+
+    assert "raised SystemExit" in failure_of(test)
+    with Simulator(bot) as qq:
+        qq.send_private("hi")
+        qq.expect_error(SystemExit)
 
 
 def test_a_handler_that_returns_nonsense_is_named(bot: WsClient) -> None:
