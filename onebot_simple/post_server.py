@@ -75,7 +75,7 @@ class PostServer(ThreadedWSGIServer):
         self.path = path
         self.not_http = not_http
         self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self._accepting = Thread(target=self.serve_forever, args=(0.1,), daemon=True)
+        self._accepting = Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
