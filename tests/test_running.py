@@ -20,6 +20,7 @@ import pytest
 from onebot_simple import NetworkError, WsServer
 
 from .conftest import Stage
+from .lessons import PYTEST_ALONE
 from .peers import Api, ForwardWs, failed, message, wait_until
 
 Event = dict[str, Any]
@@ -365,7 +366,7 @@ def test_there_is_no_false_alarm(tmp_path: Path, command: list[str]) -> None:
     write(tmp_path, bot=code, my_random="", test_it=f"{code}\ndef test(): pass", test="")
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
         archive.writestr("__main__.py", code)
-    done = run(tmp_path, *command, stdin=subprocess.DEVNULL)
+    done = run(tmp_path, *command, stdin=subprocess.DEVNULL, env=PYTEST_ALONE)
     assert "onebot_simple" not in done.stderr, done.stderr
     assert "重名" not in done.stdout + done.stderr
     assert done.returncode == 0, done.stdout + done.stderr

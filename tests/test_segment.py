@@ -489,22 +489,22 @@ def test_no_event_breaks_the_reading_of_messages(message: Any, raw_message: Any)
 @pytest.mark.parametrize(
     "hostile",
     [
-        "[CQ:a," * 200_000,
-        "[CQ:a,b=" * 200_000,
-        "[CQ:a,b=" * 200_000 + ",c]",
-        "[CQ:a" + ",b=c" * 200_000,
-        "[CQ:a" + ",b=c" * 200_000 + ",]",
-        "[CQ:" * 200_000,
-        "[CQ:" + "a" * 1_000_000,
-        "[CQ:a]" * 200_000,
-        "[CQ:a,b=c]x" * 100_000,
-        "&amp;" * 200_000,
+        "[CQ:a," * 100_000,
+        "[CQ:a,b=" * 100_000,
+        "[CQ:a,b=" * 100_000 + ",c]",
+        "[CQ:a" + ",b=c" * 100_000,
+        "[CQ:a" + ",b=c" * 100_000 + ",]",
+        "[CQ:" * 100_000,
+        "[CQ:" + "a" * 500_000,
+        "[CQ:a]" * 100_000,
+        "[CQ:a,b=c]x" * 50_000,
+        "&amp;" * 100_000,
     ],
     ids=lambda text: text[:12],
 )
 def test_hostile_text_takes_no_more_time_than_any_other(hostile: str) -> None:
-    # a second or so; a parser that went back would take an hour for some of them
+    # less than a second; a parser that went back would take many minutes for some of them
     started = time.monotonic()
     segments = segment.from_cq(hostile)
     assert segment.from_cq(segment.to_cq(segments)) == segments
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 10

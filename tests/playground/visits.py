@@ -19,6 +19,7 @@ from playwright.sync_api import expect as expect_now
 
 from onebot_simple.playground.playground import Playground
 
+from ..lessons import PYTEST_ALONE
 from ..peers import wait_until
 from .conftest import options
 
@@ -149,14 +150,14 @@ def visited(
 
 
 def run_as_test(copied: str, folder: Path) -> None:
-    """Run what the page has copied, as its reader would."""
+    """Run what the page has copied, as its reader would, who has pytest and nothing beside it."""
     (folder / "test_bot.py").write_text(copied, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True,
         cwd=folder,
-        env={**clean, "PYTHONUTF8": "1"},
+        env={**clean, **PYTEST_ALONE, "PYTHONUTF8": "1"},
         encoding="utf-8",
         check=False,
     )
