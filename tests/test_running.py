@@ -434,7 +434,7 @@ with WsServer(port=0) as bot:
     print("😀")
     bot.handle({"post_type": "message", "message_type": "private", "user_id": 1,
                 "raw_message": "hi 😀", "message": "hi"})
-    bot._complain("kind", "what")
+    bot.handle({"message": "no post_type"})
 """
 
 

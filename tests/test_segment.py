@@ -242,11 +242,10 @@ def test_a_file_that_is_too_big_is_not_even_read(
         segment.video(film)
 
 
-def test_the_limit_itself_is_allowed_and_holds_for_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "MAX_MEDIA_BYTES", 3)
-    assert segment.media(b"abc") == "base64://YWJj"
+def test_the_limit_itself_is_allowed_and_holds_for_bytes() -> None:
+    assert segment.media(bytes(segment.MAX_MEDIA_BYTES)) == f"base64://{'AAAA' * (10 * 1024**2)}"
     with pytest.raises(ValueError, match="give a URL"):
-        segment.media(b"abcd")
+        segment.media(bytes(segment.MAX_MEDIA_BYTES + 1))
 
 
 def test_an_open_file_is_refused_with_advice() -> None:
