@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -110,28 +110,26 @@ def test_in_the_middle_of_a_handshake(tmp_path: Path, number: int) -> None:
 
 @with_both_signals
 def test_with_a_hundred_handlers_waiting(tmp_path: Path, number: int) -> None:
-    peer = ForwardWs(Api())
-    running = start(tmp_path, f'WsClient("{peer.url}")')
-    wait_until(lambda: peer.sockets, 15)
-    for user in range(1, 101):
-        peer.push(message("/ask", user_id=user))
-    running.wait_for("user_id=100")
-    end(running, number)
-    assert running.output.count("ask ended: 机器人停止了") == 100
-    peer.close()
+    with closing(ForwardWs(Api())) as peer:
+        running = start(tmp_path, f'WsClient("{peer.url}")')
+        wait_until(lambda: peer.sockets, 15)
+        for user in range(1, 101):
+            peer.push(message("/ask", user_id=user))
+        running.wait_for("user_id=100")
+        end(running, number)
+        assert running.output.count("ask ended: 机器人停止了") == 100
 
 
 @with_both_signals
 def test_in_a_flood_of_events(tmp_path: Path, number: int) -> None:
-    peer = ForwardWs(Api())
-    running = start(tmp_path, f'WsClient("{peer.url}")')
-    wait_until(lambda: peer.sockets, 15)
-    for user in range(1, 1201):
-        peer.push(message("/sleep", user_id=user % 3 + 1))
-    running.wait_for("events wait for their turn")
-    end(running, number)
-    assert "were not handled any more" in running.output
-    peer.close()
+    with closing(ForwardWs(Api())) as peer:
+        running = start(tmp_path, f'WsClient("{peer.url}")')
+        wait_until(lambda: peer.sockets, 15)
+        for user in range(1, 1201):
+            peer.push(message("/sleep", user_id=user % 3 + 1))
+        running.wait_for("events wait for their turn")
+        end(running, number)
+        assert "were not handled any more" in running.output
 
 
 @with_both_signals
@@ -139,14 +137,14 @@ def test_a_server_whose_peers_are_busy(tmp_path: Path, number: int) -> None:
     port = free_port()
     running = start(tmp_path, f"WsServer(port={port})")
     running.wait_for("listening on")
-    peers = [ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id) for self_id in range(1, 6)]
-    for self_id, peer in enumerate(peers, 1):
-        peer.push(message("/ask", self_id=self_id))
-        peer.push(message("hi", user_id=50, self_id=self_id))
-        peer.api.said(seconds=10)
-    end(running, number)
-    for peer in peers:
-        peer.close()
+    with ExitStack() as peers:
+        for self_id in range(1, 6):
+            peer = ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id)
+            peers.callback(peer.close)
+            peer.push(message("/ask", self_id=self_id))
+            peer.push(message("hi", user_id=50, self_id=self_id))
+            peer.api.said(seconds=10)
+        end(running, number)
 
 
 @with_both_signals
@@ -154,9 +152,8 @@ def test_a_server_with_open_posts(tmp_path: Path, number: int) -> None:
     port = free_port()
     running = start(tmp_path, f"EventServer(port={port})")
     running.wait_for("listening on")
-    poster = Poster(Api(), port)
-    for user in range(1, 20):
-        poster.push(message("/ask", user_id=user))
-    running.wait_for("user_id=19")
-    end(running, number)
-    poster.close()
+    with closing(Poster(Api(), port)) as poster:
+        for user in range(1, 20):
+            poster.push(message("/ask", user_id=user))
+        running.wait_for("user_id=19")
+        end(running, number)
