@@ -503,7 +503,7 @@ def test_no_event_breaks_the_reading_of_messages(message: Any, raw_message: Any)
 )
 def test_hostile_text_takes_no_more_time_than_any_other(hostile: str) -> None:
     # less than a second; a parser that went back would take many minutes for some of them
-    started = time.monotonic()
+    started = time.thread_time()
     segments = segment.from_cq(hostile)
     assert segment.from_cq(segment.to_cq(segments)) == segments
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
