@@ -535,6 +535,7 @@ def test_a_peer_that_reads_slowly_is_not_given_up_while_it_reads() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only POSIX can interrupt the main thread")
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection() -> None:
     """Nothing can follow half a frame."""
     halves: list[bytes] = []

@@ -496,6 +496,7 @@ def test_many_threads_send_whole_frames_until_the_connection_ends(scene: Scene) 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signal interrupts a thread there")
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection(scene: Scene) -> None:
     peer = scene.connect()
 
