@@ -90,7 +90,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def whole_ctrl_c() -> Iterator[None]:
-    """No garbage is collected: hypothesis looks on, and what reaches it there reaches no test."""
+    """Collect no garbage: hypothesis hooks the collector, and swallows a Ctrl+C that comes then."""
     gc.disable()
     yield
     gc.enable()

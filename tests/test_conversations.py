@@ -43,7 +43,7 @@ def idle(bot: WsServer) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def resting() -> Iterator[tuple[WsServer, set[threading.Thread]]]:
-    """A bot that had something to do, and has nothing while the tests run; who did it."""
+    """A bot that had something to do, and its threads, which may end while the other tests run."""
     threads: set[threading.Thread] = set()
     with WsServer(port=0) as one:
         one.on_message(lambda event: threads.add(threading.current_thread()))
