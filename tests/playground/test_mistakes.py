@@ -153,8 +153,8 @@ def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_vir
         for folder in (venv, hidden):
             (folder / "other.py").write_text("1", encoding="utf-8")
         assert {Path(name).name for name in stamps(tmp_path / "bot.py")} == {"bot.py", "helper.py"}
-        helper.write_text("WORD = 'two'", encoding="utf-8")
-        expect(lines).to_contain_text("says two")
+        helper.write_text("WORD = 'three'", encoding="utf-8")
+        expect(lines).to_contain_text("says three")
 
 
 def test_the_last_message_can_be_sent_again_after_each_restart(tab: Page, tmp_path: Path) -> None:
