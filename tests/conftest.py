@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -85,6 +86,14 @@ def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     wait_until(lambda: not (set(threading.enumerate()) - before), 4)
+
+
+@pytest.fixture
+def whole_ctrl_c() -> Iterator[None]:
+    """Collect no garbage: hypothesis hooks the collector, and swallows a Ctrl+C that comes then."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(params=TRANSPORTS)

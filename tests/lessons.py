@@ -19,6 +19,7 @@ from .peers import wait_until
 EXAMPLES = Path(__file__).parent.parent / "examples"
 LESSONS = sorted([*EXAMPLES.glob("[0-9]*.py"), *EXAMPLES.glob("[0-9]*/main.py")])
 PROJECTS = sorted((EXAMPLES / "projects").glob("*.py"))
+PYTEST_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # without the plugins of this suite
 LATE = 20  # seconds after which even a busy machine should have done it
 
 

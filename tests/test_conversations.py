@@ -41,6 +41,19 @@ def idle(bot: WsServer) -> bool:
     return not bot.stats["queued"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def resting() -> Iterator[tuple[WsServer, set[threading.Thread]]]:
+    """A bot that had something to do, and its threads, which may end while the other tests run."""
+    threads: set[threading.Thread] = set()
+    with WsServer(port=0) as one:
+        one.on_message(lambda event: threads.add(threading.current_thread()))
+        for number in range(50):
+            say(one, number, group=number + 1)
+            wait_until(lambda number=number: idle(one) and threads)  # type: ignore[misc]
+            time.sleep(0.002)
+        yield one, threads
+
+
 class OneAtATime:
     """Notes what runs, and complains when two run at once in one chat."""
 
@@ -259,26 +272,34 @@ def test_a_thousand_who_are_asked_delay_nobody(bot: WsServer) -> None:
 
 
 def test_an_answer_at_the_last_moment_is_taken_or_handled_but_not_both(bot: WsServer) -> None:
-    outcomes: list[str] = []
+    outcomes: dict[int, list[str]] = {group: [] for group in range(1, 101)}
 
     @bot.on_command("ask")
     def ask(event: Event) -> str:
         try:
-            outcomes.append(bot.ask(event, timeout=0.02))
+            outcomes[event["group_id"]].append(bot.ask(event, timeout=0.02))
         except WaitTimeout:
-            outcomes.append("late")
+            outcomes[event["group_id"]].append("late")
         return ""  # nothing to say, but no other handler is to run
 
     @bot.on_message
     def rest(event: Event) -> None:
-        outcomes.append("handled")
+        outcomes[event["group_id"]].append("handled")
 
-    for round_ in range(100):
-        outcomes.clear()
-        say(bot, "/ask", group=1 + round_)
+    for first in range(1, 101, 10):
+        groups = range(first, first + 10)
+        for group in groups:
+            say(bot, "/ask", group=group)
         time.sleep(0.02)
-        say(bot, "answer", group=1 + round_)
-        wait_until(lambda: outcomes == ["answer"] or sorted(outcomes) == ["handled", "late"])
+        for group in groups:
+            say(bot, "answer", group=group)
+        for group in groups:
+            wait_until(lambda group=group: is_over(outcomes[group]))  # type: ignore[misc]
+    assert all(map(is_over, outcomes.values()))
+
+
+def is_over(outcome: list[str]) -> bool:
+    return outcome == ["answer"] or sorted(outcome) == ["handled", "late"]
 
 
 def test_a_queue_that_grows_is_warned_of_at_a_thousand_and_when_it_doubles(
@@ -292,20 +313,6 @@ def test_a_queue_that_grows_is_warned_of_at_a_thousand_and_when_it_doubles(
     release.set()
     assert [text.split(" ")[0] for text in warnings] == ["1000", "2000"]
     wait_until(lambda: idle(bot), 20)
-
-
-def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(bot: WsServer) -> None:
-    threads: set[threading.Thread] = set()
-    bot.on_message(lambda event: threads.add(threading.current_thread()))
-    for number in range(50):
-        say(bot, number, group=number + 1)
-        wait_until(lambda number=number: idle(bot) and threads)  # type: ignore[misc]
-        time.sleep(0.002)
-    assert len(threads) < 10
-    wait_until(lambda: not any(thread.is_alive() for thread in threads), 8)
-    threads.clear()
-    say(bot, "again")
-    wait_until(lambda: threads)
 
 
 def test_a_burst_of_short_events_from_many_chats_needs_few_threads(bot: WsServer) -> None:
@@ -505,3 +512,15 @@ def test_a_burst_leaves_few_threads_behind_although_events_keep_coming(bot: WsSe
         wait_until(lambda: idle(bot) and threads)
         assert len(threads) <= threads_before + 1
     assert len(threads) < 20  # the longest idle may end, for the same few are called again
+
+
+def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(
+    resting: tuple[WsServer, set[threading.Thread]],
+) -> None:
+    bot, threads = resting
+    assert len(threads) < 10
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), 8)
+    threads.clear()
+    say(bot, "again")
+    wait_until(lambda: threads)
+    bot.stop()

@@ -7,7 +7,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,13 +61,28 @@ def end(running: Running, number: int) -> None:
     assert running.process.returncode == 0, running.output
     assert "ended" in running.output
     assert "Traceback" not in running.output
-    assert seconds < 2 + 0.5 * (sys.gettrace() is not None)
+    if seconds >= 2 + 0.5 * (sys.gettrace() is not None):
+        raise Late(f"it took {seconds:.2f} s")
 
 
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+class Late(AssertionError):
+    """It ended as it should, but not in time."""
 
 
-@SIGNALS
+def with_both_signals(test: Callable[[Path, int], None]) -> Any:
+    """With both signals. It may be late twice: other programs may need the machine as well."""
+
+    @wraps(test)
+    def again(tmp_path: Path, number: int) -> None:
+        for _ in range(2):
+            with suppress(Late):
+                return test(tmp_path, number)
+        return test(tmp_path, number)
+
+    return pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])(again)
+
+
+@with_both_signals
 def test_while_idle(tmp_path: Path, number: int) -> None:
     for bot in ("EventServer(port=0)", "WsServer(port=0)"):
         running = start(tmp_path, bot)
@@ -71,14 +90,14 @@ def test_while_idle(tmp_path: Path, number: int) -> None:
         end(running, number)
 
 
-@SIGNALS
+@with_both_signals
 def test_while_waiting_to_connect_again(tmp_path: Path, number: int) -> None:
     running = start(tmp_path, f'WsClient("ws://127.0.0.1:{free_port()}")')
     running.wait_for("connection refused")
     end(running, number)
 
 
-@SIGNALS
+@with_both_signals
 def test_in_the_middle_of_a_handshake(tmp_path: Path, number: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = start(tmp_path, f'WsClient("ws://127.0.0.1:{listener.getsockname()[1]}")')
@@ -89,55 +108,52 @@ def test_in_the_middle_of_a_handshake(tmp_path: Path, number: int) -> None:
             end(running, number)
 
 
-@SIGNALS
+@with_both_signals
 def test_with_a_hundred_handlers_waiting(tmp_path: Path, number: int) -> None:
-    peer = ForwardWs(Api())
-    running = start(tmp_path, f'WsClient("{peer.url}")')
-    wait_until(lambda: peer.sockets, 15)
-    for user in range(1, 101):
-        peer.push(message("/ask", user_id=user))
-    running.wait_for("user_id=100")
-    end(running, number)
-    assert running.output.count("ask ended: 机器人停止了") == 100
-    peer.close()
+    with closing(ForwardWs(Api())) as peer:
+        running = start(tmp_path, f'WsClient("{peer.url}")')
+        wait_until(lambda: peer.sockets, 15)
+        for user in range(1, 101):
+            peer.push(message("/ask", user_id=user))
+        running.wait_for("user_id=100")
+        end(running, number)
+        assert running.output.count("ask ended: 机器人停止了") == 100
 
 
-@SIGNALS
+@with_both_signals
 def test_in_a_flood_of_events(tmp_path: Path, number: int) -> None:
-    peer = ForwardWs(Api())
-    running = start(tmp_path, f'WsClient("{peer.url}")')
-    wait_until(lambda: peer.sockets, 15)
-    for user in range(1, 1201):
-        peer.push(message("/sleep", user_id=user % 3 + 1))
-    running.wait_for("events wait for their turn")
-    end(running, number)
-    assert "were not handled any more" in running.output
-    peer.close()
+    with closing(ForwardWs(Api())) as peer:
+        running = start(tmp_path, f'WsClient("{peer.url}")')
+        wait_until(lambda: peer.sockets, 15)
+        for user in range(1, 1201):
+            peer.push(message("/sleep", user_id=user % 3 + 1))
+        running.wait_for("events wait for their turn")
+        end(running, number)
+        assert "were not handled any more" in running.output
 
 
-@SIGNALS
+@with_both_signals
 def test_a_server_whose_peers_are_busy(tmp_path: Path, number: int) -> None:
     port = free_port()
     running = start(tmp_path, f"WsServer(port={port})")
     running.wait_for("listening on")
-    peers = [ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id) for self_id in range(1, 6)]
-    for self_id, peer in enumerate(peers, 1):
-        peer.push(message("/ask", self_id=self_id))
-        peer.push(message("hi", user_id=50, self_id=self_id))
-        peer.api.said(seconds=10)
-    end(running, number)
-    for peer in peers:
-        peer.close()
+    with ExitStack() as peers:
+        for self_id in range(1, 6):
+            peer = ReverseWs(Api(), f"ws://127.0.0.1:{port}", self_id)
+            peers.callback(peer.close)
+            peer.push(message("/ask", self_id=self_id))
+            peer.push(message("hi", user_id=50, self_id=self_id))
+            peer.api.said(seconds=10)
+        end(running, number)
 
 
-@SIGNALS
+@with_both_signals
 def test_a_server_with_open_posts(tmp_path: Path, number: int) -> None:
     port = free_port()
     running = start(tmp_path, f"EventServer(port={port})")
     running.wait_for("listening on")
-    poster = Poster(Api(), port)
-    for user in range(1, 20):
-        poster.push(message("/ask", user_id=user))
-    running.wait_for("user_id=19")
-    end(running, number)
-    poster.close()
+    with closing(Poster(Api(), port)) as poster:
+        for user in range(1, 20):
+            poster.push(message("/ask", user_id=user))
+        running.wait_for("user_id=19")
+        end(running, number)

@@ -16,7 +16,7 @@ import pytest
 from onebot_simple import segment
 from onebot_simple.simulator import Simulator
 
-from .lessons import EXAMPLES, LATE, LESSONS, PROJECTS, chatting, running
+from .lessons import EXAMPLES, LATE, LESSONS, PROJECTS, PYTEST_ALONE, chatting, running
 from .lessons import Running as Running  # other tests import these two from here
 from .lessons import free_port as free_port
 from .peers import Api, ForwardWs, HttpApi, Poster, ReverseWs, message, ok, wait_until
@@ -300,14 +300,16 @@ def test_12_speaks_after_five_seconds_just_once_and_outlives_a_failure(tmp_path:
     source = (EXAMPLES / "12_timer.py").read_text(encoding="utf-8")
     assert ".every(5).seconds" in source
     assert '.day.at("08:00")' in source
+    assert "bot.every(1)(" in source
     script = tmp_path / "timer.py"
-    script.write_text(source.replace("every(5).seconds", "every().second"), encoding="utf-8")
+    hasty = source.replace("every(5).seconds", "every(0.3).seconds")
+    script.write_text(hasty.replace("bot.every(1)(", "bot.every(0.1)("), encoding="utf-8")
     with Simulator() as qq:
         qq.fail("send_group_msg")
         with running(script, ONEBOT_URL=qq.ws_url) as example:
             example.wait_for("simulated failure")
             assert qq.wait_reply(10)["text"].startswith("五秒到了")
-            qq.expect_silence(1.5)
+            qq.expect_silence(0.8)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a test cannot press Ctrl+C there")
@@ -317,6 +319,9 @@ def test_a_lesson_ends_with_ctrl_c(name: str) -> None:
         if name.startswith("03"):
             qq.wait_reply(LATE)
             example.wait_for_after("message  20001  'hi'\n", lambda: qq.send_private("hi"))
+            qq.send_private("bye")
+            example.wait_for("message  20001  'bye'\n")
+            qq.expect_silence(0.1)  # it waits for the next one by now
         example.wait_for("connected to")
         example.process.send_signal(signal.SIGINT)
         assert example.process.wait(10) == 0
@@ -382,7 +387,8 @@ def test_16_is_a_test_that_fails_when_the_bot_is_wrong(tmp_path: Path) -> None:
     assert "喝什么" in source
     (tmp_path / bot).write_text(source.replace("喝什么", "好吗"), encoding="utf-8")
     (tmp_path / lesson).write_bytes((EXAMPLES / lesson).read_bytes())
-    with running(tmp_path / lesson, tmp_path) as example:  # the suite itself runs it as it is
+    # the suite itself runs it as it is
+    with running(tmp_path / lesson, tmp_path, **PYTEST_ALONE) as example:
         assert example.process.wait(20) == 1
         example.wait_for("assert '喝什么' in '面条，好的。好吗？")
 

@@ -20,7 +20,7 @@ from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.__main__ import _parser, main
 from onebot_simple.simulator import Simulator
 
-from .lessons import EXAMPLES, LESSONS, PROJECTS, free_port
+from .lessons import EXAMPLES, LESSONS, PROJECTS, PYTEST_ALONE, free_port
 from .peers import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -149,11 +149,12 @@ def the_test_of_the_first_steps(source: str, qq: Simulator) -> None:
     [bot] = [block for block in BLOCKS if block.startswith("# bot.py")]
     for name, text in (("bot.py", bot), ("test_bot.py", source)):
         Path(name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:timeout"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    alone = {**os.environ, **PYTEST_ALONE}
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone)
     assert "1 passed" in run.stdout, run.stdout + run.stderr
     Path("test_bot.py").write_text(source.replace('"6"', '"7"'), encoding="utf-8")
-    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone)
     assert "AssertionError: assert '6' == '7'" in run.stdout, run.stdout + run.stderr
 
 
@@ -234,8 +235,9 @@ def test_no_program_is_left_out() -> None:
 
 
 def test_the_lesson_on_tests_needs_no_more_than_pytest() -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", "examples/16_test_a_bot.py"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT)
+    command = [sys.executable, "-m", "pytest", "examples/16_test_a_bot.py"]
+    alone = {**os.environ, **PYTEST_ALONE}
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, env=alone)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

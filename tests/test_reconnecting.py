@@ -537,6 +537,7 @@ def test_a_peer_that_reads_slowly_is_not_given_up_while_it_reads() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only POSIX can interrupt the main thread")
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_ctrl_c_in_the_middle_of_a_frame_ends_the_connection() -> None:
     """Nothing can follow half a frame."""
     halves: list[bytes] = []
@@ -772,9 +773,11 @@ def test_a_reader_that_waits_for_dns_keeps_nobody_and_is_not_there_twice(
 ) -> None:
     peer = ForwardWs(Api())
     asked, release = threading.Event(), threading.Event()
+    readers: list[threading.Thread] = []
     real = socket.getaddrinfo
 
     def slow(*args: Any, **kwargs: Any) -> Any:
+        readers.append(threading.current_thread())
         asked.set()
         release.wait(10)
         return real(*args, **kwargs)
@@ -784,12 +787,12 @@ def test_a_reader_that_waits_for_dns_keeps_nobody_and_is_not_there_twice(
         patch.setattr(socket, "getaddrinfo", slow)
         with running:
             assert asked.wait(5)
-            old = wait_until(lambda: running.bot._reader)
             began = time.monotonic()
             running.bot.stop()
             assert time.monotonic() - began < 2
     with running.bot:
         release.set()
+        [old] = readers
         old.join(5)
         assert not old.is_alive()
         assert len(peer.sockets) == 1
@@ -803,10 +806,12 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked, release = threading.Event(), threading.Event()
+    readers: list[threading.Thread] = []
     real = socket.getaddrinfo
 
     def slow_at_first(*args: Any, **kwargs: Any) -> Any:
-        if not asked.is_set():
+        if not readers:
+            readers.append(threading.current_thread())
             asked.set()
             release.wait(10)
         return real(*args, **kwargs)
@@ -814,7 +819,7 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
     def script(connection: socket.socket, number: int) -> None:
         connection.sendall(handshake_answer(connection))
         release.set()
-        old.join(5)
+        readers[0].join(5)
         time.sleep(0.05)  # in which the new start() must not take this for its own reader's end
         connection.sendall(frame({"status": "failed", "retcode": 1403, "wording": "x" * 99}))
         stay(connection)
@@ -825,7 +830,6 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
         running = Running(server.url)
         with running:
             assert asked.wait(5)
-            old = wait_until(lambda: running.bot._reader)
         with pytest.raises(AuthenticationError):
             running.bot.start()
 

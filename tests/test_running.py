@@ -20,6 +20,7 @@ import pytest
 from onebot_simple import NetworkError, WsServer
 
 from .conftest import Stage
+from .lessons import PYTEST_ALONE
 from .peers import Api, ForwardWs, failed, message, wait_until
 
 Event = dict[str, Any]
@@ -366,7 +367,7 @@ def test_there_is_no_false_alarm(tmp_path: Path, command: list[str]) -> None:
     write(tmp_path, __main__=code)
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
         archive.writestr("__main__.py", code)
-    done = run(tmp_path, *command, stdin=subprocess.DEVNULL)
+    done = run(tmp_path, *command, stdin=subprocess.DEVNULL, env=PYTEST_ALONE)
     assert "onebot_simple" not in done.stderr, done.stderr
     assert "重名" not in done.stdout + done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
@@ -434,7 +435,7 @@ with WsServer(port=0) as bot:
     print("😀")
     bot.handle({"post_type": "message", "message_type": "private", "user_id": 1,
                 "raw_message": "hi 😀", "message": "hi"})
-    bot._complain("kind", "what")
+    bot.handle({"message": "no post_type"})
 """
 
 

@@ -250,11 +250,10 @@ def test_a_file_that_is_too_big_is_not_read_to_its_end(tmp_path: Path) -> None:
         segment.video(film)
 
 
-def test_the_limit_itself_is_allowed_and_holds_for_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "MAX_MEDIA_BYTES", 3)
-    assert segment.media(b"abc") == "base64://YWJj"
+def test_the_limit_itself_is_allowed_and_holds_for_bytes() -> None:
+    assert segment.media(bytes(segment.MAX_MEDIA_BYTES)) == f"base64://{'AAAA' * (10 * 1024**2)}"
     with pytest.raises(ValueError, match="give a URL"):
-        segment.media(b"abcd")
+        segment.media(bytes(segment.MAX_MEDIA_BYTES + 1))
 
 
 def test_an_open_file_is_refused_with_advice() -> None:
@@ -497,22 +496,22 @@ def test_no_event_breaks_the_reading_of_messages(message: Any, raw_message: Any)
 @pytest.mark.parametrize(
     "hostile",
     [
-        "[CQ:a," * 200_000,
-        "[CQ:a,b=" * 200_000,
-        "[CQ:a,b=" * 200_000 + ",c]",
-        "[CQ:a" + ",b=c" * 200_000,
-        "[CQ:a" + ",b=c" * 200_000 + ",]",
-        "[CQ:" * 200_000,
-        "[CQ:" + "a" * 1_000_000,
-        "[CQ:a]" * 200_000,
-        "[CQ:a,b=c]x" * 100_000,
-        "&amp;" * 200_000,
+        "[CQ:a," * 100_000,
+        "[CQ:a,b=" * 100_000,
+        "[CQ:a,b=" * 100_000 + ",c]",
+        "[CQ:a" + ",b=c" * 100_000,
+        "[CQ:a" + ",b=c" * 100_000 + ",]",
+        "[CQ:" * 100_000,
+        "[CQ:" + "a" * 500_000,
+        "[CQ:a]" * 100_000,
+        "[CQ:a,b=c]x" * 50_000,
+        "&amp;" * 100_000,
     ],
     ids=lambda text: text[:12],
 )
 def test_hostile_text_takes_no_more_time_than_any_other(hostile: str) -> None:
-    # a second or so; a parser that went back would take an hour for some of them
-    started = time.monotonic()
+    # less than a second; a parser that went back would take many minutes for some of them
+    started = time.thread_time()
     segments = segment.from_cq(hostile)
     assert segment.from_cq(segment.to_cq(segments)) == segments
-    assert time.monotonic() - started < 20
+    assert time.thread_time() - started < 10

@@ -333,6 +333,7 @@ def test_a_handler_of_connections_ends_as_quietly_as_any_other(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -575,6 +575,7 @@ def test_an_error_in_a_loop_is_the_programs_own(bot: WsServer) -> None:
     wait_until(lambda: handled)
 
 
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_ctrl_c_ends_a_loop_that_waits_without_a_traceback(
     bot: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:

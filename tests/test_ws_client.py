@@ -579,7 +579,7 @@ def test_a_proxy_in_the_environment_does_not_catch_the_connection(
 # -- staying connected ----------------------------------------------------------------------------
 
 
-def test_run_keeps_trying_until_onebot_is_there() -> None:
+def test_run_keeps_trying_until_onebot_is_there(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     bot = WsClient(f"ws://127.0.0.1:{port}")
@@ -587,8 +587,8 @@ def test_run_keeps_trying_until_onebot_is_there() -> None:
     bot.on_connect(lambda self_id: connected.set())
     running = threading.Thread(target=bot.run)
     running.start()
+    wait_until(lambda: "Trying again" in caplog.text)
     with pytest.raises(NetworkError, match="at the moment"):
-        wait_until(lambda: bot._running)
         bot.get_status()
     peer = ForwardWs(Api(), port)
     assert connected.wait(5)
@@ -669,29 +669,31 @@ def test_pings_keep_a_quiet_connection(peer: ForwardWs) -> None:
 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> None:
+    before = threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         bot = WsClient(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
         running = threading.Thread(target=bot.run)
         running.start()
         silent, _ = listener.accept()
         assert silent.recv(1)
-        reader = wait_until(lambda: bot._reader)
         began = time.monotonic()
         bot.stop()
         running.join(5)
         assert time.monotonic() - began < 2
-        assert not reader.is_alive()
+        assert threading.active_count() == before
         silent.close()
 
 
-def test_stop_while_waiting_for_the_next_attempt_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_while_waiting_for_the_next_attempt_is_quick(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(module, "FIRST_DELAY", 30)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     bot = WsClient(f"ws://127.0.0.1:{port}")
     running = threading.Thread(target=bot.run)
     running.start()
-    wait_until(lambda: bot._reader is not None)
+    wait_until(lambda: "Trying again" in caplog.text)
     began = time.monotonic()
     bot.stop()
     running.join(5)
@@ -702,17 +704,16 @@ def test_a_stopped_client_dials_no_more(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    before = threading.active_count()
     with Scripted(stay, lambda connection: connection.respond(503, "busy")) as server:
         bot = WsClient(server.url)
         running = threading.Thread(target=bot.run)
         running.start()
         wait_until(lambda: "Trying again" in caplog.text)
-        reader = bot._reader
-        assert reader is not None
         bot.stop()
         running.join(5)
-        reader.join(5)
-        assert len(server.requests) == 1
+    wait_until(lambda: threading.active_count() == before)
+    assert len(server.requests) == 1
 
 
 # -- bad input ------------------------------------------------------------------------------------

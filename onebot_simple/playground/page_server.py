@@ -60,7 +60,7 @@ class PageServer:
         with listener:  # the server takes a copy
             self._server = _Server(HOST, self.port, self._app(), _Requests, fd=listener.fileno())
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True
+            target=self._server.serve_forever, args=(0.01,), daemon=True
         )
 
     @property

@@ -32,7 +32,7 @@ class HttpApi:
         self.port: int = listener.getsockname()[1]
         self._server = _Server(core, listener, keep_alive)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True
+            target=self._server.serve_forever, args=(0.01,), daemon=True
         )
 
     @property

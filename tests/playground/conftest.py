@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from onebot_simple.playground.playground import Playground
 
@@ -69,3 +69,13 @@ def browser() -> Iterator[Browser]:
             pytest.skip(f"no browser here 没有浏览器: {error.message.splitlines()[0]}")
         yield one
         one.close()
+
+
+# one for all visits: a new one takes as long as everything else that most tests do
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    context.set_default_timeout(10_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context.new_page()
+    context.close()

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page
 
 from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
-from .conftest import options
-from .visits import Visit, run_as_test
+from .visits import Visit, expect, run_as_test, shown, visited
 
 EVIL = "<img src=x onerror=document.body.id='hacked'>"
 
@@ -31,15 +30,11 @@ PORT = "port=int(os.environ['ONEBOT_PORT'])"
 
 
 @pytest.fixture
-def visit(browser: Browser, playground: Playground, bot_file: Path | None) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
-    context.set_default_timeout(10_000)
-    one = Visit(context.new_page(), playground)
-    if bot_file is None:
-        one.expect_lamp("ws")
-    yield one
-    context.close()
-    assert one.complaints == []
+def visit(tab: Page, playground: Playground, bot_file: Path | None) -> Iterator[Visit]:
+    with shown(tab, playground) as one:
+        if bot_file is None:
+            one.expect_lamp("ws")
+        yield one
 
 
 def test_alice_says_hello_and_the_bubble_shows_event_call_and_response(visit: Visit) -> None:
@@ -169,19 +164,11 @@ bot.run()
 """
 
 
-def test_a_call_too_long_to_be_shown_whole_still_has_its_name(
-    browser: Browser, tmp_path: Path
-) -> None:
-    file = tmp_path / "bot.py"
-    file.write_text(ALBUM, encoding="utf-8")
-    playground = Playground(options(file))
-    playground.start()
-    visit = Visit(browser.new_page(locale="zh-CN"), playground)
-    visit.expect_lamp("ws")
-    visit.say("a picture, please")
-    expect(visit.page.locator("#frames summary", has_text="send_msg")).to_be_visible()
-    visit.page.close()
-    playground.stop()
+def test_a_call_too_long_to_be_shown_whole_still_has_its_name(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, ALBUM, tmp_path) as visit:
+        visit.expect_lamp("ws")
+        visit.say("a picture, please")
+        expect(visit.page.locator("#frames summary", has_text="send_msg")).to_be_visible()
 
 
 def test_what_else_can_happen_in_a_group(visit: Visit) -> None:
@@ -299,7 +286,6 @@ def test_step_mode_lets_one_frame_go_per_click(visit: Visit) -> None:
 
 def test_the_log_is_filtered_paused_and_copied(visit: Visit) -> None:
     page = visit.page
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit.say("apple")
     visit.expect_answer("echo: apple")
     page.fill("#filter", "send_msg")

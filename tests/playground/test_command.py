@@ -20,9 +20,10 @@ import pytest
 
 import onebot_simple.playground
 from onebot_simple.playground.bot_process import environment_for
+from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
-from .conftest import free_port
+from .conftest import free_port, options
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -154,22 +155,33 @@ SILENT = {"12_timer.py", "16_test_a_bot.py"}  # one waits for the morning, one i
 EXAMPLE_NAMES = sorted({path.name for path in EXAMPLES.glob("*.py")} - SILENT)
 
 
+AT_WORK = re.compile("connected|listening|Serving|'status': 'ok'")
+
+
+def printed_by(file: Path) -> str:
+    """What it and its playground print until it is at work, and at the end; with a token."""
+    playground = Playground(options(file, "geheim-geheim"))
+    playground.start()
+    told = "\n".join(playground.describe())
+    try:
+        wait_until(lambda: AT_WORK.search(playground.bot_status["output"]), 15)
+    except AssertionError:
+        raise AssertionError(playground.bot_status["output"]) from None
+    finally:
+        playground.stop()
+    return f"{told}{playground.bot_status['output']}"
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each example printed in a playground; a few at a time, for each mostly waits."""
-
-    def run(example: str) -> str:
-        # a folder of its own: one of them keeps a database
-        folder = tmp_path_factory.mktemp("example")
-        file = str(EXAMPLES / example)
-        with command(file, "--token", "geheim-geheim", folder=folder) as playground:
-            playground.wait_for(r"\[bot\] ")
-            playground.wait_for("connected|listening|Serving|'status': 'ok'")
-            playground.interrupt()
-            return playground.output
-
+    """What each example printed; a few at a time, for each mostly waits."""
+    before = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("examples"))  # one of them keeps a database where it runs
     with ThreadPoolExecutor(4) as pool:
-        return dict(zip(EXAMPLE_NAMES, pool.map(run, EXAMPLE_NAMES), strict=True))
+        outputs = pool.map(printed_by, [EXAMPLES / name for name in EXAMPLE_NAMES])
+        printed = dict(zip(EXAMPLE_NAMES, outputs, strict=True))
+    os.chdir(before)
+    return printed
 
 
 @pytest.mark.parametrize("example", EXAMPLE_NAMES)

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from zlib import compress, crc32
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page
 from websocket import WebSocket, create_connection
 
 from ..peers import wait_until
 from .conftest import free_port, options
-from .visits import IDLE, Visit, visited
+from .visits import IDLE, Visit, expect, visited
 
 AXE = os.environ.get("AXE_CORE")  # axe.min.js, as `npm pack axe-core` brings it
 
@@ -54,9 +54,9 @@ time.sleep(600)
 
 
 @pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+def visit(tab: Page, tmp_path: Path) -> Iterator[Visit]:
     """In front of a bot that does nothing: the test speaks for it."""
-    with visited(browser, IDLE, tmp_path) as one:
+    with visited(tab, IDLE, tmp_path) as one:
         yield one
 
 
@@ -204,13 +204,13 @@ class TestCauses:
         expect(visit.page.locator(".frame.call .ms")).to_contain_text("ms")
 
     def test_with_four_transports_at_once_each_answer_leads_to_its_own_event(
-        self, browser: Browser, tmp_path: Path
+        self, tab: Page, tmp_path: Path
     ) -> None:
         given = options(tmp_path / "bot.py")
         given.http_port = free_port()
         ports = [urlsplit(url).port for url in (given.post_url, given.reverse_url)]
         ports.append(given.http_port)
-        with visited(browser, FOUR.format(*ports), tmp_path, given=given) as visit:
+        with visited(tab, FOUR.format(*ports), tmp_path, given=given) as visit:
             wait_until(lambda: "ready" in visit.playground.bot_status["output"], 10)
             visit.expect_lamp("ws")
             visit.expect_lamp("ws_reverse")
@@ -343,9 +343,9 @@ def test_forced_colours_leave_it_readable(visit: Visit) -> None:
 
 @pytest.mark.skipif(not AXE, reason="AXE_CORE does not say where axe.min.js is")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, tmp_path: Path, theme: str) -> None:
+def test_axe_finds_nothing(tab: Page, tmp_path: Path, theme: str) -> None:
     broken = "raise ValueError('x')"
-    with visited(browser, broken, tmp_path) as visit:
+    with visited(tab, broken, tmp_path) as visit:
         page = visit.page
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         page.evaluate(f"localStorage.theme = '{theme}'")

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page
 
 from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
-from .visits import IDLE, run_as_test, visited
+from .visits import IDLE, expect, run_as_test, visited
 
 BOOM = """import os
 from onebot_simple import WsClient, segment
@@ -40,9 +40,9 @@ bot.run()
 
 
 def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
-    browser: Browser, tmp_path: Path
+    tab: Page, tmp_path: Path
 ) -> None:
-    with visited(browser, BOOM, tmp_path, width=853, height=600) as visit:
+    with visited(tab, BOOM, tmp_path, width=853, height=600) as visit:
         page = visit.page
         visit.expect_lamp("ws")
         visit.open_group()
@@ -76,9 +76,9 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
 
 
 def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
-    browser: Browser, tmp_path: Path
+    tab: Page, tmp_path: Path
 ) -> None:
-    with visited(browser, BOOM, tmp_path) as visit:
+    with visited(tab, BOOM, tmp_path) as visit:
         visit.expect_lamp("ws")
         visit.open_group()
         visit.page.locator("[data-tray=more]").click()
@@ -93,8 +93,8 @@ def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
     run_as_test(copied, tmp_path)
 
 
-def test_a_message_that_no_bot_received_says_so(browser: Browser, tmp_path: Path) -> None:
-    with visited(browser, IDLE, tmp_path) as visit:
+def test_a_message_that_no_bot_received_says_so(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, IDLE, tmp_path) as visit:
         visit.say("hello?")
         lost = visit.page.locator(".message .lost")
         expect(lost).to_have_text("⚠ 没有送到：没有机器人连着")
@@ -111,9 +111,9 @@ def test_a_message_that_no_bot_received_says_so(browser: Browser, tmp_path: Path
     ],
 )
 def test_why_there_is_no_bot_is_said_with_what_to_do(
-    browser: Browser, tmp_path: Path, source: str, words: str
+    tab: Page, tmp_path: Path, source: str, words: str
 ) -> None:
-    with visited(browser, source, tmp_path) as visit:
+    with visited(tab, source, tmp_path) as visit:
         expect(visit.page.locator("#alert")).to_contain_text(words)
         if "range" in source:  # the end of this run, and not the beginning
             expect(visit.page.locator("#alert pre")).to_contain_text("line 98")
@@ -122,15 +122,15 @@ def test_why_there_is_no_bot_is_said_with_what_to_do(
             expect(visit.page.locator("#alert pre")).to_have_text("other")
 
 
-def test_a_file_that_hides_a_module_of_python_is_named(browser: Browser, tmp_path: Path) -> None:
+def test_a_file_that_hides_a_module_of_python_is_named(tab: Page, tmp_path: Path) -> None:
     (tmp_path / "logging.py").write_text("x = 1", encoding="utf-8")
-    with visited(browser, BOOM, tmp_path) as visit:
+    with visited(tab, BOOM, tmp_path) as visit:
         expect(visit.page.locator("#alert")).to_contain_text("logging 模块重名")
 
 
-def test_the_output_is_a_pane_that_follows(browser: Browser, tmp_path: Path) -> None:
+def test_the_output_is_a_pane_that_follows(tab: Page, tmp_path: Path) -> None:
     talkative = "import time\nfor n in range(500):\n    print('line', n)\n    time.sleep(0.002)\n"
-    with visited(browser, talkative + IDLE, tmp_path) as visit:
+    with visited(tab, talkative + IDLE, tmp_path) as visit:
         visit.page.locator("#bot").click()
         expect(visit.page.locator("#lines")).to_contain_text("line 499")
         visit.expect_at_end("#lines")
@@ -139,7 +139,7 @@ def test_the_output_is_a_pane_that_follows(browser: Browser, tmp_path: Path) -> 
 
 
 def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_virtual_one(
-    tmp_path: Path, browser: Browser
+    tmp_path: Path, tab: Page
 ) -> None:
     helper, venv, hidden = tmp_path / "lib" / "helper.py", tmp_path / "env", tmp_path / ".git"
     for folder in (helper.parent, venv, hidden):
@@ -147,20 +147,18 @@ def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_vir
     helper.write_text("WORD = 'one'", encoding="utf-8")
     (venv / "pyvenv.cfg").touch()
     source = f"from lib.helper import WORD\nprint('says', WORD, flush=True)\n{IDLE}"
-    with visited(browser, source, tmp_path) as visit:
+    with visited(tab, source, tmp_path) as visit:
         lines = visit.page.locator("#lines")
         expect(lines).to_contain_text("says one")
         for folder in (venv, hidden):
             (folder / "other.py").write_text("1", encoding="utf-8")
         assert {Path(name).name for name in stamps(tmp_path / "bot.py")} == {"bot.py", "helper.py"}
-        helper.write_text("WORD = 'two'", encoding="utf-8")
-        expect(lines).to_contain_text("says two")
+        helper.write_text("WORD = 'three'", encoding="utf-8")
+        expect(lines).to_contain_text("says three")
 
 
-def test_the_last_message_can_be_sent_again_after_each_restart(
-    browser: Browser, tmp_path: Path
-) -> None:
-    with visited(browser, BOOM, tmp_path) as visit:
+def test_the_last_message_can_be_sent_again_after_each_restart(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, BOOM, tmp_path) as visit:
         visit.expect_lamp("ws")
         visit.say("/boom")
         expect(visit.page.locator(".error")).to_have_count(1)

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 from websocket import create_connection
 
 from onebot_simple.playground.playground import Playground
 
 from ..peers import wait_until
 from .conftest import free_port, options
-from .visits import IDLE, Visit, visited
+from .visits import IDLE, Visit, expect, visited
 
 
 @pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+def visit(tab: Page, tmp_path: Path) -> Iterator[Visit]:
     """In front of a bot that does nothing: the test speaks for it."""
-    with visited(browser, IDLE, tmp_path) as one:
+    with visited(tab, IDLE, tmp_path) as one:
         yield one
 
 
@@ -274,7 +274,7 @@ class TestShown:
         assert page.input_value("#text") == "for Alice"
         expect(page.locator("#chat-about")).to_contain_text("你是 Alice，正在和机器人聊天")
         visit.playground.simulator.send_group("psst")
-        expect(page).to_have_title("(1) OneBot 练习场")
+        wait_until(lambda: page.title() == "(1) OneBot 练习场")
 
 
 def _two(requests: Iterable[str]) -> list[str]:

@@ -6,19 +6,54 @@ import os
 import re
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page
+from playwright.sync_api import expect as expect_now
 
 from onebot_simple.playground.playground import Playground
 
+from ..lessons import PYTEST_ALONE
 from ..peers import wait_until
 from .conftest import options
 
 IDLE = "import time\ntime.sleep(600)\n"  # a bot that does nothing, and does not connect
+
+
+class Soon:
+    """What Playwright's `expect` checks, looked at every 20 ms.
+
+    Left to itself it looks after 0.1, 0.35, 0.85 and 1.85 s: most of what a page does is there
+    long before it looks again.
+    """
+
+    def __init__(self, locator: Locator) -> None:
+        self.locator = locator
+
+    def __getattr__(self, check: str) -> Any:
+        def checked(*wanted: Any, timeout: float = 5_000, **more: Any) -> None:
+            deadline = time.monotonic() + timeout / 1000
+            while True:
+                try:
+                    getattr(expect_now(self.locator), check)(*wanted, timeout=1, **more)
+                    return
+                except AssertionError:
+                    if time.monotonic() > deadline:
+                        raise
+                time.sleep(0.02)
+
+        return checked
+
+
+def expect(locator: Locator) -> Any:
+    """Playwright's, but see Soon."""
+    return Soon(locator)
 
 
 class Visit:
@@ -28,9 +63,30 @@ class Visit:
         self.page = page
         self.playground = playground
         self.complaints: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type != "log" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        page.on("pageerror", self._note)
         page.goto(playground.page.link)
+
+    def _note(self, said: ConsoleMessage | Error) -> None:
+        if isinstance(said, Error):
+            self.complaints.append(str(said))
+        elif said.type != "log" and not self._is_of_another(said.location["url"]):
+            self.complaints.append(said.text)
+
+    def _is_of_another(self, url: str) -> bool:
+        """Whether it belongs to the visit before, whose playground has ended."""
+        return bool(url) and not url.startswith(urljoin(self.playground.page.link, "/"))
+
+    def leave(self) -> None:
+        """Look at something else, before the playground ends; the next visit finds a new page."""
+        self.page.remove_listener("console", self._note)
+        self.page.remove_listener("pageerror", self._note)
+        self.page.mouse.move(0, 0)
+        self.page.emulate_media(color_scheme="null", forced_colors="null")
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        with suppress(Error):  # it has ended
+            self.page.evaluate("localStorage.clear()")
+            self.page.goto(urljoin(self.playground.page.link, "/style.css"))
 
     def expect_lamp(self, name: str) -> None:
         expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible(timeout=10_000)
@@ -60,8 +116,19 @@ class Visit:
 
 
 @contextmanager
+def shown(tab: Page, playground: Playground) -> Iterator[Visit]:
+    """A playground in a tab, in which others were and will be, each at an address of its own."""
+    visit = Visit(tab, playground)
+    try:
+        yield visit
+        assert visit.complaints == [], visit.complaints
+    finally:
+        visit.leave()
+
+
+@contextmanager
 def visited(
-    browser: Browser,
+    tab: Page,
     source: str,
     folder: Path,
     *,
@@ -74,27 +141,23 @@ def visited(
     file.write_text(source, encoding="utf-8")
     playground = Playground(given or options(file))
     playground.start()
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
-    context.set_default_timeout(10_000)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.set_viewport_size({"width": width, "height": height})
     try:
-        visit = Visit(context.new_page(), playground)
-        yield visit
-        assert visit.complaints == []
+        with shown(tab, playground) as visit:
+            yield visit
     finally:
-        context.close()
         playground.stop()
 
 
 def run_as_test(copied: str, folder: Path) -> None:
-    """Run what the page has copied, as its reader would."""
+    """Run what the page has copied, as its reader would, who has pytest and nothing beside it."""
     (folder / "test_bot.py").write_text(copied, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if "ONEBOT" not in name}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         capture_output=True,
         cwd=folder,
-        env={**clean, "PYTHONUTF8": "1"},
+        env={**clean, **PYTEST_ALONE, "PYTHONUTF8": "1"},
         encoding="utf-8",
         check=False,
     )
