@@ -317,7 +317,7 @@ def test_many_that_are_refused_cost_no_thread(
         (
             b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
             "NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 ws://127.0.0.1:",
-            'In NapCat, add a "WebSocket client" with the address ws://',
+            'In NapCat, add a "WebSocket client" (not an "HTTP client") with the address ws://',
         ),
         (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "浏览器打不开", "A browser cannot open"),
         (b"\x16\x03\x01\x02\x00\x01\n", "不是 wss://", "must begin with ws://, not wss://"),
