@@ -12,11 +12,12 @@ def warn_of_hidden_modules() -> None:
     """Say on stderr what in the script's folder Python would load in place of its own modules."""
     try:
         folder = os.path.abspath(sys.path[0])
-        hidden = sorted(_modules_in(folder) & sys.stdlib_module_names - {"__main__"})
+        modules = _modules_in(folder)
+        hidden = sorted(modules.keys() & sys.stdlib_module_names - {"__main__"})
         for name in hidden:
             print(
-                f"{folder} 里有文件和 Python 自己的 {name} 模块重名，程序会加载错：给它换个名字。 "
-                f"A file in {folder} hides Python's own module {name}: give it another name.",
+                f"{os.path.join(folder, modules[name])} 和 Python 自己的 {name} 模块重名，程序会加载"
+                f"错：给它换个名字。 It hides Python's own module {name}: give it another name.",
                 file=sys.stderr,
             )
         if hidden and sys.argv[:1] == ["-m"] and "onebot_simple" in sys.orig_argv:
@@ -25,14 +26,14 @@ def warn_of_hidden_modules() -> None:
         print(f"onebot_simple: {error!r}", file=sys.stderr)
 
 
-def _modules_in(folder: str) -> set[str]:
-    """The modules and packages in a folder, unless they are Python's own or installed ones."""
+def _modules_in(folder: str) -> dict[str, str]:
+    """The modules in a folder and their files, unless they are Python's own or installed ones."""
     is_pythons = folder == os.path.dirname(os.path.abspath(os.__file__))
     is_installed = {"site-packages", "dist-packages"} & set(folder.split(os.sep))
     if is_pythons or is_installed or not os.path.isdir(folder):  # such as a zip file
-        return set()
+        return {}
     return {
-        name.removesuffix(".py")
+        name.removesuffix(".py"): name
         for name in os.listdir(folder)
         if name.endswith(".py") or os.path.isfile(os.path.join(folder, name, "__init__.py"))
     }
