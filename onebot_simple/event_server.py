@@ -226,7 +226,7 @@ class EventServer(Bot):
             self.port = sock.getsockname()[1]
             server = PostServer(sock, self.app, self.path, self._not_http)
         self._server = server
-        server.accepting.start()
+        server.begin()
         announce(self.url, self.host, self.secret, "a secret")
 
     def _close(self) -> None:

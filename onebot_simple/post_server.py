@@ -5,17 +5,17 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RD, SHUT_RDWR, socket
-from threading import Thread, current_thread
 from typing import IO, Any
 
-from flask import Flask, Response
+from flask import Flask, Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
+
+from .conversations import Conversations
 
 PIECE = 64 * 1024  # bytes
 
@@ -74,33 +74,39 @@ class PostServer(ThreadedWSGIServer):
         super().__init__(host, port, app, _Connection, fd=sock.fileno())
         self.path = path
         self.not_http = not_http
-        self.connections: dict[Any, Thread] = {}  # and the thread that serves each
-        self.accepting = Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self.connections: set[Any] = set()
+        self.turns = Conversations()  # each connection is one, so that their threads are reused
+
+    def begin(self) -> None:
+        """Accept connections, on a thread of the server's own."""
+        self.turns.put(
+            "accept", self.serve_forever, 0.02
+        )  # seconds until it sees that it is to end
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection on a thread of its own."""
-        arguments = request, client_address
-        thread = Thread(target=self.process_request_thread, args=arguments, daemon=True)
-        self.connections[request] = thread
-        thread.start()
+        """Let a thread serve a new connection."""
+        self.connections.add(request)
+        self.turns.put(request, self._serve, request, client_address)
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        self.turns.name_job("an HTTP request")  # should it not end
+        self.process_request_thread(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         """End a connection."""
         super().shutdown_request(request)
-        self.connections.pop(request, None)
+        self.connections.discard(request)
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
+        own = request.environ.get("werkzeug.socket") if has_request_context() else None
         for how in (SHUT_RD, SHUT_RDWR):  # at first, they can still answer what they have read
-            deadline = time.monotonic() + 0.3  # seconds
-            others = {c: t for c, t in self.connections.copy().items() if t != current_thread()}
-            for connection in others:
+            for connection in self.connections - {own}:  # a view that stops the server answers
                 with suppress(OSError):
                     connection.shutdown(how)
-            for thread in others.values():
-                thread.join(max(0.0, deadline - time.monotonic()))
-        self.accepting.join(0.1)
+            self.turns.drain(0.3)
+        self.turns.end(0.1)
 
 
 def _is_over(body: IO[bytes]) -> bool:

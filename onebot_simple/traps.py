@@ -16,8 +16,8 @@ def warn_of_hidden_modules() -> None:
         hidden = sorted(modules.keys() & sys.stdlib_module_names - {"__main__"})
         for name in hidden:
             print(
-                f"{os.path.join(folder, modules[name])} 和 Python 自己的 {name} 模块重名，程序会加载"
-                f"错：给它换个名字。 It hides Python's own module {name}: give it another name.",
+                f"{os.path.join(folder, modules[name])} 和 Python 自己的 {name} 模块重名："
+                f"给它换个名字。 It hides Python's own module {name}: give it another name.",
                 file=sys.stderr,
             )
         if hidden and sys.argv[:1] == ["-m"] and "onebot_simple" in sys.orig_argv:
