@@ -281,8 +281,9 @@ class Bot(Running):
         return False
 
     def _process(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
-        event, name, self._now.account, self._now.label, respond = arrival
-        self._now.handler = ""
+        now = self._now
+        event, name, now.account, now.label, respond = arrival
+        now.handler = ""
         response = None
         try:
             if self._goes_elsewhere(arrival, loops):
@@ -292,14 +293,14 @@ class Bot(Running):
             else:
                 response = self._react(event, name, respond is not None)
         except Exception as error:
-            self._report(self._now.handler, error)
+            self._report(now.handler, error)
         finally:
             if respond:
                 respond(response)
 
     def _goes_elsewhere(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
-        event, name, *_ = arrival
+        event, name = arrival[:2]
         is_own = is_own_deed(event, name)
         if is_own and event["post_type"] == "notice":
             return True  # else a bot that pokes back would poke for ever

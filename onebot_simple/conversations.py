@@ -23,7 +23,7 @@ log = logging.getLogger("onebot_simple")
 
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
-BREATH = 256  # after so many queued jobs, put() pauses
+BREATH = 128  # after so many queued jobs, put() pauses
 QUEUE_WARNING = 1000  # jobs that wait
 
 Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
@@ -251,13 +251,14 @@ class Conversations:
 
     def _next_job(self) -> Job | None:
         """The next job of this thread's line, or else of another; None when there is none."""
+        here = self._here
         with self._lock:
             while True:
-                line = self._here.line
+                line = here.line
                 if line is None:
                     if not self._wait_for_line():
                         return None
-                    line = self._here.line = self._ready.popleft()
+                    line = here.line = self._ready.popleft()
                     if self._ready:
                         self._call_thread()
                 if line.jobs and not line.returning and not line.released:
@@ -266,7 +267,7 @@ class Conversations:
                         self._warn_at = QUEUE_WARNING
                     line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
                     return line.jobs.popleft()
-                self._here.line = None
+                here.line = None
                 self._pass_turn(line)
 
     def _wait_for_line(self) -> bool:

@@ -103,11 +103,11 @@ def label_of(event: Event, number: int = 0) -> str:
 
 def chat_of(event: Event) -> tuple[str, ...]:
     """Which chat an event belongs to: ("group", id), ("user", id) or ("guild", id, channel)."""
-    if event.get("guild_id") and event.get("channel_id"):
-        return "guild", _key(event["guild_id"]), _key(event["channel_id"])
     group_id = event.get("group_id")
     if group_id and event.get("message_type", "group") == "group":  # a temporary chat has one, too
         return "group", _key(group_id)
+    if event.get("guild_id") and event.get("channel_id"):
+        return "guild", _key(event["guild_id"]), _key(event["channel_id"])
     return "user", _key(peer_of(event))
 
 

@@ -43,7 +43,8 @@ class Handler:
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
         _check_kind(function, self.name)
-        self._counts = _accepted(function, self.name, counts)
+        accepted = _accepted(function, self.name, counts)
+        self._takes, self._has_default = accepted[-1], len(accepted) > 1
         if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
             log.warning(
                 f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
@@ -53,9 +54,9 @@ class Handler:
 
     def run(self, *arguments: Any) -> Any:
         """Call the function with as many of the arguments as it takes."""
-        if len(self._counts) > 1 and arguments[1:] == ("",):  # no args: it has a default for them
+        if self._takes == 1 or (self._has_default and arguments[1:] == ("",)):  # no args
             return self.function(arguments[0])
-        return self.function(*arguments[: self._counts[-1]])
+        return self.function(*arguments[: self._takes])
 
     def is_for(self, event_name: str, word: str | None) -> bool:
         """Whether it waits for such events; `word` is the command, None for what is none."""
