@@ -26,7 +26,6 @@ from .event import (
     id_of,
     is_message,
     is_own_deed,
-    label_of,
     name_of,
     person_of,
 )
@@ -46,8 +45,8 @@ from .running import SLICE_SECONDS, Running
 log = logging.getLogger("onebot_simple")
 
 Respond = Callable[[str | None], None]
-# an event that has come: its name, whose it is, what it is called in echoes, who wants the response
-Arrival = tuple[Event, str, int | None, str, Respond | None]
+# an event that has come: its name, account, and number, and who wants the response
+Arrival = tuple[Event, str, int | None, int, Respond | None]
 
 
 class Answer(str):
@@ -191,7 +190,7 @@ class Bot(Running):
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
         if is_message(event):
-            self._now.label = label_of(event)  # what the handler does now is because of this one
+            self._now.cause = event  # of what the handler does now
         return event
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -216,20 +215,20 @@ class Bot(Running):
 
     def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         now = self._now
-        before = now.account, now.label, now.handler
+        before = now.account, now.cause, now.number, now.handler
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
                 try:
-                    event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
+                    event, _, now.account, now.number, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
                     continue
-                now.handler = "events@"
+                now.cause, now.handler = event, "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
-            now.account, now.label, now.handler = before
+            now.account, now.cause, now.number, now.handler = before
             with self._state:
                 self._loops = tuple(one for one in self._loops if one is not loop)
             while (
@@ -267,7 +266,7 @@ class Bot(Running):
             self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
-        arrival = event, name_of(event), account, label_of(event, number), respond
+        arrival = event, name_of(event), account, number, respond
         return self._queue(arrival, self._loops)
 
     def _queue(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
@@ -282,8 +281,8 @@ class Bot(Running):
 
     def _process(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
         now = self._now
-        event, name, now.account, now.label, respond = arrival
-        now.handler = ""
+        event, name, now.account, now.number, respond = arrival
+        now.cause, now.handler = event, ""
         response = None
         try:
             if self._goes_elsewhere(arrival, loops):
@@ -295,6 +294,7 @@ class Bot(Running):
         except Exception as error:
             self._report(now.handler, error)
         finally:
+            now.cause = ""  # an idle thread must not keep an event alive
             if respond:
                 respond(response)
 
@@ -379,7 +379,7 @@ class Bot(Running):
         self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
 
     def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
-        self._now.account, self._now.label = account, "connection"
+        self._now.account, self._now.cause = account, "connection"
         for handler in handlers:
             self._begin(handler)
             try:

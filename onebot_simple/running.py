@@ -26,6 +26,7 @@ from .errors import (
     is_failed,
     printable,
 )
+from .event import Event, label_of
 from .handler import Handler
 from .handlers import Handlers
 from .logs import log_to_console
@@ -47,7 +48,8 @@ class Now(local):
     """What a thread is handling."""
 
     account: int | None = None
-    label = ""  # of the event
+    cause: Event | str = ""  # the event, or what else is the reason
+    number = 0  # the how-many-eth of its connection that is
     handler = ""
     stopping = Flag()  # set when the bot is stopped, be it started again meanwhile
 
@@ -209,7 +211,7 @@ class Running(Handlers):
     def _take_turn(self, handler: Handler, turn: Lock) -> None:
         if not turn.acquire(blocking=False):  # it waits for an event, and has given its turn up
             return
-        self._now.account, self._now.label = None, "every"
+        self._now.account, self._now.cause = None, "every"
         self._begin(handler)
         try:
             handler.run()
@@ -237,7 +239,11 @@ class Running(Handlers):
 
     def _origin(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""
-        return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
+        now = self._now
+        if not now.handler:
+            return ""
+        label = now.cause if isinstance(now.cause, str) else label_of(now.cause, now.number)
+        return f"{label}:{now.handler}"
 
     def _report(self, name: str, error: BaseException) -> bool:
         """Log why a handler ended; True when it waited in vain, or the bot is stopped."""
