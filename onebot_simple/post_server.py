@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from io import BufferedReader
 from socket import SHUT_RD, SHUT_RDWR, socket
 from typing import IO, Any
 
@@ -17,7 +18,7 @@ from werkzeug.wsgi import get_input_stream
 
 from .conversations import Conversations
 
-PIECE = 64 * 1024  # bytes
+PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that is too large
 
 
 class _Connection(WSGIRequestHandler):
@@ -40,7 +41,9 @@ class _Connection(WSGIRequestHandler):
 
     def _take_event(self) -> None:
         environ = self.make_environ()
-        environ["wsgi.input"] = body = get_input_stream(environ)  # it ends where the body ends
+        # It ends where the body ends. BufferedReader sees that a chunk was cut off; without it,
+        # werkzeug would give memory that was never written, or crash Python.
+        environ["wsgi.input"] = body = BufferedReader(get_input_stream(environ))  # type: ignore[type-var]
         environ["wsgi.input_terminated"] = True
         response = Response.from_app(self.server.app, environ, buffered=True)
         if not _is_over(body) or self.close_connection:
@@ -115,10 +118,8 @@ def _is_over(body: IO[bytes]) -> bool:
     If not, the rest is thrown away. It is no next request, and as long as it is unread, the client
     may see a broken connection instead of our answer.
     """
-    try:
-        rest = body.read(PIECE)
-        while rest and body.read(PIECE):
-            pass
-    except (OSError, HTTPException):  # it was cut off
-        return False
-    return not rest
+    with suppress(OSError, HTTPException, ValueError):  # it was cut off
+        for number in range(PIECES):
+            if not body.read(PIECE):
+                return number == 0
+    return False

@@ -847,3 +847,23 @@ def test_the_port_is_free_again_after_the_end() -> None:
             assert answer_on(connection)[0] == 204
     with pytest.raises(ConnectionError), raw(server):
         pass
+
+
+@pytest.mark.parametrize("coding", ["chunked", "gzip, chunked"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"28e\r\n", b'28e\r\n{"post_type": "message"', b"5\r\nabcde"]
+)
+def test_a_chunk_that_is_cut_off_is_refused_at_once(
+    server: EventServer, coding: str, sent: bytes
+) -> None:
+    head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+            connection.sendall(f"{head}Transfer-Encoding: {coding}\r\n\r\n".encode() + sent)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := connection.recv(10_000):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 400 ")
+    assert server.stats["events"] == 0
+    assert post(server, message())[0] == 200
