@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from .errors import AuthenticationError, NetworkError, printable
 
 WEBUI_PORT = 6099
-LONGEST_SECONDS = 7 * 24 * 3600  # sockets and locks take no time without end
+LONGEST_SECONDS = 7 * 24 * 3600  # the system refuses timeouts that are much longer
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
@@ -43,7 +43,6 @@ class Address(NamedTuple):
         return self.base + self.query
 
 
-@lru_cache(64)  # HttpClient asks again for each call
 def check_url(url: str, scheme: str) -> Address:
     """Take apart a URL that can be dialled; `scheme` is "http" or "ws".
 
@@ -52,7 +51,11 @@ def check_url(url: str, scheme: str) -> Address:
     if not isinstance(url, str):
         kind = type(url).__name__  # and not the value, which may hold a token
         raise TypeError(f"地址要写成字符串，不是 {kind}。 The address must be a str, not {kind}.")
-    text = url.strip()
+    return _taken_apart(url.strip(), scheme)
+
+
+@lru_cache(64)  # HttpClient asks again for each call
+def _taken_apart(text: str, scheme: str) -> Address:
     problem = _problem(text, scheme)
     if problem:
         example = "http://127.0.0.1:3000" if scheme == "http" else "ws://127.0.0.1:3001"
@@ -93,6 +96,8 @@ def _problem(text: str, scheme: str) -> Words | None:
         )
     if not is_ours or port == 0 or not _host_in(parts):
         return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
+    if "access_token" in parts.path:
+        return "里 access_token= 前面少了 ?", "has no ? in front of access_token="
     if "@" in parts.netloc or "#" in text:
         return (
             "里有用户名、密码（@）或 #：密钥要写在 access_token= 里",
@@ -167,7 +172,7 @@ def check_ca_file(path: str | None) -> str | None:
 def without_secrets(url: str) -> str:
     """The URL as it may be shown: without query, fragment, password and control characters."""
     # a password may hold any sign, so that nobody knows where it ends
-    return "..." if "@" in url else re.split("[?#]", printable(url))[0]
+    return "..." if "@" in url else re.split("[?#？＃]|access_token", printable(url))[0]
 
 
 def authority(host: str, port: int | None) -> str:

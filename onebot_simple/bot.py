@@ -15,7 +15,7 @@ from typing import Any
 from . import segment
 from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
-from .conversations import QUEUE_WARNING, Stopped, Waiter, warn_of_queue
+from .conversations import QUEUE_WARNING, SLICE_SECONDS, Stopped, Waiter, warn_of_queue
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
@@ -40,7 +40,7 @@ from .quick_operation import (
     request_call,
     response_body,
 )
-from .running import SLICE_SECONDS, Running
+from .running import Running
 
 log = logging.getLogger("onebot_simple")
 
@@ -127,7 +127,7 @@ class Bot(Running):
         return self._actions_of(event).call_action(action, **params)
 
     def _actions_of(self, event: Event) -> Actions:
-        """On what the answer to an event is called."""
+        """The bot or account on which an event is answered."""
         return self
 
     # -- waiting for events -------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Bot(Running):
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
         if is_message(event):
-            self._now.cause = event  # of what the handler does now
+            self._now.cause = event  # it is the cause of what the handler does now
         return event
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -210,7 +210,7 @@ class Bot(Running):
             loop = _Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
-        next(events)  # it is left properly only once it has begun
+        next(events)  # to its first yield: otherwise leaving the loop would not run the `finally`
         return events
 
     def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
@@ -230,11 +230,10 @@ class Bot(Running):
         finally:
             now.account, now.cause, now.number, now.handler = before
             with self._state:
-                self._loops = tuple(one for one in self._loops if one is not loop)
-            while (
-                not loop.empty() and stopping is self._stopping
-            ):  # what it has not seen is for the handlers
-                self._queue(loop.get(), ())
+                if not stopping.is_set():  # else stop() counts what the loop has not seen
+                    self._loops = tuple(one for one in self._loops if one is not loop)
+                    while not loop.empty():
+                        self._queue(loop.get(), ())
 
     # -- one event ----------------------------------------------------------------------------
 
@@ -248,8 +247,8 @@ class Bot(Running):
     ) -> bool:
         """Take one event from OneBot. It is queued in its chat, never handled on this thread.
 
-        account: whose connection it came on, where it does not say so itself. number: the
-        how-many-eth of its connection. respond: gets the quick operation as JSON, or None,
+        account: whose connection it came on, where it does not say so itself. number: its number
+        among the events of its connection. respond: gets the quick operation as JSON, or None,
         instead of actions being called.
         Returns False when the event is dropped: it is none, or the bot is stopping.
         """
@@ -285,12 +284,11 @@ class Bot(Running):
         now.cause, now.handler = event, ""
         response = None
         try:
-            if self._goes_elsewhere(arrival, loops):
-                pass
-            elif loops:  # no loop wants it, so it has its turn in its own chat
-                respond = None if self._queue(arrival, ()) else respond
-            else:
-                response = self._react(event, name, respond is not None)
+            if not self._goes_elsewhere(arrival, loops):
+                if not loops:
+                    response = self._react(event, name, respond is not None)
+                elif self._queue(arrival, ()):  # it gets its turn in its own chat
+                    respond = None
         except Exception as error:
             self._report(now.handler, error)
         finally:
@@ -375,7 +373,7 @@ class Bot(Running):
         self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
 
     def _disconnected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)  # calls go to the account that is left
+        chat = ("connection", self_id)  # None: this one is gone, so calls go to another
         self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
 
     def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:

@@ -46,7 +46,7 @@ class ClientSocket:
     def connect(self, address: Address, ca_file: str | None, seconds: float) -> None:
         """Connect to the first address of the host that answers, with TLS if it is wanted.
 
-        seconds: for all handshakes together, which are over when settimeout() is called.
+        seconds: for the TLS and the WebSocket handshake together, which end with settimeout().
         """
         failed: list[OSError] = []
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
@@ -64,6 +64,8 @@ class ClientSocket:
                 failed.append(error)
         else:
             raise failed[0]  # the system puts those first that it can probably reach
+        if self._stopping.is_set():  # or before there was a connection
+            raise ConnectionAbortedError
         self._deadline = time.monotonic() + seconds
         if address.secure:
             context = ssl.create_default_context(cafile=ca_file)
@@ -87,7 +89,12 @@ class ClientSocket:
             if left <= 0:
                 raise TimeoutError
             self._sock.settimeout(left)
-        data = self._sock.recv(PIECE)
+        try:
+            data = self._sock.recv(PIECE)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise self._failure or error from None
         if not data:
             raise self._failure or ConnectionError("对方关闭了它 the other side closed it")
         return data
@@ -99,7 +106,7 @@ class ClientSocket:
                 with suppress(ssl.SSLWantReadError), self._encrypting:
                     return work()
             finally:
-                if self._deadline is not None:  # later, what TLS has to say goes with the next data
+                if self._deadline is not None:  # later, TLS's own words go with our next data
                     self.send(b"")
             data = self._receive()
             with self._encrypting:

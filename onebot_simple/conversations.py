@@ -34,15 +34,15 @@ class Stopped(Exception):
 
 
 class Line:
-    """What waits for its turn in a chat. It exists while somebody has the turn, or is to get it."""
+    """The jobs of a busy chat. It exists while a thread works on the chat, or is about to."""
 
     def __init__(self, chat: Hashable) -> None:
         self.chat = chat
         self.jobs: deque[Job] = deque()
         self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
-        self.looks = 0  # how often slow() has seen that others wait for it
-        self.released = 0  # how many have the turn besides one: waits that the end of the bot ended
+        self.looks = 0  # how many times in a row slow() has found jobs waiting
+        self.released = 0  # how many end() let go on beside the one that has the turn
 
 
 class Waiter:
@@ -62,7 +62,7 @@ class Waiter:
 class Here(local):
     """What a thread does."""
 
-    line: Line | None = None  # in which it has the turn
+    line: Line | None = None  # whose turn this thread has
 
 
 class Conversations:
@@ -74,18 +74,13 @@ class Conversations:
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
-        self._queued = 0
+        self.queued = 0  # how many jobs wait for their turn
         self._warn_at = QUEUE_WARNING
-        self._ending = False  # no wait any more
-        self._closed = False  # no job any more
+        self._ending = False  # end() has begun: every wait ends with Stopped
+        self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
         self._idle: list[Condition] = []  # on each waits a thread, to be called
         self._is_called = False  # a thread has been called, and is on its way
-
-    @property
-    def queued(self) -> int:
-        """How many jobs wait for their turn."""
-        return self._queued
 
     def put(self, chat: Hashable, function: Callable[..., object], *arguments: Any) -> bool:
         """Run ``function(*arguments)`` when its turn in the chat comes; False after the end."""
@@ -99,7 +94,7 @@ class Conversations:
             line.jobs.append((function, arguments))
             if self._ready:
                 self._call_thread()
-            self._queued = queued = self._queued + 1
+            self.queued = queued = self.queued + 1
             is_long = queued >= self._warn_at
             if is_long:
                 self._warn_at *= 2
@@ -129,7 +124,9 @@ class Conversations:
         """The event; TimeoutError when it does not come in time, Stopped at the end of the bot."""
         with self._lock:
             if waiter in self._waiters.get(waiter.key, ()):  # else it is over already
-                self._step_aside(waiter)
+                waiter.is_aside = True
+                if waiter.line is not None:
+                    self._pass_turn(waiter.line)
         if waiter.is_aside:
             if not _wait(waiter.go_on, seconds):
                 with self._lock:
@@ -153,11 +150,6 @@ class Conversations:
                     if self._end_wait(waiter, event):
                         return True
         return False
-
-    def _step_aside(self, waiter: Waiter) -> None:
-        waiter.is_aside = True
-        if waiter.line is not None:
-            self._pass_turn(waiter.line)
 
     def _end_wait(self, waiter: Waiter, event: Any = None, *, stopped: bool = False) -> bool:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
@@ -215,23 +207,18 @@ class Conversations:
         """
         if self._is_called:
             return
-        self._is_called = True
         if self._idle:
             self._idle.pop().notify()
-            return
-        thread = Thread(target=self._work, name="onebot_simple handler", daemon=True)
-        self._threads.add(thread)
-        try:
-            thread.start()
-        except BaseException as error:
-            self._threads.discard(thread)
-            self._is_called = False
-            if not isinstance(error, RuntimeError):
-                raise
-            if (
-                len(self._ready) == 1
-            ):  # a thread that becomes free takes it, or the next put() helps
-                log.error("系统不给更多线程了，先排队。 The system has no more threads: waiting.")
+        else:
+            thread = Thread(target=self._work, name="onebot_simple handler", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the line waits for a thread that is free, or for the next put()
+                if len(self._ready) == 1:
+                    log.error("系统不给更多线程了，先排队。 There are no more threads: waiting.")
+                return
+            self._threads.add(thread)
+        self._is_called = True
 
     def _work(self) -> None:
         """Do one job after another; what each of the threads does."""
@@ -262,8 +249,8 @@ class Conversations:
                     if self._ready:
                         self._call_thread()
                 if line.jobs and not line.returning and not line.released:
-                    self._queued -= 1
-                    if not self._queued:
+                    self.queued -= 1
+                    if not self.queued:
                         self._warn_at = QUEUE_WARNING
                     line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
                     return line.jobs.popleft()
@@ -293,7 +280,7 @@ class Conversations:
             line.doing = name
 
     def slow(self, looks: int) -> list[tuple[str, int]]:
-        """What others have been waiting for at so many looks in a row, and how many wait."""
+        """What others have waited for at so many looks in a row, and how many wait."""
         with self._lock:
             lines = [line for line in self._lines.values() if line.jobs]
             for line in lines:
@@ -313,7 +300,7 @@ class Conversations:
             time.sleep(0.01)
 
     def end(self, seconds: float) -> int:
-        """End every wait with Stopped, then the jobs and the threads; how much was dropped."""
+        """End the waits, the jobs and the threads. Return how many jobs were dropped."""
         deadline = time.monotonic() + seconds
         with self._lock:
             self._ending = True
@@ -322,10 +309,11 @@ class Conversations:
         self.drain(seconds / 2)
         with self._lock:
             self._closed = True
-            dropped, self._queued, self._warn_at = self._queued, 0, QUEUE_WARNING
+            dropped, self.queued, self._warn_at = self.queued, 0, QUEUE_WARNING
             for line in self._lines.values():
-                while line.returning:  # somebody keeps the turn: they end beside it
+                while line.returning:  # a job keeps the turn and does not end: they do, beside it
                     waiter = line.returning.popleft()
+                    dropped += waiter.event is not None
                     waiter.event, waiter.stopped = None, True
                     line.released += 1
                     self._go_on(waiter, line)

@@ -48,7 +48,7 @@ EVENT_NAMES = sorted(
 
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _LINE_LENGTH = 300
-_ACTORS = ("user_id", "operator_id", "peer_id")  # whose number an event may carry, the best first
+_ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
 
 
 # -- its name -------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def person_of(event: Event) -> Hashable:
 
 
 def _key(value: object) -> str:
-    """An id as a part of a key; 123 and "123" are the same id, and anything else harms nobody."""
+    """An id as a part of a key; 123 and "123" are the same id, and what is no id becomes ""."""
     return str(value) if isinstance(value, (int, str, float)) else ""
 
 

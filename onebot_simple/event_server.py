@@ -22,6 +22,7 @@ from werkzeug.wsgi import LimitedStream
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
+from .conversations import SLICE_SECONDS
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
 from .listening import (
@@ -33,7 +34,6 @@ from .listening import (
     warn_of_refusal,
 )
 from .post_server import PostServer
-from .running import SLICE_SECONDS
 
 log = logging.getLogger("onebot_simple")
 
@@ -218,10 +218,13 @@ class EventServer(Bot):
             self._complain("what is no HTTP", start, HTTP_CLIENT)
 
     def _open(self) -> None:
+        check_host(self.host, "EventServer")
+        check_token(self.secret, "secret")
+        _check_path(self.path)
         self._closed = False
         rules = self.app.url_map
         if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
-            rules.add(self.app.url_rule_class(self.path, endpoint="receive", methods=["POST"]))
+            self.app.add_url_rule(self.path, "receive", methods=["POST"], strict_slashes=False)
         with listen(self.host, self.port, backlog=128) as sock:
             self.port = sock.getsockname()[1]
             server = PostServer(sock, self.app, self.path, self._not_http)

@@ -29,10 +29,12 @@ class Handler:
         commands: Iterable[str] | None = None,
     ) -> None:
         if not callable(function):
+            command = f"@bot.on_command({function!r})" if isinstance(function, str) else ""
             raise TypeError(
-                f"@bot.{called} 登记的是函数，不是 {function!r}；指令要写 "
-                f"@bot.on_command({function!r})。 @bot.{called} takes a function, not "
-                f"{function!r}; a command is registered with @bot.on_command({function!r})."
+                f"@bot.{called} 登记的是函数，不是 {function!r}"
+                + (f"；指令要写 {command}。" if command else "。")
+                + f" @bot.{called} takes a function, not {function!r}"
+                + (f"; a command is registered with {command}." if command else ".")
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)

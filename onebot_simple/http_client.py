@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import ssl
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -39,7 +40,8 @@ log = logging.getLogger("onebot_simple")
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
-BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)  # once it was made
+# the connection was made, and broke later
+BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class HttpClient(Actions):
@@ -73,7 +75,8 @@ class HttpClient(Actions):
         self._session.trust_env = False  # a proxy in the environment must not catch 127.0.0.1
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         trusted = ssl.create_default_context(cafile=ca_file) if secure else None
-        self._session.mount("https://" if secure else "http://", _Adapter(trusted))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(trusted))
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -99,6 +102,7 @@ class HttpClient(Actions):
 
         seconds: until the answer begins, and until its next piece; or for all, if it is only one.
         """
+        outside = sys.exc_info()[1]  # what the caller is handling
         deadline = time.monotonic() + check_seconds(seconds, "timeout")
         address = check_url(self.api_root, "http")
         payload = to_json(action, params)
@@ -116,7 +120,7 @@ class HttpClient(Actions):
                     yield _answer(action, address, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
-            raise _failure(action, address.base, error, seconds) from None
+            raise _failure(action, address.base, error, outside, seconds) from None
 
     def close(self) -> None:
         """关闭空闲的连接；之后仍然可以继续使用。
@@ -205,11 +209,15 @@ def _answer(
     raise wrong_service(at, fact, advice)
 
 
-def _failure(action: str, at: str, error: BaseException, seconds: float) -> NetworkError:
+def _failure(
+    action: str, at: str, error: BaseException, outside: BaseException | None, seconds: float
+) -> NetworkError:
     """What a call raises after `error`, which says whether the action may have arrived."""
     reason = error  # the cause below requests and urllib3, such as a ConnectionRefusedError
-    while isinstance(reason, (requests.RequestException, HTTPError)) and reason.__context__:
-        reason = reason.__context__
+    while isinstance(reason, (requests.RequestException, HTTPError)):
+        if reason.__context__ in (None, outside):
+            break
+        reason = reason.__context__ or reason
     if isinstance(reason, TimeoutError) and not isinstance(error, requests.ConnectTimeout):
         kind: type[NetworkError] = ApiTimeout
         chinese = f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答"

@@ -103,7 +103,10 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
 
 def _reason(port: int, number: int) -> Words:
     if number == errno.EACCES:
-        return "没有权限。换一个 1024 以上的端口", "not allowed. Use a port above 1024"
+        return (
+            "没有权限，或者系统保留了它。换一个 1024 以上的端口",
+            "not allowed, or the system reserves it. Use another port, above 1024",
+        )
     if number != errno.EADDRINUSE:
         return (
             "这台机器上没有这个地址。host 写 127.0.0.1（只给本机）或 0.0.0.0（也给别的机器）",
@@ -122,13 +125,16 @@ def _reason(port: int, number: int) -> Words:
 def warn_of_refusal(said: dict[str, float], peer: str, chinese: str, english: str) -> None:
     """Log why somebody may not come in: once a minute for each peer and reason.
 
-    said: what was logged, and when.
+    said: what was logged, and when. Behind the first comma of the reason may stand words of the
+    peer's own.
     """
     now = time.monotonic()
-    for line, then in list(said.items()):
+    for key, then in list(said.items()):
         if now - then > SAID_AGAIN_SECONDS:
-            said.pop(line, None)
-    line = f"拒绝了来自 {peer} 的连接：{chinese}。 refused a connection from {peer}: {english}."
-    if line not in said:
-        said[line] = now
-        log.warning(line)
+            said.pop(key, None)
+    key = f"{peer}: {english.partition(',')[0]}"
+    if key not in said:
+        said[key] = now
+        log.warning(
+            f"拒绝了来自 {peer} 的连接：{chinese}。 refused a connection from {peer}: {english}."
+        )

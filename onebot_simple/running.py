@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from . import traps
 from .addresses import check_seconds
-from .conversations import Conversations
+from .conversations import SLICE_SECONDS, Conversations
 from .errors import (
     ApiNotAvailable,
     NetworkError,
@@ -33,10 +33,9 @@ from .logs import log_to_console
 
 log = logging.getLogger("onebot_simple")
 
-DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it takes the connection away
+DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it closes the connection
 END_SECONDS = 0.6  # and how long it then waits for them to end
 STOP_SECONDS = 2.4  # the longest that anybody waits for a stop() on another thread
-SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often that is looked for
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
@@ -49,9 +48,9 @@ class Now(local):
 
     account: int | None = None
     cause: Event | str = ""  # the event, or what else is the reason
-    number = 0  # the how-many-eth of its connection that is
+    number = 0  # of that event, among those of its connection
     handler = ""
-    stopping = Flag()  # set when the bot is stopped, be it started again meanwhile
+    stopping = Flag()  # set by stop(), and stays so for what ran before a restart
 
 
 class Running(Handlers):
@@ -107,9 +106,10 @@ class Running(Handlers):
             raise self._failure
 
     def start(self) -> None:
-        """启动并立刻返回；失败时抛出原因。已经启动时什么也不做。
+        """启动，开始监听或者连上以后返回；失败时抛出原因。已经启动时什么也不做。
 
-        Starts and returns at once; raises the reason when it cannot. Does nothing when started.
+        Starts, and returns once it is listening or connected; raises the reason when it cannot.
+        Does nothing when started.
         """
         log_to_console()
         if trap := traps.main_loaded_twice():
@@ -162,6 +162,7 @@ class Running(Handlers):
         finally:  # after Ctrl+C, too
             self._close()
             dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
+            self._loops = ()
             for clock in self._clocks:
                 clock.join(END_SECONDS)
         if dropped:
@@ -187,7 +188,7 @@ class Running(Handlers):
     # -- timers -------------------------------------------------------------------------------
 
     def _add_timer(self, handler: Handler, seconds: float) -> None:
-        turn = Lock()  # held while the function runs, be it beyond the end of the bot
+        turn = Lock()  # held while the function runs, even after stop()
 
         def tick() -> None:
             if not turn.locked():
@@ -209,7 +210,7 @@ class Running(Handlers):
         self._clocks.append(clock)
 
     def _take_turn(self, handler: Handler, turn: Lock) -> None:
-        if not turn.acquire(blocking=False):  # it waits for an event, and has given its turn up
+        if not turn.acquire(blocking=False):  # the last turn waits for an event: leave this out
             return
         self._now.account, self._now.cause = None, "every"
         self._begin(handler)
@@ -246,7 +247,7 @@ class Running(Handlers):
         return f"{label}:{now.handler}"
 
     def _report(self, name: str, error: BaseException) -> bool:
-        """Log why a handler ended; True when it waited in vain, or the bot is stopped."""
+        """Log why a handler ended. True if a wait timed out, or the bot was stopped."""
         stopped = isinstance(error, NetworkError) and self._now.stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
             log.info(f"{name} 结束了。 {name} ended: {error}")

@@ -24,13 +24,15 @@ from .addresses import (
     check_seconds,
     check_token,
     check_url,
+    token_refused,
     wrong_service,
 )
 from .bot import Bot
 from .client_socket import ClientSocket
+from .conversations import SLICE_SECONDS
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
-from .running import END_SECONDS, SLICE_SECONDS
+from .running import END_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost
 
 log = logging.getLogger("onebot_simple")
@@ -177,15 +179,16 @@ class WsClient(Bot):
                 delay = FIRST_DELAY
             pause = delay * random.uniform(1, JITTER)
             log.warning("%s %.1f 秒后自动重连。 Trying again in %.1f s.", reason, pause, pause)
-            stopping.wait(pause)
+            if stopping.wait(pause):
+                break
             delay = min(LAST_DELAY / JITTER, delay * 2)
         started.set()
 
     def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
-        sock = self._socket = ClientSocket(stopping, self.ping_timeout)
-        since, calls, self_id = math.inf, None, None  # not connected yet
+        since, calls, self_id, sock = math.inf, None, None, None  # not connected yet
         try:
+            sock = self._socket = ClientSocket(stopping, self.ping_timeout)
             ws = self._dial(sock)
             since = time.monotonic()
             calls = WsConnection(ws.send, self._base, self._complain)
@@ -202,7 +205,8 @@ class WsClient(Bot):
             self._read(ws, calls, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
             reason = self._reason(error) if calls else self._not_connected(error)
-        sock.close()
+        if sock:
+            sock.close()
         if calls and self._calls is calls:
             self._ws = self._calls = None
             calls.close(reason)
@@ -265,7 +269,7 @@ class WsClient(Bot):
         if self._stopping.is_set():
             return connection_ended(self._base)
         if isinstance(error, AuthenticationError):
-            return self._token_refused()
+            return token_refused(self._base, bool(self._token))
         if isinstance(error, OneBotError):
             return error
         is_usual = isinstance(error, (websocket.WebSocketException, OSError))
@@ -283,23 +287,16 @@ class WsClient(Bot):
         if isinstance(error, OSError):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return self._token_refused()
+            return token_refused(base, bool(self._token))
         what = "别的内容", "something else (a redirect?)"
         if status:
             what = f"HTTP {status}", f"HTTP {status}"
-        fact = f"{base} 回答的是{what[0]}，那里没有 WebSocket", f"{base} answered {what[1]}"
+        fact = (
+            f"{base} 回答的是{what[0]}，那里没有 WebSocket",
+            f"{base} answered {what[1]}, no WebSocket",
+        )
         advice = (
             "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
         return wrong_service(base, fact, advice)
-
-    def _token_refused(self) -> AuthenticationError:
-        chinese, english = "没有给", "wants an access_token, and none was given"
-        if self._token:
-            chinese, english = "不对", "refused the access_token"
-        return AuthenticationError(
-            f"{self._base} 拒绝了连接：access_token {chinese}。"
-            "它要和 NapCat“网络配置”里这一项的 token 一模一样。 "
-            f"{self._base} {english}: it must be exactly the token of this server in NapCat."
-        )

@@ -15,8 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from .actions import from_json, to_json
+from .conversations import SLICE_SECONDS
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
-from .running import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
 
@@ -50,7 +50,7 @@ class WsConnection:
         self._waiting = {} if waiting is None else waiting
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
-        self._gave_up = False  # whether an answer may still come for which nobody waits any more
+        self._gave_up = False  # a call has failed, and its answer may still come
 
     def request(
         self, action: str, params: dict[str, Any] | None, timeout: float, origin: str = ""
@@ -72,7 +72,7 @@ class WsConnection:
         answers: Answers = SimpleQueue()
         self._waiting[echo] = answers  # before it is sent: answers are fast
         try:
-            if self._closed is not None:  # close() has not seen this call
+            if self._closed is not None:  # close() came before this call, and frees it no more
                 raise copy(self._closed)
             self._send(f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}')
             while True:

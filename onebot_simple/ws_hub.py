@@ -45,7 +45,7 @@ class WebSocketHub(Thread):
         """End all connections with a goodbye that they may answer, and the thread."""
         self._ending.set()
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, on some systems
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread at once on Linux
         self.join(TICK_SECONDS + 2 * GOODBYE_SECONDS)
 
     def run(self) -> None:
@@ -62,6 +62,9 @@ class WebSocketHub(Thread):
         return [key.data for key in self._selector.get_map().values() if key.data]
 
     def _serve(self, seconds: float) -> None:
+        if not self._selector.get_map():  # Windows cannot select() from nothing
+            time.sleep(seconds)
+            return
         for key, _ in self._selector.select(seconds):
             if key.data:
                 self._read(key.data)

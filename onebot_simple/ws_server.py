@@ -151,6 +151,8 @@ class WsServer(Bot):
         """
         deadline = time.monotonic() + check_seconds(timeout, "timeout")
         while not any(API in account._newest for account in self.bots.values()):
+            if self._stopping.is_set():
+                raise connection_ended(self.url)
             if time.monotonic() > deadline:
                 raise ApiNotAvailable(
                     f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"
@@ -220,7 +222,7 @@ class WsServer(Bot):
         )
 
     def _put(self, connection: ServerWebSocket, account: Account) -> None:
-        """The connection is the newest of this account."""
+        """Make the connection the newest of this account."""
         name = f"OneBot {account.self_id or '?'} ({connection.host})"  # for messages
         connection.account = account
         connection.calls = WsConnection(
@@ -229,7 +231,8 @@ class WsServer(Bot):
         account._set([*account._connections, connection])
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
-        """The connection has said whose it is."""
+        """The connection has said whose it is: it joins that account, or is its first."""
+        self._strangers.pop(connection, None)
         host = connection.host
         new_roles = set(connection.roles)
         account = self._accounts.get(self_id)

@@ -595,3 +595,9 @@ def test_what_goes_out_comes_in(params: dict[str, Any]) -> None:
     except ValueError:  # an infinity
         return
     assert from_json(text) == params
+
+
+def test_a_value_that_is_given_twice_is_said_as_the_other_mistakes_are() -> None:
+    bot = WsClient("ws://127.0.0.1:1")
+    with pytest.raises(TypeError, match=r"group_id 写了两次.*was given group_id twice"):
+        bot.send_group_msg(1, group_id=2, message="hi")  # type: ignore[misc]

@@ -240,3 +240,20 @@ def test_seconds_that_one_cannot_wait_are_refused(client: Any, scheme: str, seco
 def test_a_ca_file_that_is_none_is_said_in_both_languages(client: Any, scheme: str) -> None:
     with pytest.raises(ValueError, match="ca_file 'absent.pem' 打不开.*cannot be used.*PEM"):
         client(f"{scheme}s://127.0.0.1:1", ca_file="absent.pem")
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+@pytest.mark.parametrize(
+    "tail", ["？access_token=s3cret", "/？access_token=s3cret", "/&access_token=s3cret"]
+)
+def test_a_token_without_a_question_mark_is_refused_and_not_shown(scheme: str, tail: str) -> None:
+    with pytest.raises(ValueError, match=f"{scheme}://127.0.0.1") as caught:
+        (WsClient if scheme == "ws" else HttpClient)(f"{scheme}://127.0.0.1:3000{tail}")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [["http://127.0.0.1"], {"url": 1}, {1}])
+def test_an_address_that_cannot_be_hashed_is_refused_as_any_other(url: Any) -> None:
+    for client in (HttpClient, WsClient):
+        with pytest.raises(TypeError, match=r"地址要写成字符串.*must be a str"):
+            client(url)

@@ -867,3 +867,27 @@ def test_a_chunk_that_is_cut_off_is_refused_at_once(
         assert answer.startswith(b"HTTP/1.1 400 ")
     assert server.stats["events"] == 0
     assert post(server, message())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("path", "onebot", "path must begin with /"),
+        ("secret", 123, "secret must be a str"),
+        ("host", "127.0.0.1:8080", r"write EventServer\("),
+    ],
+)
+def test_what_was_changed_since_is_checked_at_the_start(name: str, value: Any, said: str) -> None:
+    server = EventServer(port=0)
+    setattr(server, name, value)
+    with pytest.raises((ValueError, TypeError), match=said):
+        server.start()
+
+
+def test_a_path_that_was_changed_takes_events_with_a_slash_behind_it(server: EventServer) -> None:
+    server.stop()
+    server.path = "/new"
+    server.start()
+    assert (
+        post(server, message(), path="/new/")[0] == post(server, message(), path="/new")[0] == 200
+    )

@@ -738,3 +738,23 @@ def test_wrong_arguments_are_refused_at_once(client: HttpClient) -> None:
         client.send_private_msg(1, {1, 2})  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError), match="duration"):
         client.set_group_ban(1, 2, duration=float("nan"))  # type: ignore[arg-type]
+
+
+def test_what_the_caller_is_handling_is_not_taken_for_the_reason() -> None:
+    def hang_up() -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for outside in (FileNotFoundError("no such file"), TimeoutError()):
+            peer = threading.Thread(target=hang_up)
+            peer.start()
+            client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            try:
+                raise outside
+            except OSError:
+                with pytest.raises(NetworkError, match="may have been carried out") as caught:
+                    client.request("send_msg")
+            assert not isinstance(caught.value, ApiTimeout)
+            peer.join(5)

@@ -853,3 +853,42 @@ def test_stop_in_the_middle_of_start_ends_the_connection(answers: bool) -> None:
         assert closed.wait(5)
         with pytest.raises(NetworkError, match="not started"):
             bot.get_status()
+
+
+def test_a_system_without_files_is_a_reason_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(*_: Any, **__: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    bot = WsClient("ws://127.0.0.1:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", no_more)
+        with pytest.raises(NetworkError, match="Too many open files"):
+            bot.start()
+    with pytest.raises(NetworkError, match="refused"):
+        bot.start()
+
+
+def test_stop_during_a_pause_dials_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    looked_up: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def note(host: str, *more: Any, **options: Any) -> Any:
+        looked_up.append(host)
+        return look_up(host, *more, **options)
+
+    peer = ForwardWs(Api())
+    bot = WsClient(peer.url)
+    with bot:
+        peer.close()
+        wait_until(lambda: not bot.stats["calls"] and _is_lost(bot))
+        monkeypatch.setattr(socket, "getaddrinfo", note)
+    assert not looked_up
+
+
+def _is_lost(bot: WsClient) -> bool:
+    try:
+        bot.get_status()
+    except NetworkError:
+        return True
+    return False

@@ -468,3 +468,20 @@ def test_a_call_on_a_connection_that_breaks_is_a_network_error_whenever_it_break
         peer.close()
         wait_until(lambda: not server.bots)
     assert len(outcomes) == 20
+
+
+def test_a_stranger_with_ever_new_names_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    with WsServer(port=0) as server:
+        for number in range(20):
+            assert dial(server, "/", f"Origin: http://host{number}.example") == 403
+    assert caplog.text.count("refused a connection") == 1
+
+
+def test_waiting_for_an_account_ends_with_the_server() -> None:
+    server = WsServer(port=0)
+    server.start()
+    threading.Timer(0.1, server.stop).start()
+    began = time.monotonic()
+    with pytest.raises(NetworkError, match="bot was stopped"):
+        server.wait_connected(30)
+    assert time.monotonic() - began < 5

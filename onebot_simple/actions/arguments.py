@@ -63,8 +63,10 @@ def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str,
         if given.get(name) is None:
             chinese, english = "它没有给，或者是 None", "which is missing or None"
             raise _refused(method, f"需要 {name}，{chinese}", f"needs {name}, {english}")
-    for name in named:
-        if name not in written and _ANY_NAME not in written.values():
+    for name in named if _ANY_NAME not in written.values() else ():
+        if name in positional[: len(values)]:
+            raise _refused(method, f"{name} 写了两次", f"was given {name} twice")
+        if name not in written:
             raise _refused(method, f"没有参数 {name}", f"has no parameter {name}")
 
 
