@@ -25,11 +25,12 @@ from .event import (
     event_line,
     id_of,
     is_message,
+    is_online,
     is_own_deed,
     name_of,
     person_of,
 )
-from .handler import Handler
+from .handler import never_failing
 from .quick_operation import (
     Call,
     calls_for,
@@ -175,7 +176,7 @@ class Bot(Running):
                 "wait_for(lambda event: ...)."
             )
         seconds = check_seconds(timeout, "timeout")
-        with self._conversations.waiter(_never_failing(predicate)) as waiter:
+        with self._conversations.waiter(never_failing(predicate)) as waiter:
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
@@ -353,54 +354,13 @@ class Bot(Running):
 
     def _watch_account(self, event: Event, account: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
-        notice = event.get("notice_type")
-        status = event.get("status") if event.get("meta_event_type") == "heartbeat" else None
-        online = status.get("online") if isinstance(status, dict) else None
-        if (notice == "bot_offline" or online is False) and account not in self._offline:
+        online = is_online(event)
+        if online is False and account not in self._offline:
             self._offline.add(account)
             said = printable(str(event.get("message") or "")[:200])
             log.warning(
                 f"账号 {account} 掉线了：在 OneBot 里重新登录。 "
                 f"Account {account} is offline: log in again in OneBot. {said}"
             )
-        elif notice == "bot_online" or online is True:
+        elif online:
             self._offline.discard(account)
-
-    # -- connections --------------------------------------------------------------------------
-
-    def _connected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)
-        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
-
-    def _disconnected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)  # None: this one is gone, so calls go to another
-        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
-
-    def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
-        self._now.account, self._now.cause = account, "connection"
-        for handler in handlers:
-            self._begin(handler)
-            try:
-                handler.run(self_id)
-            except BaseException as error:
-                self._report(handler.name, error)
-
-
-def _never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
-    """The predicate of a wait_for(), but an event on which it fails does not match."""
-    failed: list[str] = []
-
-    def wants(event: Event) -> bool:
-        try:
-            return bool(predicate(event))
-        except (Exception, SystemExit) as error:
-            if not failed:
-                failed.append(name_of(event))
-                log.warning(
-                    f"wait_for() 的条件在 {failed[0]} 上出错了：{error!r}，它不算；可以用 "
-                    f"event.get()。 The condition of wait_for() failed on {failed[0]}: {error!r}. "
-                    "That event does not count; event.get() is safer."
-                )
-            return False
-
-    return wants

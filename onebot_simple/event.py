@@ -91,6 +91,15 @@ def _is_own(event: Event, key: str) -> bool:
     return actor is not None and actor == account
 
 
+def is_online(event: Event) -> bool | None:
+    """Whether the account is logged in to QQ; None when the event does not say so."""
+    if event.get("notice_type") in ("bot_online", "bot_offline"):
+        return bool(event["notice_type"] == "bot_online")
+    status = event.get("status") if event.get("meta_event_type") == "heartbeat" else None
+    online = status.get("online") if isinstance(status, dict) else None
+    return online if isinstance(online, bool) else None
+
+
 def label_of(event: Event, number: int = 0) -> str:
     """What an event is called in echoes: its message_id, else e and its number."""
     if event["post_type"] == "message" and isinstance(event.get("message_id"), (int, str)):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
 
+from .event import Event, name_of
+
 log = logging.getLogger("onebot_simple")
 
 
@@ -125,3 +127,23 @@ def _accepts(signature: inspect.Signature, count: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
+    """The predicate of a wait_for(), but an event on which it fails does not match."""
+    failed: list[str] = []
+
+    def wants(event: Event) -> bool:
+        try:
+            return bool(predicate(event))
+        except (Exception, SystemExit) as error:
+            if not failed:
+                failed.append(name_of(event))
+                log.warning(
+                    f"wait_for() 的条件在 {failed[0]} 上出错了：{error!r}，它不算；可以用 "
+                    f"event.get()。 The condition of wait_for() failed on {failed[0]}: {error!r}. "
+                    "That event does not count; event.get() is safer."
+                )
+            return False
+
+    return wants

@@ -274,6 +274,25 @@ class Running(Handlers):
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
             )
 
+    # -- connections --------------------------------------------------------------------------
+
+    def _connected(self, self_id: int | None) -> None:
+        chat = ("connection", self_id)
+        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
+
+    def _disconnected(self, self_id: int | None) -> None:
+        chat = ("connection", self_id)  # None: this one is gone, so calls go to another
+        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
+
+    def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
+        self._now.account, self._now.cause = account, "connection"
+        for handler in handlers:
+            self._begin(handler)
+            try:
+                handler.run(self_id)
+            except BaseException as error:
+                self._report(handler.name, error)
+
     # -- counting -----------------------------------------------------------------------------
 
     @property
