@@ -45,6 +45,7 @@ from .running import Running
 
 log = logging.getLogger("onebot_simple")
 
+EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
 # an event that has come: its name, account, and number, and who wants the response
 Arrival = tuple[Event, str, int | None, int, Respond | None]
@@ -234,7 +235,7 @@ class Bot(Running):
                 if not stopping.is_set():  # else stop() counts what the loop has not seen
                     self._loops = tuple(one for one in self._loops if one is not loop)
                     while not loop.empty():
-                        self._queue(loop.get(), ())
+                        self._queue(loop.get(), True)
 
     # -- one event ----------------------------------------------------------------------------
 
@@ -267,29 +268,38 @@ class Bot(Running):
         if self._stopping.is_set():
             return self._drop()
         arrival = event, name_of(event), account, number, respond
-        return self._queue(arrival, self._loops)
+        loops = self._loops
+        if loops or self._conversations.is_busy(EVENTS):
+            return self._conversations.put(EVENTS, self._pass_on, arrival, loops) or self._drop()
+        return self._queue(arrival, False)
 
-    def _queue(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
-        """Let the event be handled in its turn; while a loop runs, all events form one line."""
-        chat = ("events",) if loops else conversation_of(arrival[0])
-        return self._conversations.put(chat, self._process, arrival, loops) or self._drop()
+    def _queue(self, arrival: Arrival, is_offered: bool) -> bool:
+        """Let the event be handled in its turn. is_offered: nobody waits for it."""
+        chat = conversation_of(arrival[0])
+        return self._conversations.put(chat, self._process, arrival, is_offered) or self._drop()
 
     def _drop(self) -> bool:
         with self._counting:
             self._dropped += 1
         return False
 
-    def _process(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
+    def _pass_on(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
+        """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
+        is_done = True
+        try:
+            is_done = self._goes_elsewhere(arrival, loops) or not self._queue(arrival, True)
+        finally:
+            if is_done and arrival[-1]:
+                arrival[-1](None)
+
+    def _process(self, arrival: Arrival, is_offered: bool) -> None:
         now = self._now
         event, name, now.account, now.number, respond = arrival
         now.cause, now.handler = event, ""
         response = None
         try:
-            if not self._goes_elsewhere(arrival, loops):
-                if not loops:
-                    response = self._react(event, name, respond is not None)
-                elif self._queue(arrival, ()):  # it gets its turn in its own chat
-                    respond = None
+            if is_offered or not self._goes_elsewhere(arrival, ()):
+                response = self._react(event, name, respond is not None)
         except Exception as error:
             self._report(now.handler, error)
         finally:

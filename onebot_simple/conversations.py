@@ -104,6 +104,10 @@ class Conversations:
             time.sleep(1e-6)
         return True
 
+    def is_busy(self, chat: Hashable) -> bool:
+        """Whether a job of the chat runs or waits."""
+        return chat in self._lines
+
     # -- waiting for an event -----------------------------------------------------------------
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import json
 import logging
 import threading
@@ -659,15 +660,15 @@ def test_what_a_loop_had_not_seen_has_its_turn_in_its_chat_and_one_answer() -> N
         bot.handle(message("unseen"), respond=responses.append)
         loop.close()
         bot.handle(message("later"), respond=responses.append)
-        assert entered.wait(5)
         release.set()
         waiting.join()
+        assert entered.wait(5)
         go_on.set()
         wait_until(lambda: len(responses) == 2)
     assert not broken
     assert [json.loads(response or "{}").get("reply") for response in responses] == [
-        [segment.text("later")],
         [segment.text("unseen")],
+        [segment.text("later")],
     ]
 
 
@@ -698,3 +699,35 @@ def test_a_loop_answers_through_the_account_of_its_event(bot: WsServer) -> None:
         bot.send_group_msg(30001, "nobody is meant")
     for peer in peers:
         peer.close()
+
+
+def test_what_comes_after_a_loop_does_not_overtake_what_came_before(bot: WsServer) -> None:
+    handled: list[str] = []
+    bot.on_message(lambda event: handled.append(words(event)))
+    for turn in range(30):
+        loop = bot.events()
+        for number in range(20):
+            bot.handle(message(f"{turn} {number}"))
+            if number == 10:
+                loop.close()
+    wait_until(lambda: len(handled) == 600)
+    assert handled == [f"{turn} {number}" for turn in range(30) for number in range(20)]
+
+
+def test_an_event_is_offered_once_to_a_wait_while_a_loop_runs(bot: WsServer) -> None:
+    looked_at: list[str] = []
+    bot.on("message_sent")(lambda event: looked_at.append("handled"))
+    with contextlib.closing(bot.events()):
+        waiting = threading.Thread(
+            target=lambda: pytest.raises(
+                WaitTimeout, bot.wait_for, lambda event: looked_at.append(words(event)), 0.5
+            )
+        )
+        waiting.start()
+        while not looked_at:
+            bot.handle(message("hi"))
+        looked_at.clear()
+        bot.handle({**message("mine"), "post_type": "message_sent"})
+        wait_until(lambda: "handled" in looked_at)
+        waiting.join()
+    assert looked_at.count("mine") == 1
