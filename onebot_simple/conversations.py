@@ -132,10 +132,10 @@ class Conversations:
                 if waiter.line is not None:
                     self._pass_turn(waiter.line)
         if waiter.is_aside:
-            if not _wait(waiter.go_on, seconds):
+            if not wait_in_slices(waiter.go_on, seconds):
                 with self._lock:
                     self._end_wait(waiter)
-                _wait(waiter.go_on)
+                wait_in_slices(waiter.go_on)
             self._here.line = waiter.line
         if waiter.event is None:
             raise Stopped if waiter.stopped else TimeoutError
@@ -352,7 +352,7 @@ def warn_of_queue(length: int) -> None:
     )
 
 
-def _wait(flag: Event, seconds: float | None = None) -> bool:
+def wait_in_slices(flag: Event, seconds: float | None = None) -> bool:
     """Wait for the flag, in slices on the main thread."""
     if current_thread() is not main_thread():
         return flag.wait(seconds)

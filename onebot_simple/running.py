@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from . import traps
 from .addresses import check_seconds
-from .conversations import SLICE_SECONDS, Conversations
+from .conversations import SLICE_SECONDS, Conversations, wait_in_slices
 from .errors import (
     ApiNotAvailable,
     NetworkError,
@@ -116,7 +116,7 @@ class Running(Handlers):
             log.warning("%s", trap)
         with self._starting:
             if self._stopping.is_set():  # a stop() that has begun comes first
-                self._stopped.wait(STOP_SECONDS)
+                wait_in_slices(self._stopped, STOP_SECONDS)
             with self._state:
                 if self._running:
                     return
@@ -148,7 +148,7 @@ class Running(Handlers):
             self._stopping.set()
         if already:  # a stop() has begun
             if not self._conversations.inside():
-                self._stopped.wait(STOP_SECONDS)
+                wait_in_slices(self._stopped, STOP_SECONDS)
             return
         try:
             self._end()

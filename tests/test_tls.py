@@ -80,6 +80,18 @@ def test_https_works_with_an_own_authority(https: str, ca_file: str) -> None:
         assert client.call_action("x") == {"message_id": 1234}
 
 
+def test_a_client_that_is_sent_to_https_later_verifies_as_strictly(
+    https: str, ca_file: str
+) -> None:
+    with HttpClient("http://127.0.0.1:3000", ca_file=ca_file) as client:
+        client.api_root = https
+        assert client.get_login_info()
+    with HttpClient("http://127.0.0.1:3000") as client:
+        client.api_root = https
+        with pytest.raises(NetworkError, match="is not trusted"):
+            client.get_login_info()
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(wss: str, https: str) -> None:
     with pytest.raises(NetworkError, match="certificate is not trusted.*ca_file="):
         WsClient(wss).start()
