@@ -16,6 +16,8 @@ from threading import Lock
 from typing import Any
 
 from .addresses import Address
+from .errors import NetworkError
+from .ws_connection import connection_lost
 
 PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host
@@ -34,11 +36,12 @@ class ClientSocket:
     def __init__(self, stopping: Flag, patience: float) -> None:
         self._stopping = stopping
         self._patience = patience
+        self._base = ""  # of the address
         self._sock = socket.socket()
         self._deadline: float | None = None  # of the handshakes
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._sending = Lock()  # held by the thread that sends, until all of it is sent
-        self._failure: OSError | None = None  # why something could not be sent
+        self._failure: Exception | None = None  # why something could not be sent
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
         self._encrypting = Lock()  # guards these three; nobody waits while holding it
@@ -48,6 +51,7 @@ class ClientSocket:
 
         seconds: for the TLS and the WebSocket handshake together, which end with settimeout().
         """
+        self._base = address.base
         failed: list[OSError] = []
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, place in found:
@@ -96,7 +100,8 @@ class ClientSocket:
         except OSError as error:
             raise self._failure or error from None
         if not data:
-            raise self._failure or ConnectionError("对方关闭了它 the other side closed it")
+            said = "the other side closed it", "对方关闭了它"
+            raise self._failure or connection_lost(self._base, *said)
         return data
 
     def _with_tls(self, work: Callable[[], Any]) -> Any:
@@ -117,7 +122,7 @@ class ClientSocket:
         with self._sending:
             try:
                 self._send_all(memoryview(self._encrypted(data)))
-            except OSError as error:
+            except (OSError, NetworkError) as error:
                 self._failure = self._failure or error
                 self.shutdown()
             except BaseException:  # Ctrl+C: nothing may follow half a frame
@@ -140,8 +145,8 @@ class ClientSocket:
                 left, moved = left[self._sock.send(left) :], time.monotonic()
             except TimeoutError:  # the timeout of the socket is that of the reader
                 if time.monotonic() - moved > self._patience:
-                    words = "它不读我们发的东西 it does not read what is sent"
-                    raise ConnectionError(words) from None
+                    said = "it does not read what is sent", "它不读我们发的东西"
+                    raise connection_lost(self._base, *said) from None
 
     def settimeout(self, timeout: float | None) -> None:
         self._deadline = None

@@ -284,6 +284,8 @@ class WsClient(Bot):
         log.debug("cannot connect to %s: %s", base, type(error).__name__)
         if isinstance(error, websocket.WebSocketTimeoutException):
             error = TimeoutError()
+        if isinstance(error, NetworkError):  # the connection was lost at once
+            error = ConnectionError()
         if isinstance(error, OSError):
             return cannot_connect(base, error)
         if status in (401, 403) and self._address.port != WEBUI_PORT:
