@@ -39,6 +39,8 @@ class ClientSocket:
         self._base = ""  # of the address
         self._sock = socket.socket()
         self._deadline: float | None = None  # of the handshakes
+        # the same memory for each piece: pieces of memory of ever other sizes would fill the heap
+        self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._sending = Lock()  # held by the thread that sends, until all of it is sent
         self._failure: Exception | None = None  # why something could not be sent
@@ -94,7 +96,7 @@ class ClientSocket:
                 raise TimeoutError
             self._sock.settimeout(left)
         try:
-            data = self._sock.recv(PIECE)
+            data = bytes(self._piece[: self._sock.recv_into(self._piece)])
         except TimeoutError:
             raise
         except OSError as error:

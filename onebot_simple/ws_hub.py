@@ -39,6 +39,8 @@ class WebSocketHub(Thread):
         self._listener = listener
         self._server = server
         self._selector = selectors.DefaultSelector()
+        # the same memory each time: pieces of memory of ever other sizes would fill the heap
+        self._chunk = memoryview(bytearray(CHUNK))
         self._ending = Flag()
 
     def stop(self) -> None:
@@ -73,7 +75,7 @@ class WebSocketHub(Thread):
 
     def _read(self, connection: ServerWebSocket) -> None:
         try:
-            data = connection.socket.recv(CHUNK)
+            data = bytes(self._chunk[: connection.socket.recv_into(self._chunk)])
         except BlockingIOError:  # nothing after all
             return
         except OSError:
