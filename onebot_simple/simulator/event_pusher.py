@@ -204,6 +204,7 @@ def _readable(sock: socket.socket) -> bool:
 
 
 def _cut(client: http.client.HTTPConnection) -> None:
-    if client.sock:
+    sock = client.sock  # which the sender may take away
+    if sock:
         with contextlib.suppress(OSError):
-            client.sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(socket.SHUT_RDWR)
