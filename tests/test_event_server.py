@@ -891,3 +891,10 @@ def test_a_path_that_was_changed_takes_events_with_a_slash_behind_it(server: Eve
     assert (
         post(server, message(), path="/new/")[0] == post(server, message(), path="/new")[0] == 200
     )
+
+
+def test_an_answer_in_the_response_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with EventServer(port=0) as server, caplog.at_level("INFO", "onebot_simple"):
+        server.on_message(lambda event: "how do you do")
+        assert post(server, message(user_id=20002))[0] == 200
+    assert "→ reply user_id=20002: how do you do" in caplog.text

@@ -485,3 +485,10 @@ def test_waiting_for_an_account_ends_with_the_server() -> None:
     with pytest.raises(NetworkError, match="bot was stopped"):
         server.wait_connected(30)
     assert time.monotonic() - began < 5
+
+
+def test_a_plus_in_a_token_of_the_query_may_be_itself() -> None:
+    with WsServer(port=0, access_token="a+b==") as server:
+        assert dial(server, "/?access_token=a+b==") == 101
+        assert dial(server, "/?access_token=a%2Bb%3D%3D") == 101
+        assert dial(server, "/?access_token=ab==") == 403
