@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -492,3 +493,33 @@ def test_a_plus_in_a_token_of_the_query_may_be_itself() -> None:
         assert dial(server, "/?access_token=a+b==") == 101
         assert dial(server, "/?access_token=a%2Bb%3D%3D") == 101
         assert dial(server, "/?access_token=ab==") == 403
+
+
+def test_a_stream_that_nobody_reads_on_delays_no_other_account() -> None:
+    with WsServer(port=0) as server:
+        busy, quiet = (
+            create_connection(server.url, header=[f"X-Self-ID: {number}"], suppress_origin=True)
+            for number in (1, 2)
+        )
+        server.wait_connected(5)
+        first: list[object] = []
+        stream = server.bot(1).stream_action("download_file_stream", file="x")
+        reading = threading.Thread(target=lambda: first.append(next(stream)))
+        reading.start()
+        echo = json.loads(busy.recv())["echo"]
+        frame = {"status": "ok", "retcode": 0, "data": {"type": "stream"}, "echo": echo}
+        for _ in range(1000):
+            busy.send(json.dumps(frame))
+        reading.join(5)
+
+        def answer() -> None:
+            call = json.loads(quiet.recv())
+            quiet.send(json.dumps({"status": "ok", "retcode": 0, "data": {}, "echo": call["echo"]}))
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        assert first and server.bot(2).request("get_status", timeout=3)["status"] == "ok"
+        answering.join(5)
+        stream.close()  # type: ignore[attr-defined]
+        busy.close()
+        quiet.close()
