@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from copy import copy
 from threading import Event as Flag
-from threading import Thread, Timer
+from threading import Thread
 from typing import Any
 
 import websocket
@@ -40,7 +40,6 @@ log = logging.getLogger("onebot_simple")
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5
-GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 
@@ -150,11 +149,8 @@ class WsClient(Bot):
     def _close(self) -> None:
         ws, sock = self._ws, self._socket  # which the reader may take away
         if ws is not None and sock is not None:
-            # a sender that is stuck keeps us waiting, until its socket is shut down
-            too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
-            too_long.start()
+            sock.patience = 0  # a sender that is stuck gives up, and lets us say goodbye
             ws.send_close()
-            too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)
         if sock is not None:
             sock.shutdown()
@@ -249,8 +245,7 @@ class WsClient(Bot):
 
     def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
-        if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
-            ws.settimeout(seconds)
+        ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
