@@ -7,7 +7,7 @@ for events.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from . import segment
 from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
-from .conversations import QUEUE_WARNING, SLICE_SECONDS, Stopped, Waiter, warn_of_queue
+from .conversations import SLICE_SECONDS, Stopped, Waiter
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
@@ -25,12 +25,13 @@ from .event import (
     event_line,
     id_of,
     is_message,
-    is_online,
     is_own_deed,
+    label_of,
     name_of,
     person_of,
 )
 from .handler import never_failing
+from .logs import Backlog
 from .quick_operation import (
     Call,
     calls_for,
@@ -47,8 +48,8 @@ log = logging.getLogger("onebot_simple")
 
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
-# an event that has come: its name, account, and number, and who wants the response
-Arrival = tuple[Event, str, int | None, int, Respond | None]
+# an event that has come: its name, account and label, and who wants the response
+Arrival = tuple[Event, str, int | None, str, Respond | None]
 
 
 class Answer(str):
@@ -63,12 +64,8 @@ class Answer(str):
 class _Loop(SimpleQueue[Arrival]):
     """What a `for event in bot.events()` has still to see."""
 
-    warn_at = QUEUE_WARNING
-
-    def warn_if_long(self) -> None:
-        if self.qsize() >= self.warn_at:
-            self.warn_at *= 2
-            warn_of_queue(self.qsize())
+    def __init__(self) -> None:
+        self.backlog = Backlog()
 
 
 class Bot(Running):
@@ -79,10 +76,6 @@ class Bot(Running):
     Handlers run in the order in which they were registered; the first that returns something
     other than None answers. Source: OneBot 11 standard, events and quick operations.
     """
-
-    def __init__(self, *, timeout: float = 30, command_prefix: str | Iterable[str] = "/") -> None:
-        super().__init__(timeout=timeout, command_prefix=command_prefix)
-        self._offline: set[int | None] = set()  # accounts whose heartbeat says so
 
     # -- answering ----------------------------------------------------------------------------
 
@@ -192,7 +185,7 @@ class Bot(Running):
                 "机器人停止了，不再等待。 the bot was stopped while waiting."
             ) from None
         if is_message(event):
-            self._now.cause = event  # it is the cause of what the handler does now
+            self._now.label = label_of(event)  # it is the cause of what the handler does now
         return event
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -217,20 +210,21 @@ class Bot(Running):
 
     def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         now = self._now
-        before = now.account, now.cause, now.number, now.handler
+        before = now.account, now.label, now.handler
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
                 try:
-                    event, _, now.account, now.number, _ = loop.get(timeout=SLICE_SECONDS)
+                    event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
+                    loop.backlog.look(0)
                     continue
-                now.cause, now.handler = event, "events@"
+                now.handler = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
-            now.account, now.cause, now.number, now.handler = before
+            now.account, now.label, now.handler = before
             with self._state:
                 if not stopping.is_set():  # else stop() counts what the loop has not seen
                     self._loops = tuple(one for one in self._loops if one is not loop)
@@ -267,7 +261,7 @@ class Bot(Running):
             self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
-        arrival = event, name_of(event), account, number, respond
+        arrival = event, name_of(event), account, label_of(event, number), respond
         loops = self._loops
         if loops or self._conversations.is_busy(EVENTS):
             return self._conversations.put(EVENTS, self._pass_on, arrival, loops) or self._drop()
@@ -294,16 +288,14 @@ class Bot(Running):
 
     def _process(self, arrival: Arrival, is_offered: bool) -> None:
         now = self._now
-        event, name, now.account, now.number, respond = arrival
-        now.cause, now.handler = event, ""
-        response = None
+        event, name, now.account, now.label, respond = arrival
+        now.handler, response = "", None
         try:
             if is_offered or not self._goes_elsewhere(arrival, ()):
                 response = self._react(event, name, respond is not None)
         except Exception as error:
             self._report(now.handler, error)
         finally:
-            now.cause = ""  # an idle thread must not keep an event alive
             if respond:
                 respond(response)
 
@@ -323,7 +315,7 @@ class Bot(Running):
             for loop in running:
                 loop.put((*arrival[:4], None))  # who posted it is answered now
         for loop in running:
-            loop.warn_if_long()
+            loop.backlog.look(loop.qsize())
         return bool(running)
 
     def _react(self, event: Event, name: str, in_response: bool) -> str | None:
@@ -361,16 +353,3 @@ class Bot(Running):
                 if self._report(handler.name, error):
                     return None
         return None
-
-    def _watch_account(self, event: Event, account: int | None) -> None:
-        """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
-        online = is_online(event)
-        if online is False and account not in self._offline:
-            self._offline.add(account)
-            said = printable(str(event.get("message") or "")[:200])
-            log.warning(
-                f"账号 {account} 掉线了：在 OneBot 里重新登录。 "
-                f"Account {account} is offline: log in again in OneBot. {said}"
-            )
-        elif online:
-            self._offline.discard(account)

@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from threading import Condition, Event, Lock, Thread, current_thread, local, main_thread
 from typing import Any
 
+from .logs import Backlog
+
 log = logging.getLogger("onebot_simple")
 
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 BREATH = 128  # after so many queued jobs, put() pauses
-QUEUE_WARNING = 1000  # jobs that wait
 
 Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
 
@@ -75,7 +76,7 @@ class Conversations:
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._warn_at = QUEUE_WARNING
+        self._backlog = Backlog()
         self._ending = False  # end() has begun: every wait ends with Stopped
         self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
@@ -95,11 +96,7 @@ class Conversations:
             if self._ready:
                 self._call_thread()
             self.queued = queued = self.queued + 1
-            is_long = queued >= self._warn_at
-            if is_long:
-                self._warn_at *= 2
-        if is_long:
-            warn_of_queue(queued)
+        self._backlog.look(queued)
         if queued % BREATH == 0:  # so that handlers can catch up: a short queue is a fast one
             time.sleep(1e-6)
         return True
@@ -255,7 +252,7 @@ class Conversations:
                 if line.jobs and not line.returning and not line.released:
                     self.queued -= 1
                     if not self.queued:
-                        self._warn_at = QUEUE_WARNING
+                        self._backlog.look(0)
                     line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
                     return line.jobs.popleft()
                 here.line = None
@@ -313,7 +310,8 @@ class Conversations:
         self.drain(seconds / 2)
         with self._lock:
             self._closed = True
-            dropped, self.queued, self._warn_at = self.queued, 0, QUEUE_WARNING
+            dropped, self.queued = self.queued, 0
+            self._backlog.look(0)
             for line in self._lines.values():
                 while line.returning:  # a job keeps the turn and does not end: they do, beside it
                     waiter = line.returning.popleft()
@@ -343,13 +341,6 @@ class Conversations:
         """The names of what runs, but for what this thread does itself."""
         with self._lock:
             return [line.doing for line in self._lines.values() if line is not self._here.line]
-
-
-def warn_of_queue(length: int) -> None:
-    log.warning(
-        f"{length} 个事件在排队：是不是有处理函数太慢或卡住了？ "
-        f"{length} events wait for their turn: is a handler slow, or stuck?"
-    )
 
 
 def wait_in_slices(flag: Event, seconds: float | None = None) -> bool:

@@ -26,7 +26,7 @@ from .errors import (
     is_failed,
     printable,
 )
-from .event import Event, label_of
+from .event import Event, is_online
 from .handler import Handler
 from .handlers import Handlers
 from .logs import log_to_console
@@ -47,8 +47,7 @@ class Now(local):
     """What a thread is handling."""
 
     account: int | None = None
-    cause: Event | str = ""  # the event, or what else is the reason
-    number = 0  # of that event, among those of its connection
+    label = ""  # of the event, or what else is the reason
     handler = ""
     stopping = Flag()  # set by stop(), and stays so for what ran before a restart
 
@@ -65,6 +64,7 @@ class Running(Handlers):
         self._conversations = Conversations()
         self._now = Now()
         self._said_once: set[str] = set()
+        self._offline: set[int | None] = set()  # accounts that are logged out of QQ
         self._counting = Lock()  # guards _counts and _dropped
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
@@ -212,7 +212,7 @@ class Running(Handlers):
     def _take_turn(self, handler: Handler, turn: Lock) -> None:
         if not turn.acquire(blocking=False):  # the last turn waits for an event: leave this out
             return
-        self._now.account, self._now.cause = None, "every"
+        self._now.account, self._now.label = None, "every"
         self._begin(handler)
         try:
             handler.run()
@@ -240,11 +240,7 @@ class Running(Handlers):
 
     def _origin(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""
-        now = self._now
-        if not now.handler:
-            return ""
-        label = now.cause if isinstance(now.cause, str) else label_of(now.cause, now.number)
-        return f"{label}:{now.handler}"
+        return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
 
     def _report(self, name: str, error: BaseException) -> bool:
         """Log why a handler ended. True if a wait timed out, or the bot was stopped."""
@@ -274,6 +270,19 @@ class Running(Handlers):
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
             )
 
+    def _watch_account(self, event: Event, account: int | None) -> None:
+        """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
+        online = is_online(event)
+        if online is False and account not in self._offline:
+            self._offline.add(account)
+            said = printable(str(event.get("message") or "")[:200])
+            log.warning(
+                f"账号 {account} 掉线了：在 OneBot 里重新登录。 "
+                f"Account {account} is offline: log in again in OneBot. {said}"
+            )
+        elif online:
+            self._offline.discard(account)
+
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
@@ -285,7 +294,7 @@ class Running(Handlers):
         self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
 
     def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
-        self._now.account, self._now.cause = account, "connection"
+        self._now.account, self._now.label = account, "connection"
         for handler in handlers:
             self._begin(handler)
             try:
