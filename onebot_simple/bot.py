@@ -217,8 +217,9 @@ class Bot(Running):
                 try:
                     event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
-                    loop.backlog.look(0)
                     continue
+                if loop.empty():
+                    loop.backlog.look(0)
                 now.handler = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
