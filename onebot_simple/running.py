@@ -35,7 +35,7 @@ log = logging.getLogger("onebot_simple")
 
 DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it closes the connection
 END_SECONDS = 0.6  # and how long it then waits for them to end
-STOP_SECONDS = 2.4  # the longest that anybody waits for a stop() on another thread
+STOP_SECONDS = 2.4  # the longest that a second stop() waits for the first
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often that is looked for
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
@@ -116,7 +116,7 @@ class Running(Handlers):
             log.warning("%s", trap)
         with self._starting:
             if self._stopping.is_set():  # a stop() that has begun comes first
-                wait_in_slices(self._stopped, STOP_SECONDS)
+                wait_in_slices(self._stopped)
             with self._state:
                 if self._running:
                     return
