@@ -6,12 +6,10 @@ HTTP API: we call OneBot's actions.
 from __future__ import annotations
 
 import logging
-import math
 import ssl
-import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +17,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from .actions import Actions, from_json, to_json
 from .addresses import (
@@ -40,8 +38,6 @@ log = logging.getLogger("onebot_simple")
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
-# the connection was made, and broke later
-BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class HttpClient(Actions):
@@ -89,20 +85,19 @@ class HttpClient(Actions):
         AuthenticationError.
         """
         seconds = self.timeout if timeout is None else timeout
-        with closing(self._answers(action, params or {}, seconds, only_one=True)) as answers:
+        with closing(self._answers(action, params or {}, seconds)) as answers:
             return next(answers)
 
     def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return self._answers(action, params, self.timeout)
 
     def _answers(
-        self, action: str, params: dict[str, Any], seconds: float, only_one: bool = False
+        self, action: str, params: dict[str, Any], seconds: float
     ) -> Generator[dict[str, Any], None, None]:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer.
 
-        seconds: until the answer begins, and until its next piece; or for all, if it is only one.
+        seconds: until the first frame is there, and until each of the next ones.
         """
-        outside = sys.exc_info()[1]  # what the caller is handling
         deadline = time.monotonic() + check_seconds(seconds, "timeout")
         address = check_url(self.api_root, "http")
         payload = to_json(action, params)
@@ -116,11 +111,11 @@ class HttpClient(Actions):
             ) as response:
                 if response.status_code in (401, 403) and address.port != WEBUI_PORT:
                     raise token_refused(address.base, bool(token))
-                for frame in _frames(response, seconds, deadline if only_one else math.inf):
+                for frame in _frames(response, seconds, deadline):
                     yield _answer(action, address, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
-            raise _failure(action, address.base, error, outside, seconds) from None
+            raise _failure(action, address.base, error, seconds) from None
 
     def close(self) -> None:
         """关闭空闲的连接；之后仍然可以继续使用。
@@ -146,13 +141,6 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""
 
-    def close(self) -> None:
-        """Close the idle connections now. Requests leaves that to the garbage collector."""
-        pools = self.poolmanager.pools
-        for key in list(pools.keys()):
-            pools[key].close()
-        super().close()
-
 
 def _frames(
     response: requests.Response, seconds: float, deadline: float
@@ -166,13 +154,13 @@ def _frames(
         if left <= 0:
             raise TimeoutError
         if sock := getattr(response.raw.connection, "sock", None):  # None at the end of the answer
-            sock.settimeout(min(left, seconds))
+            sock.settimeout(left)
         piece = read(64 * 1024, decode_content=True)
         rest += piece
         if END_OF_FRAME in rest[-len(piece) - 3 :]:  # it may come in two pieces
-            is_first = False
             *frames, rest = rest.split(END_OF_FRAME)
             yield from frames
+            is_first, deadline = False, time.monotonic() + seconds
         if len(rest) > MAX_ANSWER:
             raise NetworkError(
                 f"回答超过了 {MAX_ANSWER} 字节，不再接收。对方是 OneBot 吗？ "
@@ -186,12 +174,10 @@ def _answer(
     action: str, address: Address, response: requests.Response, body: bytes | bytearray
 ) -> dict[str, Any]:
     """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
-    try:
+    with suppress(ValueError):
         content = from_json(body)
-    except ValueError:
-        content = {}
-    if "status" in content or "retcode" in content:
-        return content
+        if "status" in content or "retcode" in content:
+            return content
     status, at = response.status_code, address.base
     if status in (400, 404, 406) and address.port != WEBUI_PORT:
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
@@ -209,25 +195,20 @@ def _answer(
     raise wrong_service(at, fact, advice)
 
 
-def _failure(
-    action: str, at: str, error: BaseException, outside: BaseException | None, seconds: float
-) -> NetworkError:
+def _failure(action: str, at: str, error: BaseException, seconds: float) -> NetworkError:
     """What a call raises after `error`, which says whether the action may have arrived."""
-    reason = error  # the cause below requests and urllib3, such as a ConnectionRefusedError
-    while isinstance(reason, (requests.RequestException, HTTPError)):
-        if reason.__context__ in (None, outside):
-            break
-        reason = reason.__context__ or reason
-    if isinstance(reason, TimeoutError) and not isinstance(error, requests.ConnectTimeout):
-        kind: type[NetworkError] = ApiTimeout
+    reason = error  # below requests and urllib3 is the cause, such as a ConnectionRefusedError
+    while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
+        reason = inner[0]
+    if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
+        return cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
+    kind = NetworkError
+    chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
+    english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
+    if isinstance(reason, TimeoutError):
+        kind = ApiTimeout
         chinese = f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答"
         english = f"There was no answer to {action} within {seconds:g} s from {at}"
-    elif isinstance(reason, OSError) and not isinstance(reason, BROKEN):
-        return cannot_connect(at, reason)
-    else:
-        kind = NetworkError
-        chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
-        english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
     return kind(
         f"{chinese}。动作可能已经执行了：先看看 OneBot 的日志，再重发。 {english}. "
         "The action may have been carried out: see the log of OneBot before you send it again."
