@@ -61,7 +61,7 @@ class EventServer(Bot):
     host, port: where to listen; port 0 picks a free one. path: of the URL. secret: what OneBot
     signs its events with (NapCat: token). api: an HttpClient to call actions with; without it
     the answers of handlers go back in the HTTP response, and nothing else can be called.
-    All five are attributes, too, and each start reads them anew.
+    All five are attributes, too; each start reads them anew, but for the path, which stays.
     Source: OneBot 11 standard, communication, HTTP POST.
     """
 
@@ -80,12 +80,11 @@ class EventServer(Bot):
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
         self._said: dict[str, float] = {}  # what was warned of, and when
-        self._closed = False  # whether nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
         self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
-        self.app.register_error_handler(404, self._explain)
-        self.app.register_error_handler(405, self._explain)
+        for status in (404, 405):
+            self.app.register_error_handler(status, self._explain)
 
     @property
     def url(self) -> str:
@@ -113,7 +112,7 @@ class EventServer(Bot):
                 f"不能调用 {action}：要写成 {WITH_API}。 "
                 f"Cannot call {action}: this EventServer has no api=. Write {WITH_API}."
             )
-        if self._closed and self._origin():
+        if self._has_ended() and self._origin():
             raise NetworkError(
                 f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
             )
@@ -121,8 +120,6 @@ class EventServer(Bot):
 
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
-        if request.path.rstrip("/") != self.path.rstrip("/"):
-            abort(404)  # it was the path before the last start
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
             self._check(body)
@@ -172,21 +169,20 @@ class EventServer(Bot):
         abort(code, words)
 
     def _quick_operation(self, event: Event) -> Response:
-        """Wait for the handlers: what they return goes back in the answer."""
-        answers: SimpleQueue[str | None] = SimpleQueue()
-        if not self.handle(event, respond=answers.put):
+        """Wait for the handlers: what they return goes back in the response."""
+        operations: SimpleQueue[str | None] = SimpleQueue()
+        if not self.handle(event, respond=operations.put):
             self._not_taken()
         while True:
             with suppress(Empty):
-                return self._answer(answers.get(timeout=SLICE_SECONDS))
-            if self._closed and answers.empty():  # it was dropped, or its handler does not end
+                return self._response(operations.get(timeout=SLICE_SECONDS))
+            if self._has_ended() and operations.empty():  # dropped, or its handler does not end
                 self._not_taken()
 
-    def _answer(self, operation: str | None) -> Response:
+    def _response(self, operation: str | None) -> Response:
         if not operation:
             return Response(status=204)
-        ignored = sorted(IGNORED.intersection(json.loads(operation)))
-        if ignored:
+        if ignored := sorted(IGNORED.intersection(json.loads(operation))):
             kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP answer"
             self._complain(kind, ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
@@ -218,25 +214,20 @@ class EventServer(Bot):
             self._complain("what is no HTTP", start, HTTP_CLIENT)
 
     def _open(self) -> None:
-        check_host(self.host, "EventServer")
         check_token(self.secret, "secret")
-        _check_path(self.path)
-        self._closed = False
-        rules = self.app.url_map
-        if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
-            self.app.add_url_rule(self.path, "receive", methods=["POST"], strict_slashes=False)
-        with listen(self.host, self.port, backlog=128) as sock:
+        with listen(check_host(self.host, "EventServer"), self.port, backlog=128) as sock:
             self.port = sock.getsockname()[1]
-            server = PostServer(sock, self.app, self.path, self._not_http)
-        self._server = server
-        server.begin()
+            self._server = PostServer(sock, self.app, self.path, self._not_http)
+        self._server.begin()
         announce(self.url, self.host, self.secret, "a secret")
 
+    def _has_ended(self) -> bool:
+        return self._stopping.is_set() and self._server is None
+
     def _close(self) -> None:
-        self._closed = True
-        if self._server is not None:
-            self._server.end()
-        self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.end()
 
 
 def _check_path(path: str) -> str:

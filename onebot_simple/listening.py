@@ -60,16 +60,6 @@ def host_to_dial(host: str) -> str:
     return "127.0.0.1" if is_everywhere(host) else host
 
 
-def where_it_listens(url: str, host: str) -> str:
-    """The URL for the log, with the one for other machines if they can reach a server at `host`."""
-    if is_everywhere(host):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses our end of the way
-            elsewhere = url.replace("127.0.0.1", probe.getsockname()[0], 1)
-            return f"{url} （别的机器 / from other machines: {elsewhere}）"
-    return url
-
-
 def announce(url: str, host: str, secret: str | None, what: str) -> None:
     """Log where a server listens. Warn if the network can reach it and there is no `secret`, which
     is "a secret" or "an access_token" to the user."""
@@ -78,7 +68,13 @@ def announce(url: str, host: str, secret: str | None, what: str) -> None:
             f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what.split()[1]}。 {url} is open to "
             f"the network without {what}, so anybody can pretend to be OneBot: set one."
         )
-    log.info(f"在 {where_it_listens(url, host)} 等待 OneBot。 listening on {url}")
+    elsewhere = ""
+    if is_everywhere(host):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses our end of the way
+            there = url.replace("127.0.0.1", probe.getsockname()[0], 1)
+            elsewhere = f" （别的机器 / from other machines: {there}）"
+    log.info(f"在 {url}{elsewhere} 等待 OneBot。 listening on {url}")
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
 from socket import SHUT_RD, SHUT_RDWR, socket
-from typing import IO, Any
+from typing import Any
 
 from flask import Flask, Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
@@ -18,7 +18,7 @@ from werkzeug.wsgi import get_input_stream
 
 from .conversations import Conversations
 
-PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that is too large
+PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that nobody read
 
 
 class _Connection(WSGIRequestHandler):
@@ -46,9 +46,15 @@ class _Connection(WSGIRequestHandler):
         environ["wsgi.input"] = body = BufferedReader(get_input_stream(environ))  # type: ignore[type-var]
         environ["wsgi.input_terminated"] = True
         response = Response.from_app(self.server.app, environ, buffered=True)
-        if not _is_over(body) or self.close_connection:
-            response.headers["Connection"] = "close"
+        try:  # throw away what is unread: it is no next request, and could hide our answer
+            for _ in range(PIECES):
+                if not body.read(PIECE):
+                    break
+                self.close_connection = True
+        except (OSError, HTTPException, ValueError):  # the body was cut off
             self.close_connection = True
+        if self.close_connection:
+            response.headers["Connection"] = "close"
         head = f"{self.protocol_version} {response.status}\r\n{response.headers}"
         self.wfile.write(head.encode("latin-1") + response.get_data())  # once is faster than twice
 
@@ -57,11 +63,10 @@ class _Connection(WSGIRequestHandler):
         self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
-    def log(self, *_: Any) -> None:
+    def log(self, *_: Any, **__: Any) -> None:
         """Log nothing: an event is logged when it comes, and an address may hold a token."""
 
-    def log_request(self, *_: Any) -> None:
-        """See log()."""
+    log_request = log
 
 
 class PostServer(ThreadedWSGIServer):
@@ -93,10 +98,6 @@ class PostServer(ThreadedWSGIServer):
     def _serve(self, request: Any, client_address: Any) -> None:
         self.turns.name_job("an HTTP request")  # should it not end
         self.process_request_thread(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """End a connection."""
-        super().shutdown_request(request)
         self.connections.discard(request)
 
     def end(self) -> None:
@@ -109,16 +110,3 @@ class PostServer(ThreadedWSGIServer):
                     connection.shutdown(how)
             self.turns.drain(0.3)
         self.turns.end(0.1)
-
-
-def _is_over(body: IO[bytes]) -> bool:
-    """Whether the application has read a body to its end.
-
-    If not, the rest is thrown away. It is no next request, and as long as it is unread, the client
-    may see a broken connection instead of our answer.
-    """
-    with suppress(OSError, HTTPException, ValueError):  # it was cut off
-        for number in range(PIECES):
-            if not body.read(PIECE):
-                return number == 0
-    return False
