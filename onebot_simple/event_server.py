@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,23 +18,14 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import LimitedStream
 
+from . import listening
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .conversations import SLICE_SECONDS
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
-from .listening import (
-    announce,
-    check_host,
-    check_port,
-    host_to_dial,
-    listen,
-    warn_of_refusal,
-)
 from .post_server import PostServer
-
-log = logging.getLogger("onebot_simple")
 
 MAX_BODY = 64 * 1024 * 1024
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
@@ -76,7 +66,7 @@ class EventServer(Bot):
         command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(command_prefix=command_prefix)
-        self.host, self.port = check_host(host, "EventServer"), check_port(port)
+        self.host, self.port = listening.check_host(host, "EventServer"), listening.check_port(port)
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
         self._said: dict[str, float] = {}  # what was warned of, and when
@@ -92,7 +82,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{authority(host_to_dial(self.host), self.port)}{quote(self.path)}"
+        return f"http://{authority(listening.host_to_dial(self.host), self.port)}{quote(self.path)}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -140,9 +130,7 @@ class EventServer(Bot):
             self._refuse(413, "太大的内容 a body that is too large", len(body), words)
         if not request.is_json:
             words = "Content-Type 要是 application/json。 It must be application/json."
-            self._refuse(
-                415, "不是 JSON 的内容 a body that is not JSON", request.content_type, words
-            )
+            self._refuse(415, "不是 JSON 的内容 a body that is not JSON", request.mimetype, words)
         if self.secret:
             self._check_signature(self.secret, body)
             return
@@ -161,7 +149,7 @@ class EventServer(Bot):
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        warn_of_refusal(self._said, request.remote_addr or "?", *words)
+        listening.warn_of_refusal(self._said, request.remote_addr or "?", *words)
         abort(403 if given else 401, "。 ".join(words))
 
     def _refuse(self, code: int, kind: str, what: object, words: str) -> NoReturn:
@@ -215,11 +203,12 @@ class EventServer(Bot):
 
     def _open(self) -> None:
         check_token(self.secret, "secret")
-        with listen(check_host(self.host, "EventServer"), self.port, backlog=128) as sock:
+        host = listening.check_host(self.host, "EventServer")
+        with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
             self._server = PostServer(sock, self.app, self.path, self._not_http)
         self._server.begin()
-        announce(self.url, self.host, self.secret, "a secret")
+        listening.announce(self.url, self.host, self.secret, "a secret")
 
     def _has_ended(self) -> bool:
         return self._stopping.is_set() and self._server is None

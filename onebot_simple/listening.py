@@ -77,7 +77,7 @@ def announce(url: str, host: str, secret: str | None, what: str) -> None:
     log.info(f"在 {url}{elsewhere} 等待 OneBot。 listening on {url}")
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
+def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
     """A listening socket, or the NetworkError that says why there is none.
 
     The host "::" stands for both families, IPv4 and IPv6, where the system can do that.
