@@ -206,7 +206,7 @@ class EventServer(Bot):
         host = listening.check_host(self.host, "EventServer")
         with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
-            self._server = PostServer(sock, self.app, self.path, self._not_http)
+            self._server = PostServer(sock, self)
         self._server.begin()
         listening.announce(self.url, self.host, self.secret, "a secret")
 

@@ -19,19 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from . import addresses
 from .actions import Actions, from_json, to_json
-from .addresses import (
-    WEBUI_PORT,
-    Address,
-    cannot_connect,
-    check_ca_file,
-    check_seconds,
-    check_token,
-    check_url,
-    token_refused,
-    without_secrets,
-    wrong_service,
-)
 from .errors import ApiTimeout, NetworkError
 
 log = logging.getLogger("onebot_simple")
@@ -60,11 +49,11 @@ class HttpClient(Actions):
         timeout: float = 30,
         ca_file: str | None = None,
     ) -> None:
-        secure = check_url(api_root, "http").secure
+        secure = addresses.check_url(api_root, "http").secure
         self.api_root = api_root
-        self.access_token = check_token(access_token)
-        self.timeout = check_seconds(timeout, "timeout")
-        ca_file = check_ca_file(ca_file)
+        self.access_token = addresses.check_token(access_token)
+        self.timeout = addresses.check_seconds(timeout, "timeout")
+        ca_file = addresses.check_ca_file(ca_file)
         self._session = requests.Session()
         self._session.headers["Content-Type"] = "application/json"
         self._session.stream = True  # _frames() reads the answer
@@ -98,19 +87,19 @@ class HttpClient(Actions):
 
         seconds: until the first frame is there, and until each of the next ones.
         """
-        deadline = time.monotonic() + check_seconds(seconds, "timeout")
-        address = check_url(self.api_root, "http")
+        deadline = time.monotonic() + addresses.check_seconds(seconds, "timeout")
+        address = addresses.check_url(self.api_root, "http")
         payload = to_json(action, params)
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
-        token = check_token(self.access_token or address.token)
+        token = addresses.check_token(self.access_token or address.token)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
         try:
             with self._session.post(
                 url, data=payload, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
-                if response.status_code in (401, 403) and address.port != WEBUI_PORT:
-                    raise token_refused(address.base, bool(token))
+                if response.status_code in (401, 403) and address.port != addresses.WEBUI_PORT:
+                    raise addresses.token_refused(address.base, bool(token))
                 for frame in _frames(response, seconds, deadline):
                     yield _answer(action, address, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
@@ -171,7 +160,7 @@ def _frames(
 
 
 def _answer(
-    action: str, address: Address, response: requests.Response, body: bytes | bytearray
+    action: str, address: addresses.Address, response: requests.Response, body: bytes | bytearray
 ) -> dict[str, Any]:
     """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
     with suppress(ValueError):
@@ -179,11 +168,11 @@ def _answer(
         if "status" in content or "retcode" in content:
             return content
     status, at = response.status_code, address.base
-    if status in (400, 404, 406) and address.port != WEBUI_PORT:
+    if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
         return {"status": "failed", "retcode": status, "data": None, "message": said}
-    where = without_secrets(response.headers.get("Location", ""))
-    shown = f"HTTP {status}" + (where and f" → {where}")
+    location = addresses.without_secrets(response.headers.get("Location", ""))
+    shown = f"HTTP {status} {location}".strip()
     fact = (
         f"{at} 对 {action} 的回答是 {shown}，不是 OneBot 的回答",
         f"{at} answered {action} with {shown}, not with a OneBot answer",
@@ -192,7 +181,7 @@ def _answer(
         "端口对吗？NapCat 的默认端口：HTTP 3000，WebSocket 3001，WebUI 6099。",
         "is the port right? NapCat's are 3000 for HTTP, 3001 for WebSocket, 6099 for the WebUI.",
     )
-    raise wrong_service(at, fact, advice)
+    raise addresses.wrong_service(at, fact, advice)
 
 
 def _failure(action: str, at: str, error: BaseException, seconds: float) -> NetworkError:
@@ -201,7 +190,7 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
         reason = inner[0]
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
-        return cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
+        return addresses.cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
     kind = NetworkError
     chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
     english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"

@@ -5,18 +5,20 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
 from socket import SHUT_RD, SHUT_RDWR, socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, has_request_context, request
+from flask import Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
 from .conversations import Conversations
+
+if TYPE_CHECKING:
+    from .event_server import EventServer
 
 PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that nobody read
 
@@ -31,7 +33,7 @@ class _Connection(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
-        if self.command == "POST" and self.path.partition("?")[0] == self.server.path:
+        if self.command == "POST" and self.path.partition("?")[0] == self.server.bot.path:
             self._take_event()
             return
         try:
@@ -60,7 +62,7 @@ class _Connection(WSGIRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, such as TLS."""
-        self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
+        self.server.bot._not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
     def log(self, *_: Any, **__: Any) -> None:
@@ -70,18 +72,12 @@ class _Connection(WSGIRequestHandler):
 
 
 class PostServer(ThreadedWSGIServer):
-    """werkzeug's threaded server. It remembers its connections until they end.
+    """werkzeug's threaded server. It remembers its connections until they end."""
 
-    path: where events are posted. not_http: gets the beginning of what is no HTTP.
-    """
-
-    def __init__(
-        self, sock: socket, app: Flask, path: str, not_http: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, sock: socket, bot: EventServer) -> None:
         host, port = sock.getsockname()[:2]
-        super().__init__(host, port, app, _Connection, fd=sock.fileno())
-        self.path = path
-        self.not_http = not_http
+        super().__init__(host, port, bot.app, _Connection, fd=sock.fileno())
+        self.bot = bot
         self.connections: set[Any] = set()
         self.turns = Conversations()  # each connection is one, so that their threads are reused
 
