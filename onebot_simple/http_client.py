@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3 import HTTPConnectionPool, Timeout
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from . import addresses
 from .actions import Actions, from_json, to_json
@@ -126,6 +126,8 @@ class _Adapter(HTTPAdapter):
     def __init__(self, trusted: ssl.SSLContext | None) -> None:
         super().__init__()
         self.init_poolmanager(10, 256, ssl_context=trusted)
+        # close() closes idle connections now, and leaves none to the garbage collector
+        self.poolmanager.pools.dispose_func = HTTPConnectionPool.close
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""
@@ -194,7 +196,7 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     kind = NetworkError
     chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
     english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
-    if isinstance(reason, TimeoutError):
+    if isinstance(reason, (TimeoutError, ReadTimeoutError)):
         kind = ApiTimeout
         chinese = f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答"
         english = f"There was no answer to {action} within {seconds:g} s from {at}"

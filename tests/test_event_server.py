@@ -133,13 +133,16 @@ def answer_on_one_of_many(connection: socket.socket) -> int:
     return status
 
 
-def test_a_reply_to_a_request_is_no_quick_operation_without_an_api(
+def test_a_reply_to_a_request_needs_an_api_and_the_rest_of_the_operation_does_not(
     server: EventServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.on_notice(lambda event: "welcome")
     notice = {"post_type": "notice", "notice_type": "group_increase", "group_id": 1, "user_id": 2}
     assert post(server, notice) == (204, b"")
-    assert "needs the API" in caplog.text
+    server.on_request(lambda event: {"approve": True, "reply": "welcome"})
+    request = {"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"}
+    assert post(server, request) == (200, b'{"approve":true}')
+    assert caplog.text.count("this EventServer has no api=") == 2
 
 
 @pytest.mark.parametrize("cannot", [object(), float("inf"), {"a", "set"}], ids=type)
