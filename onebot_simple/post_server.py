@@ -83,8 +83,7 @@ class PostServer(ThreadedWSGIServer):
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        # 0.02 s: how often serve_forever() looks whether it is to end
-        self.turns.put("accept", self.serve_forever, 0.02)
+        self.turns.put("accept", self.serve_forever, 0.02)  # s: how often it looks for its end
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a thread serve a new connection."""
