@@ -73,30 +73,27 @@ class HttpClient(Actions):
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError.
         """
-        seconds = self.timeout if timeout is None else timeout
-        with closing(self._answers(action, params or {}, seconds)) as answers:
+        with closing(self._stream(action, params or {}, timeout)) as answers:
             return next(answers)
 
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._answers(action, params, self.timeout)
-
-    def _answers(
-        self, action: str, params: dict[str, Any], seconds: float
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
     ) -> Generator[dict[str, Any], None, None]:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer.
 
-        seconds: until the first frame is there, and until each of the next ones.
+        timeout: seconds until the first frame is there, and until each of the next ones.
         """
+        seconds = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + addresses.check_seconds(seconds, "timeout")
         address = addresses.check_url(self.api_root, "http")
         payload = to_json(action, params)
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         token = addresses.check_token(self.access_token or address.token)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
+        limit: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
         try:
             with self._session.post(
-                url, data=payload, headers=headers, timeout=timeout, allow_redirects=False
+                url, data=payload, headers=headers, timeout=limit, allow_redirects=False
             ) as response:
                 if response.status_code in (401, 403) and address.port != addresses.WEBUI_PORT:
                     raise addresses.token_refused(address.base, bool(token))
