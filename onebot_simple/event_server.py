@@ -115,8 +115,7 @@ class EventServer(Bot):
             self._check(body)
             event = from_json(body)
         except (ClientDisconnected, ValueError) as error:
-            words = "内容不是 JSON 对象。 The body is not a JSON object."
-            self._refuse(400, "不是 JSON 对象的内容 a body that is not a JSON object", error, words)
+            self._refuse(400, "不是 JSON 对象的内容 a body that is not a JSON object", error)
         if self.api is None:
             return self._quick_operation(event)
         if not self.handle(event):
@@ -126,18 +125,17 @@ class EventServer(Bot):
     def _check(self, body: bytes) -> None:
         """Refuse what is no JSON, and who neither signs with the secret nor names this machine."""
         if len(body) > MAX_BODY:
-            words = "最多 64 MiB。 64 MiB is the limit."
-            self._refuse(413, "太大的内容 a body that is too large", len(body), words)
+            self._refuse(413, "超过 64 MiB 的内容 a body that is too large", len(body))
         if not request.is_json:
-            words = "Content-Type 要是 application/json。 It must be application/json."
-            self._refuse(415, "不是 JSON 的内容 a body that is not JSON", request.mimetype, words)
+            advice = "Content-Type 要是 application/json。 It must be application/json."
+            self._refuse(415, "不是 JSON 的内容 a body that is not JSON", request.mimetype, advice)
         if self.secret:
             self._check_signature(self.secret, body)
             return
         host = request.headers.get("Host", "localhost")
         if self._server and is_loopback(self.host) and not names_this_machine(host):
-            words = "地址要写 127.0.0.1，或者设置 secret。 Use 127.0.0.1, or set a secret."
-            self._refuse(403, "给别的主机的事件 an event for another host", host, words)
+            advice = "地址要写 127.0.0.1，或者设置 secret。 Use 127.0.0.1, or set a secret."
+            self._refuse(403, "给别的主机的事件 an event for another host", host, advice)
 
     def _check_signature(self, secret: str, body: bytes) -> None:
         given = request.headers.get("X-Signature", "")
@@ -152,9 +150,9 @@ class EventServer(Bot):
         listening.warn_of_refusal(self._said, request.remote_addr or "?", *words)
         abort(403 if given else 401, "。 ".join(words))
 
-    def _refuse(self, code: int, kind: str, what: object, words: str) -> NoReturn:
-        self._complain(kind, what, words)
-        abort(code, words)
+    def _refuse(self, status: int, kind: str, what: object, advice: str = "") -> NoReturn:
+        self._complain(kind, what, advice)
+        abort(status, advice or kind)
 
     def _quick_operation(self, event: Event) -> Response:
         """Wait for the handlers: what they return goes back in the response."""
