@@ -184,15 +184,14 @@ class EventServer(Bot):
         """Say what to change when something came to no view, in the log or in the browser."""
         if request.routing_exception is None:  # a view has answered so
             return error
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
-            error.description = HTTP_CLIENT
-        elif request.path == self.path:
-            error.description = POSTS_ONLY
-        elif request.method == "POST":
+        if request.method == "POST":
             advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
             self._complain("给别的路径的事件 an event for another path", request.path, advice)
             error.description = advice
+        elif request.headers.get("Upgrade", "").lower() == "websocket":
+            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
+        elif request.path == self.path:
+            error.description = POSTS_ONLY
         return error
 
     def _not_http(self, start: bytes) -> None:
