@@ -208,6 +208,7 @@ class EventServer(Bot):
         listening.announce(self.url, self.host, self.secret, "a secret")
 
     def _has_ended(self) -> bool:
+        """Whether stop() has closed the server, so that nobody waits for an answer any more."""
         return self._stopping.is_set() and self._server is None
 
     def _close(self) -> None:
