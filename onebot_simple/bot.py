@@ -324,19 +324,19 @@ class Bot(Running):
         operation = self._operation(event, name)
         if not operation:
             return None
-        if in_response:
-            body = response_body(event, operation)
-            if "reply" in body:
-                to = {name: event[name] for name in ("group_id", "user_id") if event.get(name)}
-                log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
-            return to_json("the response", body) if body else None
+        body = response_body(event, operation) if in_response else {}
+        if "reply" in body:
+            to = {name: event[name] for name in ("group_id", "user_id") if event.get(name)}
+            log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
+        if in_response:  # a reply that is not in it needs the API
+            operation = {} if "reply" in body else {"reply": operation.get("reply")}
         for call in calls_for(event, operation):
             try:
                 self._call_for(event, call)
             except OneBotError as error:  # one that fails does not keep the others from running
                 level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
                 log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
-        return None
+        return to_json("the response", body) if body else None
 
     def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
         """What the first handler that answers wants done."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,23 +18,14 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import LimitedStream
 
+from . import listening
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .conversations import SLICE_SECONDS
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
-from .listening import (
-    announce,
-    check_host,
-    check_port,
-    host_to_dial,
-    listen,
-    warn_of_refusal,
-)
 from .post_server import PostServer
-
-log = logging.getLogger("onebot_simple")
 
 MAX_BODY = 64 * 1024 * 1024
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
@@ -61,7 +51,7 @@ class EventServer(Bot):
     host, port: where to listen; port 0 picks a free one. path: of the URL. secret: what OneBot
     signs its events with (NapCat: token). api: an HttpClient to call actions with; without it
     the answers of handlers go back in the HTTP response, and nothing else can be called.
-    All five are attributes, too, and each start reads them anew.
+    All five are attributes, too; each start reads them anew, but for the path, which stays.
     Source: OneBot 11 standard, communication, HTTP POST.
     """
 
@@ -76,16 +66,15 @@ class EventServer(Bot):
         command_prefix: str | Iterable[str] = "/",
     ) -> None:
         super().__init__(command_prefix=command_prefix)
-        self.host, self.port = check_host(host, "EventServer"), check_port(port)
+        self.host, self.port = listening.check_host(host, "EventServer"), listening.check_port(port)
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
         self._said: dict[str, float] = {}  # what was warned of, and when
-        self._closed = False  # whether nobody waits for an answer any more
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
         self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
-        self.app.register_error_handler(404, self._explain)
-        self.app.register_error_handler(405, self._explain)
+        for status in (404, 405):
+            self.app.register_error_handler(status, self._explain)
 
     @property
     def url(self) -> str:
@@ -93,7 +82,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{authority(host_to_dial(self.host), self.port)}{quote(self.path)}"
+        return f"http://{authority(listening.host_to_dial(self.host), self.port)}{quote(self.path)}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -113,7 +102,7 @@ class EventServer(Bot):
                 f"不能调用 {action}：要写成 {WITH_API}。 "
                 f"Cannot call {action}: this EventServer has no api=. Write {WITH_API}."
             )
-        if self._closed and self._origin():
+        if self._has_ended() and self._origin():
             raise NetworkError(
                 f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
             )
@@ -121,15 +110,12 @@ class EventServer(Bot):
 
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
-        if request.path.rstrip("/") != self.path.rstrip("/"):
-            abort(404)  # it was the path before the last start
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
             self._check(body)
             event = from_json(body)
         except (ClientDisconnected, ValueError) as error:
-            words = "内容不是 JSON 对象。 The body is not a JSON object."
-            self._refuse(400, "不是 JSON 对象的内容 a body that is not a JSON object", error, words)
+            self._refuse(400, "不是 JSON 对象的内容 a body that is not a JSON object", error)
         if self.api is None:
             return self._quick_operation(event)
         if not self.handle(event):
@@ -139,20 +125,17 @@ class EventServer(Bot):
     def _check(self, body: bytes) -> None:
         """Refuse what is no JSON, and who neither signs with the secret nor names this machine."""
         if len(body) > MAX_BODY:
-            words = "最多 64 MiB。 64 MiB is the limit."
-            self._refuse(413, "太大的内容 a body that is too large", len(body), words)
+            self._refuse(413, "超过 64 MiB 的内容 a body that is too large", len(body))
         if not request.is_json:
-            words = "Content-Type 要是 application/json。 It must be application/json."
-            self._refuse(
-                415, "不是 JSON 的内容 a body that is not JSON", request.content_type, words
-            )
+            advice = "Content-Type 要是 application/json。 It must be application/json."
+            self._refuse(415, "不是 JSON 的内容 a body that is not JSON", request.mimetype, advice)
         if self.secret:
             self._check_signature(self.secret, body)
             return
         host = request.headers.get("Host", "localhost")
         if self._server and is_loopback(self.host) and not names_this_machine(host):
-            words = "地址要写 127.0.0.1，或者设置 secret。 Use 127.0.0.1, or set a secret."
-            self._refuse(403, "给别的主机的事件 an event for another host", host, words)
+            advice = "地址要写 127.0.0.1，或者设置 secret。 Use 127.0.0.1, or set a secret."
+            self._refuse(403, "给别的主机的事件 an event for another host", host, advice)
 
     def _check_signature(self, secret: str, body: bytes) -> None:
         given = request.headers.get("X-Signature", "")
@@ -164,29 +147,28 @@ class EventServer(Bot):
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        warn_of_refusal(self._said, request.remote_addr or "?", *words)
+        listening.warn_of_refusal(self._said, request.remote_addr or "?", *words)
         abort(403 if given else 401, "。 ".join(words))
 
-    def _refuse(self, code: int, kind: str, what: object, words: str) -> NoReturn:
-        self._complain(kind, what, words)
-        abort(code, words)
+    def _refuse(self, status: int, kind: str, what: object, advice: str = "") -> NoReturn:
+        self._complain(kind, what, advice)
+        abort(status, advice or kind)
 
     def _quick_operation(self, event: Event) -> Response:
-        """Wait for the handlers: what they return goes back in the answer."""
-        answers: SimpleQueue[str | None] = SimpleQueue()
-        if not self.handle(event, respond=answers.put):
+        """Wait for the handlers: what they return goes back in the response."""
+        operations: SimpleQueue[str | None] = SimpleQueue()
+        if not self.handle(event, respond=operations.put):
             self._not_taken()
         while True:
             with suppress(Empty):
-                return self._answer(answers.get(timeout=SLICE_SECONDS))
-            if self._closed and answers.empty():  # it was dropped, or its handler does not end
+                return self._response(operations.get(timeout=SLICE_SECONDS))
+            if self._has_ended() and operations.empty():  # dropped, or its handler does not end
                 self._not_taken()
 
-    def _answer(self, operation: str | None) -> Response:
+    def _response(self, operation: str | None) -> Response:
         if not operation:
             return Response(status=204)
-        ignored = sorted(IGNORED.intersection(json.loads(operation)))
-        if ignored:
+        if ignored := sorted(IGNORED.intersection(json.loads(operation))):
             kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP answer"
             self._complain(kind, ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
@@ -202,15 +184,14 @@ class EventServer(Bot):
         """Say what to change when something came to no view, in the log or in the browser."""
         if request.routing_exception is None:  # a view has answered so
             return error
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
-            error.description = HTTP_CLIENT
-        elif request.path == self.path:
-            error.description = POSTS_ONLY
-        elif request.method == "POST":
+        if request.method == "POST":
             advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
             self._complain("给别的路径的事件 an event for another path", request.path, advice)
             error.description = advice
+        elif request.headers.get("Upgrade", "").lower() == "websocket":
+            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
+        elif request.path == self.path:
+            error.description = POSTS_ONLY
         return error
 
     def _not_http(self, start: bytes) -> None:
@@ -218,25 +199,22 @@ class EventServer(Bot):
             self._complain("what is no HTTP", start, HTTP_CLIENT)
 
     def _open(self) -> None:
-        check_host(self.host, "EventServer")
         check_token(self.secret, "secret")
-        _check_path(self.path)
-        self._closed = False
-        rules = self.app.url_map
-        if all(rule.rule != self.path for rule in rules.iter_rules("receive")):  # it was changed
-            self.app.add_url_rule(self.path, "receive", methods=["POST"], strict_slashes=False)
-        with listen(self.host, self.port, backlog=128) as sock:
+        host = listening.check_host(self.host, "EventServer")
+        with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
-            server = PostServer(sock, self.app, self.path, self._not_http)
-        self._server = server
-        server.begin()
-        announce(self.url, self.host, self.secret, "a secret")
+            self._server = PostServer(sock, self)
+        self._server.begin()
+        listening.announce(self.url, self.host, self.secret, "a secret")
+
+    def _has_ended(self) -> bool:
+        """Whether stop() has closed the server, so that nobody waits for an answer any more."""
+        return self._stopping.is_set() and self._server is None
 
     def _close(self) -> None:
-        self._closed = True
-        if self._server is not None:
-            self._server.end()
-        self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.end()
 
 
 def _check_path(path: str) -> str:

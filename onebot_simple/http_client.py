@@ -6,42 +6,27 @@ HTTP API: we call OneBot's actions.
 from __future__ import annotations
 
 import logging
-import math
 import ssl
-import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
+from urllib3 import HTTPConnectionPool, Timeout
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
+from . import addresses
 from .actions import Actions, from_json, to_json
-from .addresses import (
-    WEBUI_PORT,
-    Address,
-    cannot_connect,
-    check_ca_file,
-    check_seconds,
-    check_token,
-    check_url,
-    token_refused,
-    without_secrets,
-    wrong_service,
-)
 from .errors import ApiTimeout, NetworkError
 
 log = logging.getLogger("onebot_simple")
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
-# the connection was made, and broke later
-BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class HttpClient(Actions):
@@ -64,11 +49,11 @@ class HttpClient(Actions):
         timeout: float = 30,
         ca_file: str | None = None,
     ) -> None:
-        secure = check_url(api_root, "http").secure
+        secure = addresses.check_url(api_root, "http").secure
         self.api_root = api_root
-        self.access_token = check_token(access_token)
-        self.timeout = check_seconds(timeout, "timeout")
-        ca_file = check_ca_file(ca_file)
+        self.access_token = addresses.check_token(access_token)
+        self.timeout = addresses.check_seconds(timeout, "timeout")
+        ca_file = addresses.check_ca_file(ca_file)
         self._session = requests.Session()
         self._session.headers["Content-Type"] = "application/json"
         self._session.stream = True  # _frames() reads the answer
@@ -88,39 +73,35 @@ class HttpClient(Actions):
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError.
         """
-        seconds = self.timeout if timeout is None else timeout
-        with closing(self._answers(action, params or {}, seconds, only_one=True)) as answers:
+        with closing(self._stream(action, params or {}, timeout)) as answers:
             return next(answers)
 
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._answers(action, params, self.timeout)
-
-    def _answers(
-        self, action: str, params: dict[str, Any], seconds: float, only_one: bool = False
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
     ) -> Generator[dict[str, Any], None, None]:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer.
 
-        seconds: until the answer begins, and until its next piece; or for all, if it is only one.
+        timeout: seconds until the first frame is there, and until each of the next ones.
         """
-        outside = sys.exc_info()[1]  # what the caller is handling
-        deadline = time.monotonic() + check_seconds(seconds, "timeout")
-        address = check_url(self.api_root, "http")
+        seconds = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + addresses.check_seconds(seconds, "timeout")
+        address = addresses.check_url(self.api_root, "http")
         payload = to_json(action, params)
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
-        token = check_token(self.access_token or address.token)
+        token = addresses.check_token(self.access_token or address.token)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
+        limit: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
         try:
             with self._session.post(
-                url, data=payload, headers=headers, timeout=timeout, allow_redirects=False
+                url, data=payload, headers=headers, timeout=limit, allow_redirects=False
             ) as response:
-                if response.status_code in (401, 403) and address.port != WEBUI_PORT:
-                    raise token_refused(address.base, bool(token))
-                for frame in _frames(response, seconds, deadline if only_one else math.inf):
+                if response.status_code in (401, 403) and address.port != addresses.WEBUI_PORT:
+                    raise addresses.token_refused(address.base, bool(token))
+                for frame in _frames(response, seconds, deadline):
                     yield _answer(action, address, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
-            raise _failure(action, address.base, error, outside, seconds) from None
+            raise _failure(action, address.base, error, seconds) from None
 
     def close(self) -> None:
         """关闭空闲的连接；之后仍然可以继续使用。
@@ -142,16 +123,11 @@ class _Adapter(HTTPAdapter):
     def __init__(self, trusted: ssl.SSLContext | None) -> None:
         super().__init__()
         self.init_poolmanager(10, 256, ssl_context=trusted)
+        # close() closes idle connections now, and leaves none to the garbage collector
+        self.poolmanager.pools.dispose_func = HTTPConnectionPool.close
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""
-
-    def close(self) -> None:
-        """Close the idle connections now. Requests leaves that to the garbage collector."""
-        pools = self.poolmanager.pools
-        for key in list(pools.keys()):
-            pools[key].close()
-        super().close()
 
 
 def _frames(
@@ -166,13 +142,13 @@ def _frames(
         if left <= 0:
             raise TimeoutError
         if sock := getattr(response.raw.connection, "sock", None):  # None at the end of the answer
-            sock.settimeout(min(left, seconds))
+            sock.settimeout(left)
         piece = read(64 * 1024, decode_content=True)
         rest += piece
         if END_OF_FRAME in rest[-len(piece) - 3 :]:  # it may come in two pieces
-            is_first = False
             *frames, rest = rest.split(END_OF_FRAME)
             yield from frames
+            is_first, deadline = False, time.monotonic() + seconds
         if len(rest) > MAX_ANSWER:
             raise NetworkError(
                 f"回答超过了 {MAX_ANSWER} 字节，不再接收。对方是 OneBot 吗？ "
@@ -183,21 +159,19 @@ def _frames(
 
 
 def _answer(
-    action: str, address: Address, response: requests.Response, body: bytes | bytearray
+    action: str, address: addresses.Address, response: requests.Response, body: bytes | bytearray
 ) -> dict[str, Any]:
     """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
-    try:
+    with suppress(ValueError):
         content = from_json(body)
-    except ValueError:
-        content = {}
-    if "status" in content or "retcode" in content:
-        return content
+        if "status" in content or "retcode" in content:
+            return content
     status, at = response.status_code, address.base
-    if status in (400, 404, 406) and address.port != WEBUI_PORT:
+    if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
         return {"status": "failed", "retcode": status, "data": None, "message": said}
-    where = without_secrets(response.headers.get("Location", ""))
-    shown = f"HTTP {status}" + (where and f" → {where}")
+    location = addresses.without_secrets(response.headers.get("Location", ""))
+    shown = f"HTTP {status} {location}".strip()
     fact = (
         f"{at} 对 {action} 的回答是 {shown}，不是 OneBot 的回答",
         f"{at} answered {action} with {shown}, not with a OneBot answer",
@@ -206,28 +180,23 @@ def _answer(
         "端口对吗？NapCat 的默认端口：HTTP 3000，WebSocket 3001，WebUI 6099。",
         "is the port right? NapCat's are 3000 for HTTP, 3001 for WebSocket, 6099 for the WebUI.",
     )
-    raise wrong_service(at, fact, advice)
+    raise addresses.wrong_service(at, fact, advice)
 
 
-def _failure(
-    action: str, at: str, error: BaseException, outside: BaseException | None, seconds: float
-) -> NetworkError:
+def _failure(action: str, at: str, error: BaseException, seconds: float) -> NetworkError:
     """What a call raises after `error`, which says whether the action may have arrived."""
-    reason = error  # the cause below requests and urllib3, such as a ConnectionRefusedError
-    while isinstance(reason, (requests.RequestException, HTTPError)):
-        if reason.__context__ in (None, outside):
-            break
-        reason = reason.__context__ or reason
-    if isinstance(reason, TimeoutError) and not isinstance(error, requests.ConnectTimeout):
-        kind: type[NetworkError] = ApiTimeout
+    reason = error  # below requests and urllib3 is the cause, such as a ConnectionRefusedError
+    while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
+        reason = inner[0]
+    if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
+        return addresses.cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
+    kind = NetworkError
+    chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
+    english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
+    if isinstance(reason, (TimeoutError, ReadTimeoutError)):
+        kind = ApiTimeout
         chinese = f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答"
         english = f"There was no answer to {action} within {seconds:g} s from {at}"
-    elif isinstance(reason, OSError) and not isinstance(reason, BROKEN):
-        return cannot_connect(at, reason)
-    else:
-        kind = NetworkError
-        chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
-        english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
     return kind(
         f"{chinese}。动作可能已经执行了：先看看 OneBot 的日志，再重发。 {english}. "
         "The action may have been carried out: see the log of OneBot before you send it again."

@@ -26,7 +26,7 @@ ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(
 def check_host(host: object, kind: str = "WsServer") -> str:
     """The host, if it is one to listen at; else an error that shows how to call `kind`."""
     text = str(host) if isinstance(host, (str, int)) else ""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    bare = text.strip("[]")
     if isinstance(host, str) and not host.isdecimal() and HOST.fullmatch(bare):
         return bare
     meant, port = ADDRESS.findall(text.replace("：", ":"))[0]  # maybe it is a whole address
@@ -42,7 +42,7 @@ def check_host(host: object, kind: str = "WsServer") -> str:
 
 def check_port(port: object) -> int:
     """The port, if it is one; 0 lets the system choose."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+    if type(port) is not int or not 0 <= port <= 65535:
         raise ValueError(
             f"port 要写成 0 到 65535 的整数（不加引号），不能是 {port!r}。 "
             f"port must be a number from 0 to 65535 (an int, without quotes), not {port!r}."
@@ -60,28 +60,24 @@ def host_to_dial(host: str) -> str:
     return "127.0.0.1" if is_everywhere(host) else host
 
 
-def where_it_listens(url: str, host: str) -> str:
-    """The URL for the log, with the one for other machines if they can reach a server at `host`."""
-    if is_everywhere(host):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses our end of the way
-            elsewhere = url.replace("127.0.0.1", probe.getsockname()[0], 1)
-            return f"{url} （别的机器 / from other machines: {elsewhere}）"
-    return url
-
-
 def announce(url: str, host: str, secret: str | None, what: str) -> None:
-    """Log where a server listens. Warn if the network can reach it and there is no `secret`, which
-    is "a secret" or "an access_token" to the user."""
+    """Log where a server listens, and warn if the network can reach it while there is no `secret`.
+    `what` the user calls it: "a secret" or "an access_token"."""
     if not secret and not is_loopback(host):
         log.warning(
             f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what.split()[1]}。 {url} is open to "
             f"the network without {what}, so anybody can pretend to be OneBot: set one."
         )
-    log.info(f"在 {where_it_listens(url, host)} 等待 OneBot。 listening on {url}")
+    elsewhere = ""
+    if is_everywhere(host):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses our end of the way
+            there = url.replace("127.0.0.1", probe.getsockname()[0], 1)
+            elsewhere = f" （别的机器 / from other machines: {there}）"
+    log.info(f"在 {url}{elsewhere} 等待 OneBot。 listening on {url}")
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
+def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
     """A listening socket, or the NetworkError that says why there is none.
 
     The host "::" stands for both families, IPv4 and IPv6, where the system can do that.

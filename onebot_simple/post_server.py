@@ -5,20 +5,22 @@ The HTTP server of EventServer: werkzeug's threaded one, which keeps the connect
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
 from socket import SHUT_RD, SHUT_RDWR, socket
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, has_request_context, request
+from flask import Response, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wsgi import get_input_stream
 
 from .conversations import Conversations
 
-PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that is too large
+if TYPE_CHECKING:
+    from .event_server import EventServer
+
+PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that nobody read
 
 
 class _Connection(WSGIRequestHandler):
@@ -31,7 +33,7 @@ class _Connection(WSGIRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer a request: an event here, since werkzeug would end the connection."""
-        if self.command == "POST" and self.path.partition("?")[0] == self.server.path:
+        if self.command == "POST" and self.path.partition("?")[0] == self.server.bot.path:
             self._take_event()
             return
         try:
@@ -46,44 +48,42 @@ class _Connection(WSGIRequestHandler):
         environ["wsgi.input"] = body = BufferedReader(get_input_stream(environ))  # type: ignore[type-var]
         environ["wsgi.input_terminated"] = True
         response = Response.from_app(self.server.app, environ, buffered=True)
-        if not _is_over(body) or self.close_connection:
-            response.headers["Connection"] = "close"
+        try:  # throw away what is unread: it is no next request, and could hide our answer
+            for _ in range(PIECES):
+                if not body.read(PIECE):
+                    break
+                self.close_connection = True
+        except (OSError, HTTPException, ValueError):  # the body was cut off
             self.close_connection = True
+        if self.close_connection:
+            response.headers["Connection"] = "close"
         head = f"{self.protocol_version} {response.status}\r\n{response.headers}"
         self.wfile.write(head.encode("latin-1") + response.get_data())  # once is faster than twice
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, such as TLS."""
-        self.server.not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
+        self.server.bot._not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
-    def log(self, *_: Any) -> None:
+    def log(self, *_: Any, **__: Any) -> None:
         """Log nothing: an event is logged when it comes, and an address may hold a token."""
 
-    def log_request(self, *_: Any) -> None:
-        """See log()."""
+    log_request = log
 
 
 class PostServer(ThreadedWSGIServer):
-    """werkzeug's threaded server. It remembers its connections until they end.
+    """werkzeug's threaded server. It remembers its connections until they end."""
 
-    path: where events are posted. not_http: gets the beginning of what is no HTTP.
-    """
-
-    def __init__(
-        self, sock: socket, app: Flask, path: str, not_http: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, sock: socket, bot: EventServer) -> None:
         host, port = sock.getsockname()[:2]
-        super().__init__(host, port, app, _Connection, fd=sock.fileno())
-        self.path = path
-        self.not_http = not_http
+        super().__init__(host, port, bot.app, _Connection, fd=sock.fileno())
+        self.bot = bot
         self.connections: set[Any] = set()
         self.turns = Conversations()  # each connection is one, so that their threads are reused
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        # 0.02 s: how often serve_forever() looks whether it is to end
-        self.turns.put("accept", self.serve_forever, 0.02)
+        self.turns.put("accept", self.serve_forever, 0.02)  # s: how often it looks for its end
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a thread serve a new connection."""
@@ -93,10 +93,6 @@ class PostServer(ThreadedWSGIServer):
     def _serve(self, request: Any, client_address: Any) -> None:
         self.turns.name_job("an HTTP request")  # should it not end
         self.process_request_thread(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """End a connection."""
-        super().shutdown_request(request)
         self.connections.discard(request)
 
     def end(self) -> None:
@@ -109,16 +105,3 @@ class PostServer(ThreadedWSGIServer):
                     connection.shutdown(how)
             self.turns.drain(0.3)
         self.turns.end(0.1)
-
-
-def _is_over(body: IO[bytes]) -> bool:
-    """Whether the application has read a body to its end.
-
-    If not, the rest is thrown away. It is no next request, and as long as it is unread, the client
-    may see a broken connection instead of our answer.
-    """
-    with suppress(OSError, HTTPException, ValueError):  # it was cut off
-        for number in range(PIECES):
-            if not body.read(PIECE):
-                return number == 0
-    return False

@@ -11,7 +11,6 @@ from reprlib import repr as brief  # of whatever depth and length
 from typing import Any
 
 from . import segment
-from .errors import ApiNotAvailable
 from .event import Event, chat_of, name_of, peer_of
 from .segment import Segment
 
@@ -158,19 +157,17 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
 
 
 def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
-    """Build the JSON body of the HTTP response. OneBot carries it out."""
+    """Build the JSON body of the HTTP response. OneBot carries it out.
+
+    OneBot takes a reply to a message only. To another event, there is none in the body.
+    """
     body = {key: value for key, value in operation.items() if value}
     if operation.get("approve") is not None:  # no says something, too
         body["approve"] = bool(operation["approve"])
     if operation.get("ban_duration") is not None:  # and so does 0
         body["ban_duration"] = operation["ban_duration"]
-    is_message = event["post_type"] == "message"
-    if "reply" in body and not is_message:
-        name, right = name_of(event), 'EventServer(api=HttpClient("http://127.0.0.1:3000"))'
-        raise ApiNotAvailable(
-            f"OneBot 只认对消息的回答，这是 {name}：写成 {right}，就能主动发消息了。 "
-            f"a reply to {name} needs the API, and this EventServer has no api=: write {right}."
-        )
-    if is_message and body:
+    if event["post_type"] != "message":
+        body.pop("reply", None)
+    elif body:
         body["at_sender"] = bool(operation.get("at_sender"))  # its default differs
     return body

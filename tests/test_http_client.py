@@ -636,6 +636,25 @@ def test_a_stream_may_take_longer_than_the_timeout_of_each_frame() -> None:
         assert len(list(client.stream_action("download_file_stream", file="x"))) == 4
 
 
+def test_a_frame_of_a_stream_that_drips_ends_at_the_timeout() -> None:
+    done = threading.Event()
+
+    def stream(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + chunked(frames({"n": 1})[0]))
+        while not done.wait(0.05):
+            connection.sendall(chunked(b" "))
+
+    with raw_server(stream) as url, HttpClient(url, timeout=0.3) as client:
+        received = client.stream_action("download_file_stream", file="x")
+        assert next(received) == {"n": 1}
+        began = time.monotonic()
+        with pytest.raises(ApiTimeout):
+            next(received)
+        assert time.monotonic() - began < 2
+        done.set()
+
+
 def test_a_long_frame_of_a_stream_comes_whole_and_fast() -> None:
     datas: list[dict[str, Any]] = [{"type": "stream", "data": "x" * 30_000_000}, {"n": 2}]
 
