@@ -189,6 +189,8 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
         reason = inner[0]
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
+        while isinstance(reason, HTTPError) and reason.__context__:  # urllib3 < 2 names no cause
+            reason = reason.__context__
         return addresses.cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
     kind = NetworkError
     chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
