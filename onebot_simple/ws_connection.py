@@ -29,25 +29,20 @@ _call_numbers = count(1)  # of all calls in this process
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
-    send: sends one text frame, from any thread; when it cannot, close() is called soon. complain:
-    says once per kind what was dropped. waiting: where the answers to a call are put, by its echo;
-    several connections of one account share it, so that an answer may come on any of them.
+    send: sends one text frame, from any thread; when it cannot, close() is called soon.
+    complain: says once per kind what was dropped.
     """
 
     def __init__(
-        self,
-        send: Callable[[str], object],
-        address: str,
-        complain: Callable[[str, object], None],
-        *,
-        waiting: dict[str, Answers] | None = None,
+        self, send: Callable[[str], object], address: str, complain: Callable[[str, object], None]
     ) -> None:
         self.address = address
+        self.siblings = [self]  # all of the same account: an answer may come on any of them
         self.received = 0  # how many events came
         self.backlog = 0  # how many answers to the same call have not been taken yet
         self._send = send
         self._complain = complain
-        self._waiting = {} if waiting is None else waiting
+        self._waiting: dict[str, Answers] = {}  # where the answers to a call are put, by its echo
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
         self._gave_up = False  # a call has failed, and its answer may still come
@@ -126,7 +121,8 @@ class WsConnection:
     def _receive_answer(self, answer: Answer) -> None:
         echo, answers = answer.get("echo"), None
         if echo is not None and echo != "":
-            answers = self._waiting.get(echo) if isinstance(echo, str) else None
+            found = (one._waiting.get(echo) for one in self.siblings if isinstance(echo, str))
+            answers = next(filter(None, found), None)
         elif answer.get("retcode") == TOKEN_REFUSED:
             raise AuthenticationError("the access_token was refused")
         elif len(only := self._waiting.copy()) == 1 and not self._gave_up:
@@ -141,9 +137,8 @@ class WsConnection:
     def close(self, reason: OneBotError) -> None:
         """Free everybody who waits for an answer to a call of this connection."""
         self._closed = self._closed or reason
-        for echo, answers in self._waiting.copy().items():
-            if echo.endswith(self._random):
-                answers.put(copy(reason))  # each thread adds a traceback of its own to it
+        for answers in self._waiting.copy().values():
+            answers.put(copy(reason))  # each thread adds a traceback of its own to it
 
 
 def _is_last(action: str, frame: Answer) -> bool:

@@ -47,7 +47,7 @@ class Account(Actions):
         self._server = server
         self._connections: list[ServerWebSocket] = []  # the newest is last
         self._newest: dict[str, ServerWebSocket] = {}  # of each role
-        self._waiting: dict[str, Any] = {}  # calls; an answer may come on any connection
+        self._seen: set[str] = set()  # the roles that were ever connected
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
@@ -71,9 +71,7 @@ class Account(Actions):
         )
 
     def _calls(self) -> WsConnection:
-        """Where its actions are called; after a reconnect, that is on another Account."""
-        account = self._server._accounts.get(self.self_id, self)
-        if connection := account._newest.get(API):
+        if connection := self._newest.get(API):
             return connection.calls
         raise NetworkError(self._server._not_here(self.self_id or "?"))
 
@@ -81,6 +79,8 @@ class Account(Actions):
         """The reader's thread does this; other threads see either the old or the new ones."""
         self._connections = connections
         self._newest = {role: one for one in connections for role in one.roles}
+        for connection in connections:
+            connection.calls.siblings = [one.calls for one in connections]
 
 
 class WsServer(Bot):
@@ -110,9 +110,8 @@ class WsServer(Bot):
         self.access_token = check_token(access_token)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._accounts: dict[int, Account] = {}
-        self._strangers: dict[ServerWebSocket, Account] = {}  # they have not said whose they are
-        self._seen: set[tuple[int, str]] = set()  # accounts and roles that were here before
+        self._accounts: dict[int, Account] = {}  # all that were ever connected
+        self._strangers: set[ServerWebSocket] = set()  # they have not said whose they are
         self._said: dict[str, float] = {}  # what was warned of, and when
         self._hub: WebSocketHub | None = None
 
@@ -132,15 +131,15 @@ class WsServer(Bot):
 
         The connected accounts: self_id to that on which actions can be called.
         """
-        return self._accounts.copy()
+        return {key: one for key, one in self._accounts.copy().items() if one._connections}
 
     def bot(self, self_id: int | str) -> Account:
         """这个 self_id 的账号；没有连着就抛出 ApiNotAvailable。
 
         The account with this self_id; ApiNotAvailable when it is not connected.
         """
-        account = self._accounts.get(id_of(self_id) or 0)
-        if account is None:
+        account = self._account(id_of(self_id) or 0)
+        if not account._connections:
             raise ApiNotAvailable(self._not_here(self_id))
         return account
 
@@ -177,14 +176,18 @@ class WsServer(Bot):
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
-        return Account(self, self_id) if self_id else self
+        return self._account(self_id) if self_id else self
+
+    def _account(self, self_id: int) -> Account:
+        """The account, connected or not."""
+        return self._accounts.get(self_id) or Account(self, self_id)
 
     def _meant(self) -> Account:
         """The account whose event is being handled, else the only one; a stranger is the only one
         if there is no account."""
         if self._now.account:
-            return Account(self, self._now.account)
-        found = list(self.bots.values()) or list(self._strangers.values())
+            return self._account(self._now.account)
+        found = list(self.bots.values()) or [one.account for one in self._strangers.copy()]
         if len(found) == 1:
             return found[0]
         chinese, english = self._listed()
@@ -211,56 +214,46 @@ class WsServer(Bot):
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
         role = header(request, "X-Client-Role").lower()
         connection.roles = ROLES.get(role, (API, EVENT))
-        self._put(connection, Account(self, 0))
+        connection.calls = WsConnection(connection.send, "OneBot", self._complain)
+        self._join(connection, Account(self, 0))
         if self_id := id_of(header(request, "X-Self-ID")):
             self._greet(connection, self_id)
             return
-        self._strangers[connection] = connection.account
+        self._strangers.add(connection)
         log.info(
             f"有一条来自 {connection.host} 的连接还没说是哪个账号。 "
             f"a connection from {connection.host} has not said whose it is."
         )
 
-    def _put(self, connection: ServerWebSocket, account: Account) -> None:
+    def _join(self, connection: ServerWebSocket, account: Account) -> None:
         """Make the connection the newest of this account."""
-        name = f"OneBot {account.self_id or '?'} ({connection.host})"  # for messages
         connection.account = account
-        connection.calls = WsConnection(
-            connection.send, name, self._complain, waiting=account._waiting
-        )
+        connection.calls.address = f"OneBot {account.self_id or '?'} ({connection.host})"
         account._set([*account._connections, connection])
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
-        """The connection has said whose it is: it joins that account, or is its first."""
-        self._strangers.pop(connection, None)
-        host = connection.host
-        new_roles = set(connection.roles)
-        account = self._accounts.get(self_id)
-        if account is None:  # the stranger is this account from now on
-            account = connection.account
-            account.self_id = self_id
-            connection.calls.address = f"OneBot {self_id} ({host})"
-            self._accounts[self_id] = account
-        else:
-            new_roles.difference_update(account._newest)
-            said = "its account has another connection", "它的账号已经有一条连接了"
-            connection.calls.close(connection_lost(connection.calls.address, *said))
-            self._put(connection, account)
-        seen = {(self_id, role) for role in new_roles}
-        if seen & self._seen:
+        """The connection has said whose it is."""
+        self._strangers.discard(connection)
+        account = self._accounts.setdefault(self_id, self._account(self_id))
+        new_roles = set(connection.roles).difference(account._newest)
+        self._join(connection, account)
+        if new_roles & account._seen:
             self._count("reconnects")
-        self._seen |= seen
+        account._seen |= new_roles
         if API in account._newest and not account._is_greeted:
             account._is_greeted = True
             self._connected(self_id)
-        log.info(f"账号 {self_id}（{host}）已连接。 account {self_id} from {host} connected.")
+        log.info(
+            f"账号 {self_id}（{connection.host}）已连接。 "
+            f"account {self_id} from {connection.host} connected."
+        )
         if len(new_roles) < len(connection.roles):
             self._look_at_twins(account, connection.roles)
 
     def _look_at_twins(self, account: Account, roles: tuple[str, ...]) -> None:
         twins = [one for one in account._connections if one.roles == roles]
-        if len(twins) > MAX_TWINS:
-            twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
+        for one in twins[:-MAX_TWINS]:
+            one.say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
         if not account._is_twin:
             account._is_twin = True
             log.warning(
@@ -290,12 +283,12 @@ class WsServer(Bot):
         chinese, english = map(printable, reason)
         lost = connection_lost(name, english, chinese)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
-        self._strangers.pop(connection, None)
+        self._strangers.discard(connection)
         account._set([one for one in account._connections if one is not connection])
         if not account._connections:
-            self._accounts.pop(account.self_id, None)
             if account._is_greeted:
                 self._disconnected(account.self_id)
+            account._is_greeted = account._is_twin = False
         whose = account.self_id or "?"
         log.info(
             f"账号 {whose}（{host}）断开了：{chinese}。 "
