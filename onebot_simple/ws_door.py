@@ -27,6 +27,8 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
     """The HTTP answer to a handshake that is not welcome."""
     if server._stopping.is_set():
         return 503, "stopping\n"
+    if "Upgrade" not in request.headers:
+        return None  # a browser, for example; the protocol itself refuses it
     problem = _problem(request, server.access_token, is_loopback(server.host))
     if problem is None:
         return None
@@ -37,8 +39,6 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
 
 def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
     """The HTTP status for a handshake that is not welcome, and why it is not."""
-    if "Upgrade" not in request.headers:
-        return None  # a browser, for example; the protocol itself refuses it
     origin, host = header(request, "Origin"), header(request, "Host")
     is_foreign = is_local and not names_this_machine(host or "localhost")
     if origin and (is_foreign or not _is_same_host(origin, host)):
@@ -79,10 +79,9 @@ def _tokens_of(request: Request) -> list[str]:
     bare = header(request, "Authorization").strip()
     scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
-    with suppress(ValueError):
-        query = urlsplit(request.path).query
-        for one in (query, query.replace("+", "%2B")):  # a plus may stand for a blank, or itself
-            offered += parse_qs(one).get("access_token", [])[:1]
+    query = request.path.partition("?")[2]
+    for one in (query, query.replace("+", "%2B")):  # a plus may stand for a blank, or itself
+        offered += parse_qs(one).get("access_token", [])[:1]
     return [one for one in offered if one]
 
 
@@ -92,14 +91,15 @@ def header(request: Request, name: str) -> str:
 
 def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
     """Say what to change: this came instead of a handshake."""
-    chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
-    english = "it does not speak WebSocket. A browser cannot open this address"
-    if data[:1] == TLS_HELLO:
-        chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
-        english = "it speaks TLS, and the address must begin with ws://, not wss://"
-    chinese += f"。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}"
-    english += (
-        '. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
-        f"{server.url}"
+    chinese, english = "浏览器打不开这个地址", "A browser cannot open this address"
+    if data.startswith(TLS_HELLO):
+        chinese = "地址要以 ws:// 开头，不是 wss://"
+        english = "The address must begin with ws://, not wss://"
+    warn_of_refusal(
+        server._said,
+        peer,
+        f"它说的不是 WebSocket。{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），"
+        f"地址填 {server.url}",
+        f"it does not speak WebSocket. {english}. In NapCat, add a "
+        f'"WebSocket client" (not an "HTTP client") with the address {server.url}',
     )
-    warn_of_refusal(server._said, peer, chinese, english)

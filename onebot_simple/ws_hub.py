@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 CHUNK = 64 * 1024  # bytes that are read at once
-TICK_SECONDS = 0.2  # how often the clock is looked at
+TICK_SECONDS = 0.2  # how often it is looked who is silent
 FULL_SECONDS = 0.01  # how long nobody is read when there is no room for one more
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
 
@@ -43,7 +43,6 @@ class WebSocketHub(Thread):
         self._selector.register(listener, selectors.EVENT_READ)
         # the same memory each time: pieces of memory of ever other sizes would fill the heap
         self._chunk = memoryview(bytearray(CHUNK))
-        self._next_look = 0.0
         self._ending = Flag()
 
     def stop(self) -> None:
@@ -54,17 +53,26 @@ class WebSocketHub(Thread):
         self.join(TICK_SECONDS + 2 * GOODBYE_SECONDS)
 
     def run(self) -> None:
+        next_look = 0.0
         while not self._ending.is_set():
-            protected(self._serve, TICK_SECONDS)
+            protected(self._serve)
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + TICK_SECONDS
+                protected(self._look_around)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        for connection in self._connections():
+            connection.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
+        while self._connections():  # until they have hung up, too, or are overdue
+            protected(self._serve)
             protected(self._look_around)
-        self._say_goodbye()
         self._selector.close()
 
     def _connections(self) -> list[ServerWebSocket]:
         return [key.data for key in self._selector.get_map().values() if key.data]
 
-    def _serve(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
+    def _serve(self) -> None:
+        for key, _ in self._selector.select(TICK_SECONDS):
             if key.data:
                 self._read(key.data)
             else:
@@ -105,9 +113,6 @@ class WebSocketHub(Thread):
             self._drop(connection, CUT_OFF)
 
     def _look_around(self) -> None:
-        if time.monotonic() < self._next_look:
-            return
-        self._next_look = time.monotonic() + TICK_SECONDS
         for connection in self._connections():
             if reason := connection.overdue():
                 self._drop(connection, reason)
@@ -115,14 +120,3 @@ class WebSocketHub(Thread):
     def _drop(self, connection: ServerWebSocket, reason: Words) -> None:
         self._selector.unregister(connection.socket)
         connection.close(reason)
-
-    def _say_goodbye(self) -> None:
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        self._selector.unregister(self._listener)
-        self._listener.close()
-        for connection in self._connections():
-            connection.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
-        while self._connections() and (left := deadline - time.monotonic()) > 0:
-            protected(self._serve, left)
-        for connection in self._connections():
-            protected(self._drop, connection, STOPPED)
