@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -35,7 +34,6 @@ HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
 ROOM_SECONDS = 0.005  # how often a sender looks whether the system takes more
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
@@ -65,7 +63,7 @@ class ServerWebSocket:
         self._pinged = 0.0  # when we asked for a sign of life
         self._deadline = self._heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
-        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
+        self._unsent = bytearray()  # what the system has not taken yet
         self._taken = 0.0  # when it took something last
 
     # -- out ----------------------------------------------------------------------------------
@@ -86,13 +84,10 @@ class ServerWebSocket:
         """Send what the protocol wants sent, as far as the system takes it at once."""
         with self._lock:
             try:
-                self._unsent += map(memoryview, self._protocol.data_to_send())
+                self._unsent += b"".join(self._protocol.data_to_send())
                 while self._unsent:
-                    sent = self.socket.send(self._unsent[0])
+                    del self._unsent[: self.socket.send(self._unsent)]
                     self._taken = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
             except BlockingIOError:
                 pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
@@ -121,8 +116,6 @@ class ServerWebSocket:
         self.flush()  # such as pongs
         if self._protocol.close_expected():
             self._end_with_reason(data)
-        if len(self._unsent) > MAX_UNSENT:
-            self._hang_up(READS_NOTHING)
 
     def _shakes_hands(self, request: Request) -> bool:
         """Answer the handshake. False when it is refused."""
