@@ -32,7 +32,6 @@ wire_log.setLevel(logging.CRITICAL)  # WsServer says itself what matters of a re
 
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
-ROOM_SECONDS = 0.005  # how often a sender looks whether the system takes more
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
@@ -77,7 +76,7 @@ class ServerWebSocket:
             self._protocol.send_text(text.encode())
         self.flush()
         while self._unsent and not self.reason:  # a large message, or a slow reader
-            time.sleep(ROOM_SECONDS)
+            time.sleep(0.005)
             self.flush()
 
     def flush(self) -> None:

@@ -61,8 +61,7 @@ class WsConnection:
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
         """
-        number = f"{next(_call_numbers)}:{self._random}"
-        echo = f"{origin}:{number}" if origin else number
+        echo = f"{origin}:{next(_call_numbers)}:{self._random}".removeprefix(":")
         name, text = to_json(action, action), to_json(action, params)
         answers: Answers = SimpleQueue()
         self._waiting[echo] = answers  # before it is sent: answers are fast

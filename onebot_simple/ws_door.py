@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 SCHEMES = ("bearer", "token")  # in front of an access_token
-TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
 def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | None:
@@ -92,7 +91,7 @@ def header(request: Request, name: str) -> str:
 def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
     """Say what to change: this came instead of a handshake."""
     chinese, english = "浏览器打不开这个地址", "A browser cannot open this address"
-    if data.startswith(TLS_HELLO):
+    if data.startswith(b"\x16"):  # so does TLS
         chinese = "地址要以 ws:// 开头，不是 wss://"
         english = "The address must begin with ws://, not wss://"
     warn_of_refusal(

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64 * 1024  # bytes that are read at once
 TICK_SECONDS = 0.2  # how often it is looked who is silent
-FULL_SECONDS = 0.01  # how long nobody is read when there is no room for one more
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
-
-STOPPED = ("机器人停止了", "stopped")
 
 
 class WebSocketHub(Thread):
@@ -62,7 +59,7 @@ class WebSocketHub(Thread):
         self._selector.unregister(self._listener)
         self._listener.close()
         for connection in self._connections():
-            connection.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
+            connection.say_goodbye(CloseCode.GOING_AWAY, ("机器人停止了", "stopped"))
         while self._connections():  # until they have hung up, too, or are overdue
             protected(self._serve)
             protected(self._look_around)
@@ -92,7 +89,7 @@ class WebSocketHub(Thread):
             if not self._ending.is_set():
                 chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
                 warn_of_refusal(self._server._said, peer, chinese, english)
-            time.sleep(FULL_SECONDS)  # who waits for room would keep us busy
+            time.sleep(0.01)  # whoever waits at the door would keep us busy
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out

@@ -17,7 +17,7 @@ from . import listening
 from .actions import Actions
 from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
-from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
+from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
@@ -26,14 +26,10 @@ from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 
-BACKLOG = 512
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
 ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Universal: both
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
-TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
-NOBODY = ("没有账号连着", "none is connected")
-LOOK_SECONDS = 0.02  # how often wait_connected() looks
 
 
 class Account(Actions):
@@ -158,7 +154,7 @@ class WsServer(Bot):
                     f"地址填 {self.url}。 no account connected to {self.url} within {timeout:g} s: "
                     'add a "WebSocket client" with this address in NapCat, and enable it.'
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(0.02)
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -199,7 +195,8 @@ class WsServer(Bot):
 
     def _listed(self) -> Words:
         ids = ", ".join(map(str, sorted(self.bots)))
-        return (f"连着的有 {ids}", f"connected: {ids}") if ids else NOBODY
+        nobody = "没有账号连着", "none is connected"
+        return (f"连着的有 {ids}", f"connected: {ids}") if ids else nobody
 
     def _not_here(self, self_id: object) -> str:
         chinese, english = self._listed()
@@ -214,39 +211,31 @@ class WsServer(Bot):
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
         role = header(request, "X-Client-Role").lower()
         connection.roles = ROLES.get(role, (API, EVENT))
-        connection.calls = WsConnection(connection.send, "OneBot", self._complain)
-        self._join(connection, Account(self, 0))
+        name = f"OneBot ? ({connection.host})"
+        connection.calls = WsConnection(connection.send, name, self._complain)
+        connection.account = Account(self, 0)
+        connection.account._set([connection])
         if self_id := id_of(header(request, "X-Self-ID")):
             self._greet(connection, self_id)
-            return
-        self._strangers.add(connection)
-        log.info(
-            f"有一条来自 {connection.host} 的连接还没说是哪个账号。 "
-            f"a connection from {connection.host} has not said whose it is."
-        )
-
-    def _join(self, connection: ServerWebSocket, account: Account) -> None:
-        """Make the connection the newest of this account."""
-        connection.account = account
-        connection.calls.address = f"OneBot {account.self_id or '?'} ({connection.host})"
-        account._set([*account._connections, connection])
+        else:
+            self._strangers.add(connection)
+            log.info("已连接，还没说是哪个账号 connected, but whose is it: %s", name)
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
-        """The connection has said whose it is."""
+        """The connection has said whose it is: it is the newest of that account."""
         self._strangers.discard(connection)
         account = self._accounts.setdefault(self_id, self._account(self_id))
         new_roles = set(connection.roles).difference(account._newest)
-        self._join(connection, account)
+        connection.account = account
+        connection.calls.address = f"OneBot {self_id} ({connection.host})"
+        account._set([*account._connections, connection])
         if new_roles & account._seen:
             self._count("reconnects")
         account._seen |= new_roles
         if API in account._newest and not account._is_greeted:
             account._is_greeted = True
             self._connected(self_id)
-        log.info(
-            f"账号 {self_id}（{connection.host}）已连接。 "
-            f"account {self_id} from {connection.host} connected."
-        )
+        log.info("已连接 connected: %s", connection.calls.address)
         if len(new_roles) < len(connection.roles):
             self._look_at_twins(account, connection.roles)
 
@@ -262,12 +251,12 @@ class WsServer(Bot):
                 'newest connection is used. Are there two such "WebSocket clients" in NapCat?'
             )
 
-    def _received(self, connection: ServerWebSocket, message: bytes | bytearray) -> None:
+    def _received(self, connection: ServerWebSocket, message: bytes) -> None:
         """Take a message: what stands in the loop `async for message in websocket` elsewhere."""
         try:
             event = connection.calls.receive(message)
-        except OneBotError:  # an answer that says that the access_token is wrong
-            connection.say_goodbye(CloseCode.NORMAL_CLOSURE, TOKEN_REFUSED)
+        except AuthenticationError as error:  # an answer to nobody, for we sent no token
+            self._complain("对 access_token 的拒绝 a refused access_token", error)
             return
         if event is None:
             return
@@ -279,7 +268,7 @@ class WsServer(Bot):
 
     def _closed(self, connection: ServerWebSocket, reason: Words) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""
-        account, host, name = connection.account, connection.host, connection.calls.address
+        account, name = connection.account, connection.calls.address
         chinese, english = map(printable, reason)
         lost = connection_lost(name, english, chinese)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
@@ -289,17 +278,13 @@ class WsServer(Bot):
             if account._is_greeted:
                 self._disconnected(account.self_id)
             account._is_greeted = account._is_twin = False
-        whose = account.self_id or "?"
-        log.info(
-            f"账号 {whose}（{host}）断开了：{chinese}。 "
-            f"account {whose} from {host} disconnected: {english}."
-        )
+        log.info(f"{name} 断开了：{chinese}。 {name} disconnected: {english}.")
 
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
         check_token(self.access_token)
-        listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
+        listener = listening.listen(listening.check_host(self.host), self.port, backlog=512)
         self.port = listener.getsockname()[1]
         hub = WebSocketHub(listener, self)
         hub.start()

@@ -189,7 +189,7 @@ def test_what_no_client_may_send_ends_the_connection_with_a_code(
     opcode, data = peer.recv_data(control_frame=True)
     assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, code)
     wait_until(lambda: scene.gone == [1])
-    wait_until(lambda: f"account 1 from 127.0.0.1 disconnected: sent {code}" in caplog.text)
+    wait_until(lambda: f"OneBot 1 (127.0.0.1) disconnected: sent {code}" in caplog.text)
     with suppress(OSError):  # it is nobody's burden if the other side goes on
         send(peer, frame(TEXT, said("too late")) * 100)
     other.send(said("still there").decode())
