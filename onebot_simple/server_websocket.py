@@ -47,13 +47,13 @@ class ServerWebSocket:
     never waits: what the system does not take at once stays in `_unsent` until there is room.
     """
 
-    account: Account  # whose it is; the server sets this and the next two when it is open
+    account: Account  # whose it is; the server sets this and the next when it is open
     roles: tuple[str, ...]  # what it is for
-    calls: WsConnection  # the actions that are called on it
 
     def __init__(self, sock: socket.socket, host: str, server: WsServer) -> None:
         self.socket = sock
         self.host = host
+        self.calls = WsConnection(self.send, f"OneBot ? ({host})", server._complain)
         self.reason: Words | None = None  # why it ends, once it does
         self._server = server
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
@@ -114,7 +114,7 @@ class ServerWebSocket:
                     protected(self._server._received, self, message)
         self.flush()  # such as pongs
         if self._protocol.close_expected():
-            self._end_with_reason(data)
+            self._end_with_reason()
 
     def _shakes_hands(self, request: Request) -> bool:
         """Answer the handshake. False when it is refused."""
@@ -129,8 +129,8 @@ class ServerWebSocket:
             self._server._opened(self, request)
         return protocol.state is State.OPEN
 
-    def _end_with_reason(self, data: bytes) -> None:
-        """Say why the protocol has ended it; `data` came last."""
+    def _end_with_reason(self) -> None:
+        """Say why the protocol has ended it."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
         if got:  # both have said goodbye
             self._hang_up((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
@@ -139,7 +139,7 @@ class ServerWebSocket:
             self._end(said)
         elif not self.reason:
             self._end(CUT_OFF)
-            ws_door.misunderstood(self._server, self.host, data)
+            ws_door.misunderstood(self._server, self.host)
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -88,17 +88,14 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
-    """Say what to change: this came instead of a handshake."""
-    chinese, english = "浏览器打不开这个地址", "A browser cannot open this address"
-    if data.startswith(b"\x16"):  # so does TLS
-        chinese = "地址要以 ws:// 开头，不是 wss://"
-        english = "The address must begin with ws://, not wss://"
+def misunderstood(server: WsServer, peer: str) -> None:
+    """Say what to change: something else than a handshake came."""
     warn_of_refusal(
         server._said,
         peer,
-        f"它说的不是 WebSocket。{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），"
-        f"地址填 {server.url}",
-        f"it does not speak WebSocket. {english}. In NapCat, add a "
-        f'"WebSocket client" (not an "HTTP client") with the address {server.url}',
+        "它说的不是 WebSocket：浏览器打不开这个地址，地址以 ws:// 开头（不是 wss://）。NapCat 里"
+        f"要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}",
+        "it does not speak WebSocket. A browser cannot open this address, and it must begin with "
+        'ws://, not wss://. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
+        f"address {server.url}",
     )

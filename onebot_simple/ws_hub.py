@@ -41,6 +41,7 @@ class WebSocketHub(Thread):
         # the same memory each time: pieces of memory of ever other sizes would fill the heap
         self._chunk = memoryview(bytearray(CHUNK))
         self._ending = Flag()
+        self.start()
 
     def stop(self) -> None:
         """End all connections with a goodbye that they may answer, and the thread."""

@@ -211,15 +211,16 @@ class WsServer(Bot):
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
         role = header(request, "X-Client-Role").lower()
         connection.roles = ROLES.get(role, (API, EVENT))
-        name = f"OneBot ? ({connection.host})"
-        connection.calls = WsConnection(connection.send, name, self._complain)
         connection.account = Account(self, 0)
         connection.account._set([connection])
         if self_id := id_of(header(request, "X-Self-ID")):
             self._greet(connection, self_id)
         else:
             self._strangers.add(connection)
-            log.info("已连接，还没说是哪个账号 connected, but whose is it: %s", name)
+            log.info(
+                "已连接，还不知道是哪个账号 connected, account not known yet: %s",
+                connection.calls.address,
+            )
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
         """The connection has said whose it is: it is the newest of that account."""
@@ -286,9 +287,7 @@ class WsServer(Bot):
         check_token(self.access_token)
         listener = listening.listen(listening.check_host(self.host), self.port, backlog=512)
         self.port = listener.getsockname()[1]
-        hub = WebSocketHub(listener, self)
-        hub.start()
-        self._hub = hub  # only now, because stop() joins it
+        self._hub = WebSocketHub(listener, self)
         listening.announce(self.url, self.host, self.access_token, "an access_token")
 
     def _close(self) -> None:

@@ -544,7 +544,7 @@ def test_each_connection_and_its_end_is_a_line_with_the_reason_in_both_languages
     wait_until(lambda: caplog.text.count("disconnected") == 2)
     lines = [record.getMessage() for record in caplog.records if "127.0.0.1" in record.getMessage()]
     assert lines == [
-        "已连接，还没说是哪个账号 connected, but whose is it: OneBot ? (127.0.0.1)",
+        "已连接，还不知道是哪个账号 connected, account not known yet: OneBot ? (127.0.0.1)",
         "已连接 connected: OneBot 10001 (127.0.0.1)",
         "已连接 connected: OneBot 10001 (127.0.0.1)",
         "OneBot 10001 (127.0.0.1) 断开了：对方没有告别就断开了。 "
