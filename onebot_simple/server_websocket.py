@@ -37,7 +37,6 @@ MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
-DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
 class ServerWebSocket:
@@ -105,7 +104,7 @@ class ServerWebSocket:
         for item in arrived:
             if isinstance(item, Request) and not self._shakes_hands(item):
                 break  # what follows is not taken
-            if isinstance(item, Frame) and item.opcode in DATA and not self.reason:
+            if isinstance(item, Frame) and item.opcode < Opcode.CLOSE:
                 if self._fragments or not item.fin:  # the protocol does not join them
                     self._fragments += item.data
                 if item.fin:
@@ -164,12 +163,12 @@ class ServerWebSocket:
         """Tell the other side that we end it."""
         with self._lock, suppress(InvalidState):  # the protocol may have done so itself
             self._protocol.send_close(code)
-        self.flush()
         self._end(reason)
+        self.flush()
 
     def _end(self, reason: Words) -> None:
-        """Take no message any more. The other side has a moment to hang up: if we closed a socket
-        that holds something unread, some systems would not deliver our last words."""
+        """Give the other side a moment to hang up: if we closed a socket that holds something
+        unread, some systems would not deliver our last words."""
         if not self.reason:
             self.reason, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
 
