@@ -58,7 +58,6 @@ class ServerWebSocket:
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._fragments = bytearray()  # of a message that is not whole yet
         self._heard = time.monotonic()  # when something arrived last, be it a part of a frame
-        self._pinged = 0.0  # when we asked for a sign of life
         self._deadline = self._heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
         self._unsent = bytearray()  # what the system has not taken yet
@@ -143,21 +142,19 @@ class ServerWebSocket:
     # -- the end ------------------------------------------------------------------------------
 
     def overdue(self) -> Words | None:
-        """Why it must be given up now, if it must. One that is silent is pinged before that."""
+        """Why it must be given up now, if it must. One that is silent is pinged at each look."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
         if self.reason or self._protocol.state is State.CONNECTING:
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
-        if self._pinged > self._heard:
-            return SILENT if now > self._pinged + timeout else None
-        if now > self._heard + self._server.ping_interval:
-            self._pinged = now
+        silence, interval = now - self._heard, self._server.ping_interval
+        if silence > interval:
             with self._lock:
                 self._protocol.send_ping(b"")
             self.flush()
-        return None
+        return SILENT if silence > interval + timeout else None
 
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""

@@ -6,9 +6,9 @@ The door of a WsServer: who may come in, who may not, and why.
 from __future__ import annotations
 
 import hmac
-from contextlib import suppress
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.http11 import Request
 
@@ -19,6 +19,7 @@ from .listening import warn_of_refusal
 if TYPE_CHECKING:
     from .ws_server import WsServer
 
+PORT = re.compile(r":\d+$")
 SCHEMES = ("bearer", "token")  # in front of an access_token
 
 
@@ -39,8 +40,9 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
 def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
     """The HTTP status for a handshake that is not welcome, and why it is not."""
     origin, host = header(request, "Origin"), header(request, "Host")
+    page, ours = (PORT.sub("", one) for one in (origin.partition("://")[2], host))
     is_foreign = is_local and not names_this_machine(host or "localhost")
-    if origin and (is_foreign or not _is_same_host(origin, host)):
+    if origin and (is_foreign or page != ours):
         shown = printable(origin[:100])
         return 403, (f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
     if token:
@@ -53,12 +55,6 @@ def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, 
             "behind a reverse proxy, set an access_token",
         )
     return None
-
-
-def _is_same_host(origin: str, host: str) -> bool:
-    with suppress(ValueError):
-        return urlsplit(origin).hostname == urlsplit(f"//{host}").hostname
-    return False
 
 
 def _token_refusal(token: str, offered: list[str]) -> tuple[int, Words] | None:
