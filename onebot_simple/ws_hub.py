@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 CHUNK = 64 * 1024  # bytes that are read at once
-TICK_SECONDS = 0.2  # how often it is looked who is silent
+TICK_SECONDS = 0.2  # how often silent connections are looked for
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
 
 
