@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -33,14 +32,11 @@ wire_log.setLevel(logging.CRITICAL)  # WsServer says itself what matters of a re
 
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
-ROOM_SECONDS = 0.005  # how often a sender looks whether the system takes more
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
-MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
-DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
 class ServerWebSocket:
@@ -50,23 +46,21 @@ class ServerWebSocket:
     never waits: what the system does not take at once stays in `_unsent` until there is room.
     """
 
-    account: Account  # whose it is; the server sets this and the next two when it is open
+    account: Account  # whose it is; the server sets this and the next when it is open
     roles: tuple[str, ...]  # what it is for
-    calls: WsConnection  # the actions that are called on it
 
     def __init__(self, sock: socket.socket, host: str, server: WsServer) -> None:
         self.socket = sock
         self.host = host
-        self.is_open = False  # from the handshake to the end
-        self.reason: Words | None = None  # why it has ended, or is about to
+        self.calls = WsConnection(self.send, f"OneBot ? ({host})", server._complain)
+        self.reason: Words | None = None  # why it ends, once it does
         self._server = server
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
-        self._message = bytearray()  # the fragments of a message so far
+        self._fragments = bytearray()  # of a message that is not whole yet
         self._heard = time.monotonic()  # when something arrived last, be it a part of a frame
-        self._pinged = 0.0  # when we asked for a sign of life
         self._deadline = self._heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
-        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
+        self._unsent = bytearray()  # what the system has not taken yet
         self._taken = 0.0  # when it took something last
 
     # -- out ----------------------------------------------------------------------------------
@@ -80,31 +74,23 @@ class ServerWebSocket:
             self._protocol.send_text(text.encode())
         self.flush()
         while self._unsent and not self.reason:  # a large message, or a slow reader
-            time.sleep(ROOM_SECONDS)
+            time.sleep(0.005)
             self.flush()
 
     def flush(self) -> None:
         """Send what the protocol wants sent, as far as the system takes it at once."""
         with self._lock:
             try:
-                self._unsent += map(memoryview, self._protocol.data_to_send())
+                self._unsent += b"".join(self._protocol.data_to_send())
                 while self._unsent:
-                    sent = self.socket.send(self._unsent[0])
+                    del self._unsent[: self.socket.send(self._unsent)]
                     self._taken = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
             except BlockingIOError:
                 pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
                 self._hang_up(CUT_OFF)
                 if not isinstance(error, OSError):
                     raise
-
-    def _hang_up(self, reason: Words) -> None:
-        self.reason = self.reason or reason
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -114,89 +100,87 @@ class ServerWebSocket:
         with self._lock:
             self._protocol.receive_data(data)
             arrived = self._protocol.events_received()
-            self._unsent += map(memoryview, self._protocol.data_to_send())  # such as pongs
         for item in arrived:
-            if isinstance(item, Request):
-                self._shake_hands(item)
-            elif isinstance(item, Frame) and item.opcode in DATA and self.is_open:
-                self._message += item.data  # the protocol does not join fragments
+            if isinstance(item, Request) and not self._shakes_hands(item):
+                break  # what follows is not taken
+            if isinstance(item, Frame) and item.opcode < Opcode.CLOSE:
+                if self._fragments or not item.fin:  # the protocol does not join them
+                    self._fragments += item.data
                 if item.fin:
-                    message, self._message = self._message, bytearray()
+                    message = bytes(self._fragments) or item.data
+                    self._fragments.clear()
                     protected(self._server._received, self, message)
+        self.flush()  # such as pongs
         if self._protocol.close_expected():
-            self._end_with_reason(data)
-        if self._unsent:
-            self.flush()
-            if len(self._unsent) > MAX_UNSENT:
-                self._hang_up(READS_NOTHING)
+            self._end_with_reason()
 
-    def _shake_hands(self, request: Request) -> None:
+    def _shakes_hands(self, request: Request) -> bool:
+        """Answer the handshake. False when it is refused."""
         protocol = self._protocol
         if protocol.close_expected():
-            return  # rubbish came right behind it
+            return False  # rubbish came right behind it
         refusal = ws_door.refusal(self._server, self.host, request)
         protocol.send_response(protocol.reject(*refusal) if refusal else protocol.accept(request))
-        if protocol.state is State.OPEN:
-            self.is_open = True
-            self._server._opened(self, request)
-        elif refusal:
+        if refusal:
             self._end(CUT_OFF)
-        self.flush()
+        elif protocol.state is State.OPEN:
+            self._server._opened(self, request)
+        return protocol.state is State.OPEN
 
-    def _end_with_reason(self, data: bytes) -> None:
-        """Say why the protocol has ended it; `data` came last."""
+    def _end_with_reason(self) -> None:
+        """Say why the protocol has ended it."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
-        if got:
-            self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
-            self.flush()
-            self._hang_up(CUT_OFF)  # both have said goodbye
+        if got:  # both have said goodbye
+            self._hang_up((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
         elif sent:
             said = f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules"
             self._end(said)
         elif not self.reason:
             self._end(CUT_OFF)
-            ws_door.misunderstood(self._server, self.host, data)
+            ws_door.misunderstood(self._server, self.host)
 
     # -- the end ------------------------------------------------------------------------------
 
     def overdue(self) -> Words | None:
-        """Why it must be given up now, if it must. One that is silent is pinged before that."""
+        """Why it must be given up now, if it must. One that is silent is pinged at each look."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
-        if self.reason or not self.is_open:  # it has said goodbye, or shakes hands
+        if self.reason or self._protocol.state is State.CONNECTING:
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
-        if self._pinged > self._heard:
-            return SILENT if now > self._pinged + timeout else None
-        if now > self._heard + self._server.ping_interval:
-            self._pinged = now
+        silence, interval = now - self._heard, self._server.ping_interval
+        if silence > interval:
             with self._lock:
                 self._protocol.send_ping(b"")
             self.flush()
-        return None
+        return SILENT if silence > interval + timeout else None
 
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""
-        with self._lock, suppress(InvalidState):
+        with self._lock, suppress(InvalidState):  # the protocol may have done so itself
             self._protocol.send_close(code)
-        self.flush()
         self._end(reason)
+        self.flush()
 
     def _end(self, reason: Words) -> None:
-        """Take nothing any more. The other side has a moment to hang up: if we closed a socket that
-        holds something unread, some systems would not deliver our last words."""
+        """Give the other side a moment to hang up: if we closed a socket that holds something
+        unread, some systems would not deliver our last words."""
         if not self.reason:
             self.reason, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
-        if self.is_open:
-            self.is_open = False
-            protected(self._server._closed, self, self.reason)
+
+    def _hang_up(self, reason: Words) -> None:
+        self._end(reason)
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
 
     def close(self, reason: Words) -> None:
         """Close the socket. The reason counts if there is no earlier one."""
         self._end(reason)
         with self._lock:
             self.socket.close()
+        if self._protocol.state is not State.CONNECTING:
+            self._server._closed(self, self.reason or reason)
 
 
 def protected(function: Callable[..., object], *arguments: object) -> None:

@@ -29,28 +29,23 @@ _call_numbers = count(1)  # of all calls in this process
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
-    send: sends one text frame, from any thread; when it cannot, close() is called soon. complain:
-    says once per kind what was dropped. waiting: where the answers to a call are put, by its echo;
-    several connections of one account share it, so that an answer may come on any of them.
+    send: sends one text frame, from any thread; when it cannot, close() is called soon.
+    complain: says once per kind what was dropped.
     """
 
     def __init__(
-        self,
-        send: Callable[[str], object],
-        address: str,
-        complain: Callable[[str, object], None],
-        *,
-        waiting: dict[str, Answers] | None = None,
+        self, send: Callable[[str], object], address: str, complain: Callable[[str, object], None]
     ) -> None:
         self.address = address
+        self.siblings = [self]  # all of the same account: an answer may come on any of them
         self.received = 0  # how many events came
         self.backlog = 0  # how many answers to the same call have not been taken yet
         self._send = send
         self._complain = complain
-        self._waiting = {} if waiting is None else waiting
+        self._waiting: dict[str, Answers] = {}  # where the answers to a call are put, by its echo
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
-        self._gave_up = False  # a call has failed, and its answer may still come
+        self._gave_up = False  # a call has timed out, and its answer may still come
 
     def request(
         self, action: str, params: dict[str, Any] | None, timeout: float, origin: str = ""
@@ -66,8 +61,7 @@ class WsConnection:
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
         """
-        number = f"{next(_call_numbers)}:{self._random}"
-        echo = f"{origin}:{number}" if origin else number
+        echo = f"{origin}:{next(_call_numbers)}:{self._random}".removeprefix(":")
         name, text = to_json(action, action), to_json(action, params)
         answers: Answers = SimpleQueue()
         self._waiting[echo] = answers  # before it is sent: answers are fast
@@ -80,9 +74,6 @@ class WsConnection:
                 yield answer
                 if _is_last(action, answer):
                     break
-        except (Exception, KeyboardInterrupt):
-            self._gave_up = True
-            raise
         finally:
             del self._waiting[echo]
 
@@ -96,6 +87,7 @@ class WsConnection:
             if isinstance(answer, OneBotError):
                 raise answer
             return answer
+        self._gave_up = True
         raise ApiTimeout(
             f"{self.address} 在 {timeout:g} 秒里没有回答 {action}，动作可能已经执行了："
             "参数给全了吗？看看 OneBot 的日志。 "
@@ -126,7 +118,8 @@ class WsConnection:
     def _receive_answer(self, answer: Answer) -> None:
         echo, answers = answer.get("echo"), None
         if echo is not None and echo != "":
-            answers = self._waiting.get(echo) if isinstance(echo, str) else None
+            found = (one._waiting.get(echo) for one in self.siblings if isinstance(echo, str))
+            answers = next(filter(None, found), None)
         elif answer.get("retcode") == TOKEN_REFUSED:
             raise AuthenticationError("the access_token was refused")
         elif len(only := self._waiting.copy()) == 1 and not self._gave_up:
@@ -141,9 +134,8 @@ class WsConnection:
     def close(self, reason: OneBotError) -> None:
         """Free everybody who waits for an answer to a call of this connection."""
         self._closed = self._closed or reason
-        for echo, answers in self._waiting.copy().items():
-            if echo.endswith(self._random):
-                answers.put(copy(reason))  # each thread adds a traceback of its own to it
+        for answers in self._waiting.copy().values():
+            answers.put(copy(reason))  # each thread adds a traceback of its own to it
 
 
 def _is_last(action: str, frame: Answer) -> bool:

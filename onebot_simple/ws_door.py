@@ -6,9 +6,9 @@ The door of a WsServer: who may come in, who may not, and why.
 from __future__ import annotations
 
 import hmac
-from contextlib import suppress
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.http11 import Request
 
@@ -19,14 +19,16 @@ from .listening import warn_of_refusal
 if TYPE_CHECKING:
     from .ws_server import WsServer
 
+PORT = re.compile(r":\d+$")
 SCHEMES = ("bearer", "token")  # in front of an access_token
-TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
 def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | None:
     """The HTTP answer to a handshake that is not welcome."""
     if server._stopping.is_set():
         return 503, "stopping\n"
+    if "Upgrade" not in request.headers:
+        return None  # a browser, for example; the protocol itself refuses it
     problem = _problem(request, server.access_token, is_loopback(server.host))
     if problem is None:
         return None
@@ -37,11 +39,10 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
 
 def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
     """The HTTP status for a handshake that is not welcome, and why it is not."""
-    if "Upgrade" not in request.headers:
-        return None  # a browser, for example; the protocol itself refuses it
     origin, host = header(request, "Origin"), header(request, "Host")
+    page, ours = (PORT.sub("", one) for one in (origin.partition("://")[2], host))
     is_foreign = is_local and not names_this_machine(host or "localhost")
-    if origin and (is_foreign or not _is_same_host(origin, host)):
+    if origin and (is_foreign or page != ours):
         shown = printable(origin[:100])
         return 403, (f"它来自网页 {shown}", f"it comes from a web page, Origin {shown}")
     if token:
@@ -54,12 +55,6 @@ def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, 
             "behind a reverse proxy, set an access_token",
         )
     return None
-
-
-def _is_same_host(origin: str, host: str) -> bool:
-    with suppress(ValueError):
-        return urlsplit(origin).hostname == urlsplit(f"//{host}").hostname
-    return False
 
 
 def _token_refusal(token: str, offered: list[str]) -> tuple[int, Words] | None:
@@ -79,10 +74,9 @@ def _tokens_of(request: Request) -> list[str]:
     bare = header(request, "Authorization").strip()
     scheme, _, token = bare.partition(" ")
     offered = [bare, token.strip()] if scheme.lower() in SCHEMES else [bare]
-    with suppress(ValueError):
-        query = urlsplit(request.path).query
-        for one in (query, query.replace("+", "%2B")):  # a plus may stand for a blank, or itself
-            offered += parse_qs(one).get("access_token", [])[:1]
+    query = request.path.partition("?")[2]
+    for one in (query, query.replace("+", "%2B")):  # a plus may stand for a blank, or itself
+        offered += parse_qs(one).get("access_token", [])[:1]
     return [one for one in offered if one]
 
 
@@ -90,16 +84,14 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
-    """Say what to change: this came instead of a handshake."""
-    chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
-    english = "it does not speak WebSocket. A browser cannot open this address"
-    if data[:1] == TLS_HELLO:
-        chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
-        english = "it speaks TLS, and the address must begin with ws://, not wss://"
-    chinese += f"。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}"
-    english += (
-        '. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
-        f"{server.url}"
+def misunderstood(server: WsServer, peer: str) -> None:
+    """Say what to change: something else than a handshake came."""
+    warn_of_refusal(
+        server._said,
+        peer,
+        "它说的不是 WebSocket：浏览器打不开这个地址，地址以 ws:// 开头（不是 wss://）。NapCat 里"
+        f"要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}",
+        "it does not speak WebSocket. A browser cannot open this address, and it must begin with "
+        'ws://, not wss://. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
+        f"address {server.url}",
     )
-    warn_of_refusal(server._said, peer, chinese, english)

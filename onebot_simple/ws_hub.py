@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from .ws_server import WsServer
 
 CHUNK = 64 * 1024  # bytes that are read at once
-TICK_SECONDS = 0.2  # how often the clock is looked at
+TICK_SECONDS = 0.2  # how often silent connections are looked for
 MAX_CONNECTIONS = 500 if os.name == "nt" else 2000  # select() of Windows takes 512
-
-STOPPED = ("机器人停止了", "stopped")
 
 
 class WebSocketHub(Thread):
@@ -39,9 +37,11 @@ class WebSocketHub(Thread):
         self._listener = listener
         self._server = server
         self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
         # the same memory each time: pieces of memory of ever other sizes would fill the heap
         self._chunk = memoryview(bytearray(CHUNK))
         self._ending = Flag()
+        self.start()
 
     def stop(self) -> None:
         """End all connections with a goodbye that they may answer, and the thread."""
@@ -53,25 +53,50 @@ class WebSocketHub(Thread):
     def run(self) -> None:
         next_look = 0.0
         while not self._ending.is_set():
-            if time.monotonic() >= next_look:
+            protected(self._serve)
+            if time.monotonic() > next_look:
                 next_look = time.monotonic() + TICK_SECONDS
                 protected(self._look_around)
-            protected(self._serve, TICK_SECONDS)
-        self._say_goodbye()
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        for connection in self._connections():
+            connection.say_goodbye(CloseCode.GOING_AWAY, ("机器人停止了", "stopped"))
+        while self._connections():  # until they have hung up, too, or are overdue
+            protected(self._serve)
+            protected(self._look_around)
         self._selector.close()
 
     def _connections(self) -> list[ServerWebSocket]:
         return [key.data for key in self._selector.get_map().values() if key.data]
 
-    def _serve(self, seconds: float) -> None:
-        if not self._selector.get_map():  # Windows cannot select() from nothing
-            time.sleep(seconds)
-            return
-        for key, _ in self._selector.select(seconds):
+    def _serve(self) -> None:
+        for key, _ in self._selector.select(TICK_SECONDS):
             if key.data:
                 self._read(key.data)
             else:
                 self._accept()
+
+    def _accept(self) -> None:
+        peer = "?"
+        try:
+            sock, address = self._listener.accept()
+            peer = address[0].removeprefix("::ffff:")  # so IPv6 shows an IPv4 address
+            if len(self._selector.get_map()) > MAX_CONNECTIONS:  # the listener is in it, too
+                sock.close()
+                raise OSError(f"{MAX_CONNECTIONS} connections are open")
+        except (BlockingIOError, ConnectionError):  # who came has gone again
+            return
+        except OSError as error:
+            if not self._ending.is_set():
+                chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
+                warn_of_refusal(self._server._said, peer, chinese, english)
+            time.sleep(0.01)  # whoever waits at the door would keep us busy
+            return
+        sock.setblocking(False)
+        with suppress(OSError):  # it has gone again, which _read() will find out
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = ServerWebSocket(sock, peer, self._server)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
 
     def _read(self, connection: ServerWebSocket) -> None:
         try:
@@ -85,47 +110,11 @@ class WebSocketHub(Thread):
         else:
             self._drop(connection, CUT_OFF)
 
-    def _drop(self, connection: ServerWebSocket, reason: Words) -> None:
-        self._selector.unregister(connection.socket)
-        connection.close(reason)
-
     def _look_around(self) -> None:
-        if self._listener not in self._selector.get_map():
-            self._selector.register(self._listener, selectors.EVENT_READ)
         for connection in self._connections():
             if reason := connection.overdue():
                 self._drop(connection, reason)
 
-    def _accept(self) -> None:
-        peer = "?"
-        try:
-            sock, address = self._listener.accept()
-            peer = address[0].removeprefix("::ffff:")  # so IPv6 shows an IPv4 address
-            if len(self._selector.get_map()) > MAX_CONNECTIONS:  # the listener is in it, too
-                sock.close()
-                raise OSError(f"{MAX_CONNECTIONS} connections are open")
-        except (BlockingIOError, ConnectionError):  # who came has gone again
-            return
-        except OSError as error:  # the system may have no file left
-            self._selector.unregister(self._listener)  # until the next look around
-            if not self._ending.is_set():
-                chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
-                warn_of_refusal(self._server._said, peer, chinese, english)
-            return
-        sock.setblocking(False)
-        with suppress(OSError):  # it has gone again, which _read() will find out
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = ServerWebSocket(sock, peer, self._server)
-        self._selector.register(sock, selectors.EVENT_READ, connection)
-
-    def _say_goodbye(self) -> None:
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        with suppress(KeyError):  # there was no room
-            self._selector.unregister(self._listener)
-        self._listener.close()
-        for connection in self._connections():
-            connection.say_goodbye(CloseCode.GOING_AWAY, STOPPED)
-        while self._connections() and (left := deadline - time.monotonic()) > 0:
-            protected(self._serve, left)
-        for connection in self._connections():
-            self._drop(connection, STOPPED)
+    def _drop(self, connection: ServerWebSocket, reason: Words) -> None:
+        self._selector.unregister(connection.socket)
+        connection.close(reason)

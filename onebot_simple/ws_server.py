@@ -17,7 +17,7 @@ from . import listening
 from .actions import Actions
 from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
-from .errors import ApiNotAvailable, NetworkError, OneBotError, printable
+from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
@@ -26,14 +26,10 @@ from .ws_hub import WebSocketHub
 
 log = logging.getLogger("onebot_simple")
 
-BACKLOG = 512
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
 ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Universal: both
 MAX_TWINS = 8  # connections of one account for one role
 TOO_MANY = ("这个账号的连接太多了", "this account has too many connections")
-TOKEN_REFUSED = ("它不认我们的 access_token", "it refused the access_token")
-NOBODY = ("没有账号连着", "none is connected")
-LOOK_SECONDS = 0.02  # how often wait_connected() looks
 
 
 class Account(Actions):
@@ -47,7 +43,7 @@ class Account(Actions):
         self._server = server
         self._connections: list[ServerWebSocket] = []  # the newest is last
         self._newest: dict[str, ServerWebSocket] = {}  # of each role
-        self._waiting: dict[str, Any] = {}  # calls; an answer may come on any connection
+        self._seen: set[str] = set()  # the roles that were ever connected
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
@@ -71,9 +67,7 @@ class Account(Actions):
         )
 
     def _calls(self) -> WsConnection:
-        """Where its actions are called; after a reconnect, that is on another Account."""
-        account = self._server._accounts.get(self.self_id, self)
-        if connection := account._newest.get(API):
+        if connection := self._newest.get(API):
             return connection.calls
         raise NetworkError(self._server._not_here(self.self_id or "?"))
 
@@ -81,6 +75,8 @@ class Account(Actions):
         """The reader's thread does this; other threads see either the old or the new ones."""
         self._connections = connections
         self._newest = {role: one for one in connections for role in one.roles}
+        for connection in connections:
+            connection.calls.siblings = [one.calls for one in connections]
 
 
 class WsServer(Bot):
@@ -110,9 +106,8 @@ class WsServer(Bot):
         self.access_token = check_token(access_token)
         self.ping_interval = check_seconds(ping_interval, "ping_interval")
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._accounts: dict[int, Account] = {}
-        self._strangers: dict[ServerWebSocket, Account] = {}  # they have not said whose they are
-        self._seen: set[tuple[int, str]] = set()  # accounts and roles that were here before
+        self._accounts: dict[int, Account] = {}  # all that were ever connected
+        self._strangers: set[ServerWebSocket] = set()  # they have not said whose they are
         self._said: dict[str, float] = {}  # what was warned of, and when
         self._hub: WebSocketHub | None = None
 
@@ -132,15 +127,15 @@ class WsServer(Bot):
 
         The connected accounts: self_id to that on which actions can be called.
         """
-        return self._accounts.copy()
+        return {key: one for key, one in self._accounts.copy().items() if one._connections}
 
     def bot(self, self_id: int | str) -> Account:
         """这个 self_id 的账号；没有连着就抛出 ApiNotAvailable。
 
         The account with this self_id; ApiNotAvailable when it is not connected.
         """
-        account = self._accounts.get(id_of(self_id) or 0)
-        if account is None:
+        account = self._account(id_of(self_id) or 0)
+        if not account._connections:
             raise ApiNotAvailable(self._not_here(self_id))
         return account
 
@@ -159,7 +154,7 @@ class WsServer(Bot):
                     f"地址填 {self.url}。 no account connected to {self.url} within {timeout:g} s: "
                     'add a "WebSocket client" with this address in NapCat, and enable it.'
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(0.02)
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -177,14 +172,18 @@ class WsServer(Bot):
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
-        return Account(self, self_id) if self_id else self
+        return self._account(self_id) if self_id else self
+
+    def _account(self, self_id: int) -> Account:
+        """The account, connected or not."""
+        return self._accounts.get(self_id) or Account(self, self_id)
 
     def _meant(self) -> Account:
         """The account whose event is being handled, else the only one; a stranger is the only one
         if there is no account."""
         if self._now.account:
-            return Account(self, self._now.account)
-        found = list(self.bots.values()) or list(self._strangers.values())
+            return self._account(self._now.account)
+        found = list(self.bots.values()) or [one.account for one in self._strangers.copy()]
         if len(found) == 1:
             return found[0]
         chinese, english = self._listed()
@@ -196,7 +195,8 @@ class WsServer(Bot):
 
     def _listed(self) -> Words:
         ids = ", ".join(map(str, sorted(self.bots)))
-        return (f"连着的有 {ids}", f"connected: {ids}") if ids else NOBODY
+        nobody = "没有账号连着", "none is connected"
+        return (f"连着的有 {ids}", f"connected: {ids}") if ids else nobody
 
     def _not_here(self, self_id: object) -> str:
         chinese, english = self._listed()
@@ -211,56 +211,39 @@ class WsServer(Bot):
     def _opened(self, connection: ServerWebSocket, request: Request) -> None:
         role = header(request, "X-Client-Role").lower()
         connection.roles = ROLES.get(role, (API, EVENT))
-        self._put(connection, Account(self, 0))
+        connection.account = Account(self, 0)
+        connection.account._set([connection])
         if self_id := id_of(header(request, "X-Self-ID")):
             self._greet(connection, self_id)
-            return
-        self._strangers[connection] = connection.account
-        log.info(
-            f"有一条来自 {connection.host} 的连接还没说是哪个账号。 "
-            f"a connection from {connection.host} has not said whose it is."
-        )
-
-    def _put(self, connection: ServerWebSocket, account: Account) -> None:
-        """Make the connection the newest of this account."""
-        name = f"OneBot {account.self_id or '?'} ({connection.host})"  # for messages
-        connection.account = account
-        connection.calls = WsConnection(
-            connection.send, name, self._complain, waiting=account._waiting
-        )
-        account._set([*account._connections, connection])
+        else:
+            self._strangers.add(connection)
+            log.info(
+                "已连接，还不知道是哪个账号 connected, account not known yet: %s",
+                connection.calls.address,
+            )
 
     def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
-        """The connection has said whose it is: it joins that account, or is its first."""
-        self._strangers.pop(connection, None)
-        host = connection.host
-        new_roles = set(connection.roles)
-        account = self._accounts.get(self_id)
-        if account is None:  # the stranger is this account from now on
-            account = connection.account
-            account.self_id = self_id
-            connection.calls.address = f"OneBot {self_id} ({host})"
-            self._accounts[self_id] = account
-        else:
-            new_roles.difference_update(account._newest)
-            said = "its account has another connection", "它的账号已经有一条连接了"
-            connection.calls.close(connection_lost(connection.calls.address, *said))
-            self._put(connection, account)
-        seen = {(self_id, role) for role in new_roles}
-        if seen & self._seen:
+        """The connection has said whose it is: it is the newest of that account."""
+        self._strangers.discard(connection)
+        account = self._accounts.setdefault(self_id, self._account(self_id))
+        new_roles = set(connection.roles).difference(account._newest)
+        connection.account = account
+        connection.calls.address = f"OneBot {self_id} ({connection.host})"
+        account._set([*account._connections, connection])
+        if new_roles & account._seen:
             self._count("reconnects")
-        self._seen |= seen
+        account._seen |= new_roles
         if API in account._newest and not account._is_greeted:
             account._is_greeted = True
             self._connected(self_id)
-        log.info(f"账号 {self_id}（{host}）已连接。 account {self_id} from {host} connected.")
+        log.info("已连接 connected: %s", connection.calls.address)
         if len(new_roles) < len(connection.roles):
             self._look_at_twins(account, connection.roles)
 
     def _look_at_twins(self, account: Account, roles: tuple[str, ...]) -> None:
         twins = [one for one in account._connections if one.roles == roles]
-        if len(twins) > MAX_TWINS:
-            twins[0].say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
+        for one in twins[:-MAX_TWINS]:
+            one.say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
         if not account._is_twin:
             account._is_twin = True
             log.warning(
@@ -269,12 +252,12 @@ class WsServer(Bot):
                 'newest connection is used. Are there two such "WebSocket clients" in NapCat?'
             )
 
-    def _received(self, connection: ServerWebSocket, message: bytes | bytearray) -> None:
+    def _received(self, connection: ServerWebSocket, message: bytes) -> None:
         """Take a message: what stands in the loop `async for message in websocket` elsewhere."""
         try:
             event = connection.calls.receive(message)
-        except OneBotError:  # an answer that says that the access_token is wrong
-            connection.say_goodbye(CloseCode.NORMAL_CLOSURE, TOKEN_REFUSED)
+        except AuthenticationError as error:  # an answer to nobody, for we sent no token
+            self._complain("对 access_token 的拒绝 a refused access_token", error)
             return
         if event is None:
             return
@@ -286,31 +269,25 @@ class WsServer(Bot):
 
     def _closed(self, connection: ServerWebSocket, reason: Words) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""
-        account, host, name = connection.account, connection.host, connection.calls.address
+        account, name = connection.account, connection.calls.address
         chinese, english = map(printable, reason)
         lost = connection_lost(name, english, chinese)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
-        self._strangers.pop(connection, None)
+        self._strangers.discard(connection)
         account._set([one for one in account._connections if one is not connection])
         if not account._connections:
-            self._accounts.pop(account.self_id, None)
             if account._is_greeted:
                 self._disconnected(account.self_id)
-        whose = account.self_id or "?"
-        log.info(
-            f"账号 {whose}（{host}）断开了：{chinese}。 "
-            f"account {whose} from {host} disconnected: {english}."
-        )
+            account._is_greeted = account._is_twin = False
+        log.info(f"{name} 断开了：{chinese}。 {name} disconnected: {english}.")
 
     # -- the server ---------------------------------------------------------------------------
 
     def _open(self) -> None:
         check_token(self.access_token)
-        listener = listening.listen(listening.check_host(self.host), self.port, BACKLOG)
+        listener = listening.listen(listening.check_host(self.host), self.port, backlog=512)
         self.port = listener.getsockname()[1]
-        hub = WebSocketHub(listener, self)
-        hub.start()
-        self._hub = hub  # only now, because stop() joins it
+        self._hub = WebSocketHub(listener, self)
         listening.announce(self.url, self.host, self.access_token, "an access_token")
 
     def _close(self) -> None:

@@ -542,14 +542,13 @@ def test_each_connection_and_its_end_is_a_line_with_the_reason_in_both_languages
     wait_until(lambda: caplog.text.count("disconnected") == 1)
     first.socket.send_close(1000, b"bye")
     wait_until(lambda: caplog.text.count("disconnected") == 2)
-    lines = [record.getMessage() for record in caplog.records if "from" in record.msg]
+    lines = [record.getMessage() for record in caplog.records if "127.0.0.1" in record.getMessage()]
     assert lines == [
-        "有一条来自 127.0.0.1 的连接还没说是哪个账号。 "
-        "a connection from 127.0.0.1 has not said whose it is.",
-        "账号 10001（127.0.0.1）已连接。 account 10001 from 127.0.0.1 connected.",
-        "账号 10001（127.0.0.1）已连接。 account 10001 from 127.0.0.1 connected.",
-        "账号 10001（127.0.0.1）断开了：对方没有告别就断开了。 "
-        "account 10001 from 127.0.0.1 disconnected: cut off without a goodbye.",
-        "账号 10001（127.0.0.1）断开了：OneBot 关闭了它（1000 (OK) bye）。 "
-        "account 10001 from 127.0.0.1 disconnected: OneBot closed it (1000 (OK) bye).",
+        "已连接，还不知道是哪个账号 connected, account not known yet: OneBot ? (127.0.0.1)",
+        "已连接 connected: OneBot 10001 (127.0.0.1)",
+        "已连接 connected: OneBot 10001 (127.0.0.1)",
+        "OneBot 10001 (127.0.0.1) 断开了：对方没有告别就断开了。 "
+        "OneBot 10001 (127.0.0.1) disconnected: cut off without a goodbye.",
+        "OneBot 10001 (127.0.0.1) 断开了：OneBot 关闭了它（1000 (OK) bye）。 "
+        "OneBot 10001 (127.0.0.1) disconnected: OneBot closed it (1000 (OK) bye).",
     ]
