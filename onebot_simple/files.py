@@ -16,6 +16,7 @@ from hashlib import sha256
 from itertools import count
 from os import PathLike, fspath, urandom
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import ActionFailed, ApiNotAvailable, NetworkError
@@ -35,6 +36,7 @@ _RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(
 
 # Uploads that broke off: sha256 and name of the file, and its stream_id at OneBot.
 _broken_off: dict[tuple[str, str], str] = {}
+_naming = Lock()  # held from the search for a free name until the name is taken
 
 
 def upload(
@@ -153,30 +155,19 @@ def _receive(
 def safe_name(name: object) -> str:
     """A name for the file that is safe on every system, whatever a stranger called it."""
     last = re.split(r"[/\\]", name if isinstance(name, str) else "")[-1]
-    kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
-    if _RESERVED.match(kept):
-        kept = f"_{kept}"
-    if len(kept.encode()) <= MAX_NAME_BYTES:
-        return kept or "file"
-    ending = Path(kept).suffix[:20]
-    stem = kept.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
-    return (stem.decode(errors="ignore") + ending).rstrip(". ")
+    kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last)
+    end = kept.encode()[-MAX_NAME_BYTES:].decode(errors="ignore").strip(". ")
+    return f"_{end}" if _RESERVED.match(end) else end or "file"
 
 
 def _moved(part: Path, folder: Path, name: str) -> Path:
     """Give the file a name that is free: what somebody sent replaces nothing."""
     wanted = folder / name
-    for number in count(2):
-        try:
-            wanted.touch(exist_ok=False)
-            break
-        except FileExistsError:
-            wanted = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-    try:
+    numbers = count(2)
+    with _naming:
+        while wanted.exists():
+            wanted = folder / f"{Path(name).stem} ({next(numbers)}){Path(name).suffix}"
         return part.replace(wanted)
-    except OSError:
-        wanted.unlink()
-        raise
 
 
 @contextmanager
