@@ -81,8 +81,7 @@ def _send(
     try:
         if known:
             with suppress(ActionFailed):  # OneBot has forgotten it, or it is complete
-                received = _fields(send(verify_only=True)).get("received_chunks")
-                first = received if isinstance(received, int) else 0
+                first = (send(verify_only=True) or {}).get("received_chunks", 0)
         with path.open("rb") as source:
             source.seek(first * CHUNK_BYTES)
             for index in range(first, file["total_chunks"]):
@@ -91,14 +90,10 @@ def _send(
                 send(chunk_index=index, chunk_data=data, **begin)
                 if progress:
                     progress(min(source.tell(), file["file_size"]), file["file_size"])
-        return _fields(send(is_complete=True))
+        return send(is_complete=True) or {}
     except (NetworkError, ApiNotAvailable):  # the connection was lost, or nobody is connected
         _broken_off[key] = stream_id
         raise
-
-
-def _fields(data: object) -> dict[str, Any]:
-    return data if isinstance(data, dict) else {}
 
 
 def download(
@@ -114,7 +109,7 @@ def download(
         output = part.open("xb", buffering=0)
     try:
         with output:
-            name = _receive(map(_fields, frames), output, target, progress)
+            name = _receive(frames, output, target, progress)
         with _explained(target):
             return _moved(part, folder, safe_name(name)) if is_folder else part.replace(target)
     finally:
@@ -126,20 +121,14 @@ def _receive(
 ) -> object:
     """Write the chunks and check that none is missing. Returns the name of the file."""
     info: dict[str, Any] = next(frames, {})
-    size: Any = info.get("file_size")
-    done = 0
-    is_begun = info.get("data_type") == "file_info" and type(size) is int and size >= 0
-    for index, frame in enumerate(frames if is_begun else ()):
-        if frame.get("data_type") == "file_complete" and done == size == frame.get("total_bytes"):
+    size, done = info.get("file_size", 0), 0
+    for index, frame in enumerate(frames):
+        kind = frame.get("data_type")
+        if kind == "file_complete" and done == size == frame.get("total_bytes"):
             return info.get("file_name")
-        if frame.get("data_type") != "file_chunk" or frame.get("index") != index:
+        if kind != "file_chunk" or frame.get("index") != index:
             break
-        try:
-            data = b64decode(frame["data"])
-        except (KeyError, TypeError, ValueError):
-            break
-        if done + len(data) > size:
-            break
+        data = b64decode(frame["data"])
         done += len(data)
         with _explained(target):
             while data:  # write() may take only a part
