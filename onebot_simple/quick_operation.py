@@ -29,7 +29,8 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
         if not isinstance(result, dict) or "type" in result:
-            return {"reply": plain(result)}
+            message = plain(result)
+            return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
         return _operation(event, result)
@@ -59,12 +60,10 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
     operation = dict(result)
-    is_cq = operation.pop("auto_escape", True) is False
-    if "reply" in operation:
-        reply = operation["reply"]
-        is_cq = is_cq and isinstance(reply, str)
-        operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
-    return operation
+    reply: Any = operation.get("reply")
+    is_cq = operation.pop("auto_escape", True) is False and isinstance(reply, str)
+    operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
+    return {field: value for field, value in operation.items() if value not in (None, "", [])}
 
 
 def plain(message: Any) -> list[Segment]:
@@ -136,41 +135,33 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
     """The actions that carry out the operation."""
     calls: list[Call] = []
     if operation.get("reply"):
-        at_sender = bool(operation.get("at_sender"))
-        calls.append(message_call(event, operation["reply"], at_sender))
+        calls.append(message_call(event, operation["reply"], operation.get("at_sender", False)))
     if operation.get("delete"):
         calls.append(("delete_msg", {"message_id": event.get("message_id")}))
     member = {"group_id": event.get("group_id"), "user_id": event.get("user_id")}
     if operation.get("kick"):
         calls.append(("set_group_kick", {**member, "reject_add_request": False}))
     if operation.get("ban"):
-        seconds = operation.get("ban_duration")
-        duration = {"duration": 30 * 60 if seconds is None else seconds}  # the standard's default
-        if anonymous := event.get("anonymous"):
-            who = {"group_id": event.get("group_id"), "anonymous": anonymous}
-            calls.append(("set_group_anonymous_ban", {**who, **duration}))
-        else:
-            calls.append(("set_group_ban", {**member, **duration}))
-    if operation.get("approve") is not None:
-        texts = {key: operation[key] for key in ("remark", "reason") if key in operation}
-        calls.append(request_call(event, bool(operation["approve"]), **texts))
+        action = "set_group_ban"
+        if event.get("anonymous"):
+            action = "set_group_anonymous_ban"
+            member = {"group_id": event.get("group_id"), "anonymous": event["anonymous"]}
+        seconds = operation.get("ban_duration", 30 * 60)  # the standard's default
+        calls.append((action, {**member, "duration": seconds}))
+    if "approve" in operation:
+        remark, reason = operation.get("remark", ""), operation.get("reason", "")
+        calls.append(request_call(event, bool(operation["approve"]), remark, reason))
     return calls
 
 
 def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     """Build the JSON body of the HTTP response. OneBot carries it out."""
-    body = {key: value for key, value in operation.items() if value}
-    if operation.get("approve") is not None:  # no says something, too
-        body["approve"] = bool(operation["approve"])
-    if operation.get("ban_duration") is not None:  # and so does 0
-        body["ban_duration"] = operation["ban_duration"]
-    is_message = event["post_type"] == "message"
-    if "reply" in body and not is_message:
+    if event["post_type"] == "message":
+        return {"at_sender": False, **operation}  # its default differs
+    if "reply" in operation:
         name, right = name_of(event), 'EventServer(api=HttpClient("http://127.0.0.1:3000"))'
         raise ApiNotAvailable(
             f"OneBot 只认对消息的回答，这是 {name}：写成 {right}，就能主动发消息了。 "
             f"a reply to {name} needs the API, and this EventServer has no api=: write {right}."
         )
-    if is_message and body:
-        body["at_sender"] = bool(operation.get("at_sender"))  # its default differs
-    return body
+    return operation
