@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
@@ -31,12 +32,10 @@ class Handler:
         commands: Iterable[str] | None = None,
     ) -> None:
         if not callable(function):
-            command = f"@bot.on_command({function!r})" if isinstance(function, str) else ""
             raise TypeError(
-                f"@bot.{called} 登记的是函数，不是 {function!r}"
-                + (f"；指令要写 {command}。" if command else "。")
-                + f" @bot.{called} takes a function, not {function!r}"
-                + (f"; a command is registered with {command}." if command else ".")
+                f"@bot.{called} 登记的是函数，不是 {function!r}；指令写 @bot.on_command('hello')。 "
+                f"@bot.{called} takes a function, not {function!r}; a command is registered with "
+                "@bot.on_command('hello')."
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)
@@ -89,17 +88,25 @@ def _check_kind(function: Any, name: str) -> None:
 
 def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     """Those of the counts of arguments with which the function can be called, the least first."""
-    signature = _signature_of(function)
-    first = next(iter(signature.parameters.values()), None)
-    if first is not None and first.name == "self":
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+        if _takes_anything(signature):  # a wrapper: what counts is the function inside of it
+            signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return [min(1, counts[-1])]
+    if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
             f"{name} is a method of a class, its first parameter is self: make an object first, "
             f"and register its method, bot.on_message(obj.{name})."
         )
-    is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
-    most = 1 if is_wrapper else 2  # the event is enough for a wrapper
-    accepted = [count for count in counts if count <= most and _accepts(signature, count)]
+    if _takes_anything(signature):
+        return [min(1, counts[-1])]  # the event is enough for it
+    accepted = []
+    for count in counts:
+        with suppress(TypeError):
+            signature.bind(*range(count))
+            accepted.append(count)
     if not accepted:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
@@ -110,23 +117,10 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     return accepted
 
 
-def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """What a function takes; of a wrapper, what the function inside of it takes."""
-    try:
-        own = inspect.signature(function, follow_wrapped=False)
-        first = next(iter(own.parameters.values()), None)
-        is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
-        return inspect.signature(function) if is_wrapper else own
-    except (TypeError, ValueError):  # a builtin that does not tell
-        return inspect.signature(lambda event: None)
-
-
-def _accepts(signature: inspect.Signature, count: int) -> bool:
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
+def _takes_anything(signature: inspect.Signature) -> bool:
+    """Whether it begins with ``*args``, as that of a wrapper does."""
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    return kinds[:1] == [inspect.Parameter.VAR_POSITIONAL]
 
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
