@@ -142,8 +142,9 @@ def conversation_of(event: Event) -> Hashable:
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    person = peer_of(event) if chat_of(event)[0] == "user" else actor_of(event)
-    return _key(event.get("self_id")), chat_of(event), _key(person)
+    chat = chat_of(event)
+    person = "" if chat[0] == "user" else _key(actor_of(event))
+    return _key(event.get("self_id")), chat, person
 
 
 def _key(value: object) -> str:
@@ -167,17 +168,12 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
 
     `prefixes` are plain (see `plain_signs`), the longest first.
     """
-    parts = segment.to_list(event)
-    first = _first_that_counts(parts, event)
-    if first == len(parts) or parts[first]["type"] != "text":
-        return None
-    start = _without_unseen(segment.plain_text(parts[first]))
+    start, rest = _beginning(event)
     for prefix in prefixes:
-        begins = plain_signs(start[: len(prefix)]) == prefix
-        if begins and start[len(prefix) :] and not start[len(prefix)].isspace():
-            text = start[len(prefix) :] + segment.plain_text(parts[first + 1 :])
-            word, *rest = text.split(None, 1)
-            return word, rest[0].rstrip() if rest else ""
+        is_begun, said = plain_signs(start[: len(prefix)]) == prefix, start[len(prefix) :]
+        if is_begun and said and not said[0].isspace():
+            word, *args = (said + segment.plain_text(rest)).split(None, 1)
+            return word, args[0].rstrip() if args else ""
     return None
 
 
@@ -186,18 +182,21 @@ def plain_signs(text: str) -> str:
     return text.translate(_PLAIN_SIGNS)
 
 
-def _first_that_counts(parts: list[dict[str, Any]], event: Event) -> int:
-    """The number of the first segment that may not stand in front of a command."""
-    before = ""
-    for number, part in enumerate(parts):
+def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
+    """What is said behind all that may stand in front of a command: a text, and what follows."""
+    parts, before = segment.to_list(event), ""
+    for number, part in enumerate(parts, 1):
         kind = part["type"]
+        if kind == "text":
+            if said := _without_unseen(segment.plain_text(part)):
+                return said, parts[number:]
+            continue
         # behind a reply, QQ puts an @ of the quoted person by itself
         is_meant = before == "reply" or str(part["data"].get("qq")) == str(event.get("self_id"))
-        is_blank = kind == "text" and not _without_unseen(segment.plain_text(part))
-        if not (kind == "reply" or is_blank or (kind == "at" and is_meant)):
-            return number
-        before = before if is_blank else kind
-    return len(parts)
+        if kind != "reply" and not (kind == "at" and is_meant):
+            break
+        before = kind
+    return "", []
 
 
 def _without_unseen(text: str) -> str:

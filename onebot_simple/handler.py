@@ -27,9 +27,9 @@ class Handler:
         self,
         function: Callable[..., Any],
         called: str,
-        counts: tuple[int, ...] = (1,),
-        names: Iterable[str] = (),
-        commands: Iterable[str] | None = None,
+        counts: tuple[int, ...],
+        names: Iterable[str],
+        commands: Iterable[str] | None,
     ) -> None:
         if not callable(function):
             raise TypeError(
@@ -51,8 +51,7 @@ class Handler:
         if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
             log.warning(
                 f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
-                f"{self.name} uses input(), which waits for the keyboard, not for the chat: use "
-                "bot.ask(event, ...)."
+                f"{self.name} uses input(), which waits for the keyboard: use bot.ask(event, ...)."
             )
 
     def run(self, *arguments: Any) -> Any:
@@ -74,15 +73,14 @@ def _check_kind(function: Any, name: str) -> None:
     for one in (function, called):
         if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
             raise TypeError(
-                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
-                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
-                "awaits: write def, without async and await; each chat has a thread of its own."
+                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def。 "
+                f"{name} is an async function, and onebot_simple never awaits: write a plain def."
             )
         if inspect.isgeneratorfunction(one):
             raise TypeError(
-                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
-                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
-                "send several messages with bot.send(event, ...), and answer with return."
+                f"{name} 里有 yield，不会运行：用 return 回答，用 bot.send(event, ...) 发好几条。 "
+                f"{name} holds a yield, so it would not run: answer with return, send several "
+                "messages with bot.send(event, ...)."
             )
 
 

@@ -9,6 +9,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar, overload
 
 from .actions import Actions
@@ -42,25 +43,12 @@ class Handlers(Actions):
     """
 
     def __init__(self, command_prefix: str | Iterable[str] = "/") -> None:
-        self.command_prefix = command_prefix
+        self._prefixes = _prefixes_in(command_prefix)
         self._handlers: list[Handler] = []
+        self._found = lru_cache(256)(self._look_up)  # by event and command
         self._commands: set[str] = set()
-        self._found: dict[tuple[str, str | None], list[Handler]] = {}  # by event and command
         self._connect_handlers: list[Handler] = []
         self._disconnect_handlers: list[Handler] = []
-
-    @property
-    def command_prefix(self) -> str | Iterable[str]:
-        """指令的前缀。
-
-        What commands begin with.
-        """
-        return self._command_prefix
-
-    @command_prefix.setter
-    def command_prefix(self, prefix: str | Iterable[str]) -> None:
-        self._prefixes = _prefixes_in(prefix)
-        self._command_prefix = prefix
 
     @property
     def on_message(self) -> Decorator:
@@ -68,7 +56,7 @@ class Handlers(Actions):
 
         Runs for every message, private or group; the function takes the event, a dict.
         """
-        return self._on("on_message", "message")
+        return self._decorator("on_message", "message")
 
     @property
     def on_private_message(self) -> Decorator:
@@ -76,7 +64,7 @@ class Handlers(Actions):
 
         Runs for every private message.
         """
-        return self._on("on_private_message", "message.private")
+        return self._decorator("on_private_message", "message.private")
 
     @property
     def on_group_message(self) -> Decorator:
@@ -84,7 +72,7 @@ class Handlers(Actions):
 
         Runs for every group message.
         """
-        return self._on("on_group_message", "message.group")
+        return self._decorator("on_group_message", "message.group")
 
     @property
     def on_notice(self) -> Decorator:
@@ -92,7 +80,7 @@ class Handlers(Actions):
 
         Runs for every notice: a newcomer, a recall, a poke ...
         """
-        return self._on("on_notice", "notice")
+        return self._decorator("on_notice", "notice")
 
     @property
     def on_request(self) -> Decorator:
@@ -100,7 +88,7 @@ class Handlers(Actions):
 
         Runs for every request: to become a friend, to join a group.
         """
-        return self._on("on_request", "request")
+        return self._decorator("on_request", "request")
 
     @property
     def on_meta_event(self) -> Decorator:
@@ -108,7 +96,7 @@ class Handlers(Actions):
 
         Runs for every meta event: lifecycle, heartbeat.
         """
-        return self._on("on_meta_event", "meta_event")
+        return self._decorator("on_meta_event", "meta_event")
 
     def on(self, *names: str) -> Decorator:
         """按名字选事件，例如 ``@bot.on("notice.group_increase")``。
@@ -120,7 +108,7 @@ class Handlers(Actions):
         """
         for name in names or (None,):
             _check_event_name(name)
-        return self._on("on", *names)
+        return self._decorator("on", *names)
 
     def on_command(self, *names: str) -> Decorator:
         """指令：消息以 ``/天气`` 开头时运行；函数写成 ``(event)`` 或 ``(event, args)``。
@@ -128,11 +116,11 @@ class Handlers(Actions):
         A command: runs when the message begins with, say, ``/weather``.
 
         ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
-        of the bot, and a quoted message. The prefix is the bot's ``command_prefix``.
+        of the bot, and a quoted message. Instead of ``/``, see the bot's ``command_prefix``.
         """
         for name in names or (None,):
             _check_command_name(name, self._prefixes)
-        return self._decorator("on_command", self._add, (1, 2), ["message"], names)
+        return self._decorator("on_command", "message", counts=(1, 2), commands=names)
 
     @property
     def on_connect(self) -> Decorator:
@@ -141,7 +129,7 @@ class Handlers(Actions):
         Runs when an account is connected; the function takes its self_id (None if it is not
         known), or nothing.
         """
-        return self._decorator("on_connect", self._connect_handlers.append, (0, 1))
+        return self._decorator("on_connect", counts=(0, 1), add=self._connect_handlers.append)
 
     @property
     def on_disconnect(self) -> Decorator:
@@ -150,7 +138,7 @@ class Handlers(Actions):
         Runs when an account is gone; the function takes its self_id (None if it is not known),
         or nothing.
         """
-        return self._decorator("on_disconnect", self._disconnect_handlers.append, (0, 1))
+        return self._decorator("on_disconnect", counts=(0, 1), add=self._disconnect_handlers.append)
 
     def every(self, seconds: float) -> Decorator:
         """每隔多少秒运行一次，例如 ``@bot.every(60)``；函数没有参数。
@@ -165,7 +153,8 @@ class Handlers(Actions):
                 "括号里要写秒数：@bot.every(60)。 every() needs the seconds: @bot.every(60)."
             )
         check_seconds(seconds, "seconds")
-        return self._decorator("every(60)", lambda one: self._add_timer(one, seconds), (0,))
+        add = partial(self._add_timer, seconds=seconds)
+        return self._decorator("every(60)", counts=(0,), add=add)
 
     @abstractmethod
     def _add_timer(self, handler: Handler, seconds: float) -> None:
@@ -174,40 +163,32 @@ class Handlers(Actions):
     def _decorator(
         self,
         called: str,
-        add: Callable[[Handler], object],
+        *names: str,
         counts: tuple[int, ...] = (1,),
-        names: Iterable[str] = (),
         commands: Iterable[str] | None = None,
+        add: Callable[[Handler], object] | None = None,
     ) -> Decorator:
         """What makes a handler of a function and adds it."""
 
         def register(function: Any = None) -> Any:
             if function is None:  # @bot.on_message()
                 return register
-            add(Handler(function, called, counts, names, commands))
+            (add or self._add)(Handler(function, called, counts, names, commands))
             return function
 
         return register
 
-    def _on(self, called: str, *names: str) -> Decorator:
-        return self._decorator(called, self._add, names=names)
-
     def _add(self, handler: Handler) -> None:
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
-        self._found = {}  # a lookup that still runs writes into the old one
+        self._found = lru_cache(256)(self._look_up)  # one that still runs writes into the old one
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
-        if word not in self._commands:
-            word = None
-        known = self._found
-        found = known.get((event_name, word))
-        if found is None:
-            found = [handler for handler in self._handlers if handler.is_for(event_name, word)]
-            if event_name in EVENT_NAMES:  # a peer must not fill our memory with names
-                known[event_name, word] = found
-        return found
+        return self._found(event_name, word if word in self._commands else None)
+
+    def _look_up(self, event_name: str, word: str | None) -> list[Handler]:
+        return [handler for handler in self._handlers if handler.is_for(event_name, word)]
 
 
 # -- checking what is registered ------------------------------------------------------------------
@@ -259,11 +240,10 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
             f'指令名必须是一个词，不能有空格，"{name}" 不行。 '
             f'a command is one word, without blanks; "{name}" is not.'
         )
-    signs = [one for one in prefixes if one and not any(map(str.isalnum, one))]  # no words
-    prefix = next((one for one in signs if plain_signs(name).startswith(one)), "")
-    if prefix:
-        short = name[len(prefix) :]
-        raise ValueError(
-            f'指令名前面不用写 {prefix}，它会自动加上：on_command("{short}")。 '
-            f'leave the prefix out, it is added by itself: on_command("{short}").'
-        )
+    for prefix in prefixes:
+        is_word = any(map(str.isalnum, prefix))  # such as "bot", with which "bottle" may begin
+        if prefix and not is_word and plain_signs(name).startswith(prefix):
+            raise ValueError(
+                f'指令名前面不用写 {prefix}，它会自动加上：on_command("{name[len(prefix) :]}")。 '
+                "leave the prefix out, it is added by itself."
+            )

@@ -302,10 +302,10 @@ def test_a_command_that_could_never_be_called_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["/ping", "／ping", "!ping", "！ping", " \u200b/ping"])
-def test_of_several_prefixes_each_counts_full_width_or_not(bot: WsServer, said: str) -> None:
-    bot.command_prefix = ("/", "！")
-    bot.on_command("ping")(lambda event: "pong")
-    assert answer_to(bot, message(said)) == "pong"
+def test_of_several_prefixes_each_counts_full_width_or_not(said: str) -> None:
+    with WsServer(port=0, command_prefix=("/", "！")) as bot:
+        bot.on_command("ping")(lambda event: "pong")
+        assert answer_to(bot, message(said)) == "pong"
 
 
 @pytest.mark.parametrize("prefix", [5, (), None, ("/", 5)])
@@ -314,10 +314,10 @@ def test_a_prefix_that_is_none_is_refused_where_it_is_written(prefix: Any) -> No
         WsServer(port=0, command_prefix=prefix)
 
 
-def test_a_command_may_begin_with_the_word_that_is_the_prefix(bot: WsServer) -> None:
-    bot.command_prefix = "bot"
-    bot.on_command("bottle")(lambda event: "glug")
-    assert answer_to(bot, message("botbottle")) == "glug"
+def test_a_command_may_begin_with_the_word_that_is_the_prefix() -> None:
+    with WsServer(port=0, command_prefix="bot") as bot:
+        bot.on_command("bottle")(lambda event: "glug")
+        assert answer_to(bot, message("botbottle")) == "glug"
 
 
 # -- what a handler may look like ------------------------------------------------------------------
