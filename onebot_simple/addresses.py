@@ -20,9 +20,6 @@ LONGEST_SECONDS = 7 * 24 * 3600  # the system refuses timeouts that are much lon
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
-LOCAL_HOST = re.compile(  # the last one is Docker's name for this machine, from the inside
-    r"(localhost\.?|127(\.\d{1,3}){3}|\[::1\]|host\.docker\.internal)(:\d+)?", re.IGNORECASE
-)
 
 Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
 
@@ -225,7 +222,8 @@ def is_loopback(host: str) -> bool:
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
-    return LOCAL_HOST.fullmatch(host) is not None
+    name = re.sub(r":\d+$", "", host)
+    return is_loopback(name) or name == "host.docker.internal"  # as Docker calls it, from inside
 
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:

@@ -398,21 +398,6 @@ def test_messages_are_written_with_cq_codes(message: Message, text: str) -> None
     assert segment.to_cq(message) == text
 
 
-@pytest.mark.parametrize(
-    ("bad", "name"),
-    [
-        ({"type": "foo-bar", "data": {}}, "foo-bar"),
-        ({"type": "", "data": {}}, ""),
-        ({"type": "face", "data": {"编号": "1"}}, "编号"),
-        ({"type": "face", "data": {"id=1,x": "1"}}, "id=1,x"),
-        ({"type": "face\n", "data": {}}, "face\n"),
-    ],
-)
-def test_a_name_that_cq_codes_cannot_hold_is_refused(bad: Segment, name: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(repr(name))):
-        segment.to_cq(bad)
-
-
 def test_only_values_need_escaped_commas() -> None:
     assert segment.escape("a,[&]") == "a,&#91;&amp;&#93;"
     assert segment.escape("a,[&]", comma=True) == "a&#44;&#91;&amp;&#93;"
