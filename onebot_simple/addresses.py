@@ -152,13 +152,10 @@ def _in_ascii(text: str) -> str:
 
 def _take_token(query: str) -> tuple[str, str | None]:
     """The query without its access_token, which must not get into errors and logs; the token."""
-    token, kept = None, []
-    for pair in filter(None, query.split("&")):
-        if pair.startswith("access_token="):
-            token = unquote(pair.partition("=")[2])  # a plus sign stays one: tokens may hold it
-        else:
-            kept.append(_in_ascii(pair))
-    return ("?" + "&".join(kept) if kept else ""), token
+    tokens = re.findall("(?:^|&)access_token=([^&]*)", query)
+    kept = re.sub("(^|&)access_token=[^&]*", "", query).strip("&")
+    # unquote() leaves a plus sign alone: tokens may hold one
+    return (f"?{_in_ascii(kept)}" if kept else ""), (unquote(tokens[-1]) if tokens else None)
 
 
 def check_token(token: str | None, name: str = "access_token") -> str | None:

@@ -47,7 +47,6 @@ EVENT_NAMES = sorted(
 )
 
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_LINE_LENGTH = 300
 _ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
 
 
@@ -122,8 +121,7 @@ def chat_of(event: Event) -> tuple[str, ...]:
 
 def peer_of(event: Event) -> Any:
     """The user at the other end, never the account itself; None when the event names nobody."""
-    is_sent = event["post_type"] == "message_sent" or _is_own(event, "user_id")
-    for key in ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS:
+    for key in (*_ACTORS, "sender_id", "target_id"):
         if event.get(key) and not _is_own(event, key):
             return event[key]
     return None
@@ -225,7 +223,7 @@ def event_line(event: Event) -> str:
         line += f" {_words(name)}: {said if isinstance(said, str) else segment.plain_text(event)}"
     elif event["post_type"] == "request":
         line += f" {_words(event.get('comment'))}"
-    return printable(line[:_LINE_LENGTH])
+    return printable(line[:300])
 
 
 def _words(value: object) -> str:

@@ -21,9 +21,6 @@ log = logging.getLogger("onebot_simple")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-TYPO = 0.9  # of 1: a name that is so similar to a known one is a typing error
-POST_TYPES = [name for name in EVENT_NAMES if "." not in name]
-
 
 class Decorator(Protocol):
     """What registers a function, and returns it unchanged; works with and without ()."""
@@ -215,9 +212,10 @@ def _check_event_name(name: object) -> None:
     if name in EVENT_NAMES:
         return
     post_type, *kinds = name.split(".")
-    may_be_new = post_type in POST_TYPES and len(kinds) < 3 and all(kinds)
+    may_be_new = post_type in EVENT_NAMES and len(kinds) < 3 and all(kinds)
     close = [known for known in EVENT_NAMES if known.endswith("." + name)]
-    close += get_close_matches(name, EVENT_NAMES, 1, TYPO if may_be_new else 0.6)
+    # 1 is the same name, and 0.9 so similar that it must be a typing error
+    close += get_close_matches(name, EVENT_NAMES, 1, 0.9 if may_be_new else 0.6)
     if close or not may_be_new:
         hint = f'是不是 "{close[0]}"？' if close else ""
         meant = f', did you mean "{close[0]}"?' if close else "."
