@@ -68,10 +68,6 @@ class Address(NamedTuple):
     secure: bool  # whether TLS is wanted
     token: str | None  # the access_token that stood in the query
 
-    @property
-    def url(self) -> str:
-        return self.base + self.query
-
 
 def check_url(url: str, scheme: str) -> Address:
     """Take apart a URL that can be dialled; `scheme` is "http" or "ws".

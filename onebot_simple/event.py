@@ -5,9 +5,9 @@ Events: what one is called, who did it, which chat it belongs to, which command 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
-from unicodedata import category
 
 from . import segment
 from .errors import printable
@@ -46,6 +46,8 @@ EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
 
+# white space, and what has no width, at the beginning of a text
+_UNSEEN = re.compile(r"^[\s\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
 
@@ -186,7 +188,7 @@ def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
     for number, part in enumerate(parts, 1):
         kind = part["type"]
         if kind == "text":
-            if said := _without_unseen(segment.plain_text(part)):
+            if said := _UNSEEN.sub("", segment.plain_text(part)):
                 return said, parts[number:]
             continue
         # behind a reply, QQ puts an @ of the quoted person by itself
@@ -195,14 +197,6 @@ def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
             break
         before = kind
     return "", []
-
-
-def _without_unseen(text: str) -> str:
-    """The text from its first visible character on."""
-    for at, character in enumerate(text):
-        if not character.isspace() and category(character) != "Cf":  # Cf: a zero-width space ...
-            return text[at:]
-    return ""
 
 
 # -- its line in the log --------------------------------------------------------------------------
