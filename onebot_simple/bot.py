@@ -356,7 +356,7 @@ class Bot(Running):
             try:
                 result = handler.run(event, args)
                 if result is not None:
-                    return operation_of(event, result, handler.name)
+                    return operation_of(result, handler.name)
             except BaseException as error:
                 if self._report(handler.name, error):
                     return None

@@ -15,25 +15,21 @@ from .errors import ApiNotAvailable
 from .event import Event, chat_of, name_of, peer_of
 from .segment import Segment
 
-# each field, and to which events it is an answer
-_FIELDS = {
-    **dict.fromkeys(("reply", "auto_escape", "at_sender"), "anywhere"),
-    **dict.fromkeys(("delete", "kick", "ban", "ban_duration"), "group message"),
-    **dict.fromkeys(("approve", "remark", "reason"), "request"),
-}
+_FOR_MESSAGES = ("reply", "auto_escape", "at_sender", "delete", "kick", "ban", "ban_duration")
+_FIELDS = (*_FOR_MESSAGES, "approve", "remark", "reason")  # the last three are for requests
 
 Call = tuple[str, dict[str, Any]]
 
 
-def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
-    """A handler's return value as a quick operation; TypeError when it is none for this event."""
+def operation_of(result: Any, returned_by: str) -> dict[str, Any]:
+    """A handler's return value as a quick operation; TypeError when it is none."""
     try:
         if not isinstance(result, dict) or "type" in result:
             message = plain(result)
             return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
-        return _operation(event, result)
+        return _operation(result)
     except TypeError as error:
         shown, kind = brief(result), type(result).__name__
         raise TypeError(
@@ -42,22 +38,14 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
         ) from None
 
 
-def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
-    kind = event["post_type"]
-    if kind == "message" and chat_of(event)[0] == "group":
-        kind = "group message"
-    for field, value in result.items():
+def _operation(result: dict[str, Any]) -> dict[str, Any]:
+    for field in result:
         if field not in _FIELDS:
             close = get_close_matches(str(field), _FIELDS, 1)
             hint = f', did you mean "{close[0]}"?' if close else "."
             raise TypeError(
                 f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
                 f'A quick operation has no field "{field}"{hint}'
-            )
-        if _FIELDS[field] not in ("anywhere", kind) and value not in (None, False, ""):
-            raise TypeError(
-                f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
-                f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
     operation = dict(result)
     reply: Any = operation.get("reply")

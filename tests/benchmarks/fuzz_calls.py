@@ -86,7 +86,7 @@ def returned_values(chance: random.Random, count: int, finds: Finds) -> None:
     fields += ["approve", "remark", "reason", "replay"]
 
     def check(event: Any, result: Any) -> None:
-        operation = operation_of(event, result, "handler")
+        operation = operation_of(result, "handler")
         for carry_out in (calls_for, response_body):
             try:
                 carry_out(copy.copy(event), copy.copy(operation))
