@@ -50,9 +50,8 @@ REASONS: dict[type[BaseException], Words] = {
         "TLS failed ({}). Is the port right? Without TLS on the other side, use http:// or ws://.",
     ),
     ConnectionError: (
-        "连接马上被断开了。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
-        "the connection was closed at once. Is the port right? Without TLS on the other side, use "
-        "http:// or ws://.",
+        "连接马上被断开了。端口对吗？要用 TLS（https、wss）还是不要？",
+        "the connection was closed at once. Is the port right, is TLS (https, wss) wanted or not?",
     ),
     BaseException: ("{}。检查地址、端口和网络。", "{}. Check address, port and network."),
 }
@@ -220,15 +219,14 @@ def names_this_machine(host: str) -> bool:
 
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
-    """The error to raise when dialling `url` failed with `error`."""
+    """The error to raise when dialling `url`, the base of an Address, failed with `error`."""
     said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
     reason = next(reason for kind, reason in REASONS.items() if isinstance(error, kind))
     chinese, english = (words.format(said or type(error).__name__) for words in reason)
     if urlsplit(url).port is None:
         chinese += "地址里没有写端口：NapCat 的是 3000（HTTP）和 3001（WebSocket）。"
         english += " There is no port in the address: NapCat's are 3000 and 3001."
-    shown = without_secrets(url)
-    return wrong_service(url, (f"连不上 {shown}", f"Cannot connect to {shown}"), (chinese, english))
+    return wrong_service(url, (f"连不上 {url}", f"Cannot connect to {url}"), (chinese, english))
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:

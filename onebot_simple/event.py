@@ -19,24 +19,20 @@ message.private.friend message.private.group message.private.group_self message.
 message.group.normal message.group.anonymous message.group.notice message.guild.channel
 message_sent.private.friend message_sent.private.group message_sent.private.other
 message_sent.group.normal message_sent.group.anonymous message_sent.group.notice
-notice.group_upload notice.group_admin.set notice.group_admin.unset
-notice.group_decrease.leave notice.group_decrease.kick notice.group_decrease.kick_me
-notice.group_decrease.disband notice.group_increase.approve notice.group_increase.invite
-notice.group_ban.ban notice.group_ban.lift_ban notice.friend_add
-notice.group_recall notice.friend_recall
+notice.group_upload notice.group_admin.set notice.group_admin.unset notice.group_decrease.leave
+notice.group_decrease.kick notice.group_decrease.kick_me notice.group_decrease.disband
+notice.group_increase.approve notice.group_increase.invite notice.group_ban.ban
+notice.group_ban.lift_ban notice.friend_add notice.group_recall notice.friend_recall
 notice.notify.poke notice.notify.poke_recall notice.notify.lucky_king notice.notify.honor
-notice.notify.title notice.notify.group_name notice.notify.input_status
-notice.notify.profile_like notice.notify.gray_tip
-notice.group_card notice.group_name_change notice.group_dismiss
-notice.essence.add notice.essence.delete notice.group_msg_emoji_like
-notice.reaction.add notice.reaction.remove
-notice.offline_file notice.online_file_send.receive
-notice.online_file_send.refuse notice.online_file_receive.cancel
-notice.flash_file.downloading notice.flash_file.downloaded
-notice.flash_file.uploading notice.flash_file.uploaded
-notice.client_status notice.bot_online notice.bot_offline
-notice.guild_channel_recall notice.message_reactions_updated
-notice.channel_created notice.channel_updated notice.channel_destroyed
+notice.notify.title notice.notify.group_name notice.notify.input_status notice.notify.profile_like
+notice.notify.gray_tip notice.group_card notice.group_name_change notice.group_dismiss
+notice.essence.add notice.essence.delete notice.group_msg_emoji_like notice.reaction.add
+notice.reaction.remove notice.offline_file notice.online_file_send.receive
+notice.online_file_send.refuse notice.online_file_receive.cancel notice.flash_file.downloading
+notice.flash_file.downloaded notice.flash_file.uploading notice.flash_file.uploaded
+notice.client_status notice.bot_online notice.bot_offline notice.guild_channel_recall
+notice.message_reactions_updated notice.channel_created notice.channel_updated
+notice.channel_destroyed
 request.friend request.group.add request.group.invite
 meta_event.lifecycle.enable meta_event.lifecycle.disable meta_event.lifecycle.connect
 meta_event.heartbeat

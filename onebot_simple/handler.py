@@ -48,7 +48,7 @@ class Handler:
         _check_kind(function, self.name)
         accepted = _accepted(function, self.name, counts)
         self._takes, self._has_default = accepted[-1], len(accepted) > 1
-        if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
+        if code and "input" in code.co_names:
             log.warning(
                 f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
                 f"{self.name} uses input(), which waits for the keyboard: use bot.ask(event, ...)."
@@ -86,20 +86,22 @@ def _check_kind(function: Any, name: str) -> None:
 
 def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     """Those of the counts of arguments with which the function can be called, the least first."""
+    event_only = [min(1, counts[-1])]
     try:
         signature = inspect.signature(function, follow_wrapped=False)
-        if _takes_anything(signature):  # a wrapper: what counts is the function inside of it
-            signature = inspect.signature(function)
+        kinds = [parameter.kind for parameter in signature.parameters.values()]
+        if kinds[:1] == [inspect.Parameter.VAR_POSITIONAL]:  # *args: this is a wrapper
+            if not hasattr(function, "__wrapped__"):
+                return event_only
+            signature = inspect.signature(function)  # of the function inside
     except (TypeError, ValueError):  # a builtin that does not tell
-        return [min(1, counts[-1])]
+        return event_only
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
             f"{name} is a method of a class, its first parameter is self: make an object first, "
             f"and register its method, bot.on_message(obj.{name})."
         )
-    if _takes_anything(signature):
-        return [min(1, counts[-1])]  # the event is enough for it
     accepted = []
     for count in counts:
         with suppress(TypeError):
@@ -113,12 +115,6 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
             f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
         )
     return accepted
-
-
-def _takes_anything(signature: inspect.Signature) -> bool:
-    """Whether it begins with ``*args``, as that of a wrapper does."""
-    kinds = [parameter.kind for parameter in signature.parameters.values()]
-    return kinds[:1] == [inspect.Parameter.VAR_POSITIONAL]
 
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
