@@ -118,16 +118,14 @@ def chat_of(event: Event) -> tuple[str, ...]:
 
 
 def peer_of(event: Event) -> Any:
-    """The user at the other end, never the account itself; None when the event names nobody."""
+    """The user who did it, never the account itself; None when the event names nobody.
+
+    Of what the account did itself: the user at the other end.
+    """
     for key in (*_ACTORS, "sender_id", "target_id"):
         if event.get(key) and not _is_own(event, key):
             return event[key]
     return None
-
-
-def actor_of(event: Event) -> Any:
-    """The user who did it; None when the event names nobody."""
-    return event.get("user_id") or event.get("operator_id") or event.get("peer_id")
 
 
 def conversation_of(event: Event) -> Hashable:
@@ -138,9 +136,7 @@ def conversation_of(event: Event) -> Hashable:
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    chat = chat_of(event)
-    person = "" if chat[0] == "user" else _key(actor_of(event))
-    return _key(event.get("self_id")), chat, person
+    return _key(event.get("self_id")), chat_of(event), _key(peer_of(event))
 
 
 def _key(value: object) -> str:

@@ -69,8 +69,7 @@ class Handler:
 
 def _check_kind(function: Any, name: str) -> None:
     """TypeError when calling the function would not run it."""
-    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
-    for one in (function, called):
+    for one in (function, getattr(function, "__call__", None)):  # noqa: B004 (it may be async)
         if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
             raise TypeError(
                 f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def。 "
@@ -86,16 +85,9 @@ def _check_kind(function: Any, name: str) -> None:
 
 def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     """Those of the counts of arguments with which the function can be called, the least first."""
-    event_only = [min(1, counts[-1])]
-    try:
-        signature = inspect.signature(function, follow_wrapped=False)
-        kinds = [parameter.kind for parameter in signature.parameters.values()]
-        if kinds[:1] == [inspect.Parameter.VAR_POSITIONAL]:  # *args: this is a wrapper
-            if not hasattr(function, "__wrapped__"):
-                return event_only
-            signature = inspect.signature(function)  # of the function inside
-    except (TypeError, ValueError):  # a builtin that does not tell
-        return event_only
+    signature = _signature_of(function)
+    if signature is None:
+        return [min(1, counts[-1])]  # the event is enough for it
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
@@ -115,6 +107,18 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
             f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
         )
     return accepted
+
+
+def _signature_of(function: Any) -> inspect.Signature | None:
+    """What a function takes, or the one inside of a wrapper; None when that is not to be seen."""
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+        kinds = [parameter.kind for parameter in signature.parameters.values()]
+        if kinds[:1] != [inspect.Parameter.VAR_POSITIONAL]:  # it is no wrapper(*args, **kwargs)
+            return signature
+        return inspect.signature(function) if hasattr(function, "__wrapped__") else None
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return None
 
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:

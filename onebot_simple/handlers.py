@@ -178,7 +178,8 @@ class Handlers(Actions):
     def _add(self, handler: Handler) -> None:
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
-        self._found = lru_cache(256)(self._look_up)  # one that still runs writes into the old one
+        # a new one, not cleared: a look-up that still runs writes into the old one
+        self._found = lru_cache(256)(self._look_up)
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
