@@ -155,16 +155,14 @@ def _take_token(query: str) -> tuple[str, str | None]:
 
 def check_token(token: str | None, name: str = "access_token") -> str | None:
     """The token, if a header can carry it. `name` is what the user calls it."""
-    if token is None:
-        return None
-    if not isinstance(token, str):
-        raise TypeError(f"{name} 要写成字符串。 {name} must be a str.")
-    if not token.isascii() or not token.isprintable() or token != token.strip():
-        raise ValueError(
-            f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
-            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
-        )
-    return token
+    is_plain = isinstance(token, str) and token.isascii() and token.isprintable()
+    if token is None or (is_plain and token == token.strip()):
+        return token
+    error = ValueError if isinstance(token, str) else TypeError
+    raise error(
+        f"{name} 里不能有中文、换行，首尾不能有空格，要写成字符串：是不是复制多了？ "
+        f"{name} must be an ASCII str without line breaks or blanks around it: was too much copied?"
+    )
 
 
 def check_seconds(value: float, name: str) -> float:
