@@ -110,7 +110,7 @@ def _problem(text: str, scheme: str) -> Words | None:
     except ValueError:  # its words may hold a piece of a password
         return (
             "的主机或端口写错了：端口最大 65535，IPv6 地址放在 [] 里",
-            "has a wrong host or port: ports end at 65535, an IPv6 address stands in []",
+            "is not an address, its host or port is wrong: ports end at 65535, IPv6 stands in []",
         )
     is_ours = parts.scheme in (scheme, scheme + "s")
     if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
@@ -161,7 +161,7 @@ def check_token(token: str | None, name: str = "access_token") -> str | None:
     error = ValueError if isinstance(token, str) else TypeError
     raise error(
         f"{name} 里不能有中文、换行，首尾不能有空格，要写成字符串：是不是复制多了？ "
-        f"{name} must be an ASCII str without line breaks or blanks around it: was too much copied?"
+        f"{name} must be a str in ASCII, without blanks around it: was too much copied?"
     )
 
 
