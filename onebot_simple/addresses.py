@@ -50,8 +50,8 @@ REASONS: dict[type[BaseException], Words] = {
         "TLS failed ({}). Is the port right? Without TLS on the other side, use http:// or ws://.",
     ),
     ConnectionError: (
-        "连接马上被断开了。端口对吗？要用 TLS（https、wss）还是不要？",
-        "the connection was closed at once. Is the port right, is TLS (https, wss) wanted or not?",
+        "连接马上被断开了。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
+        "the connection was closed at once. Is the port right? Without TLS, use http:// or ws://.",
     ),
     BaseException: ("{}。检查地址、端口和网络。", "{}. Check address, port and network."),
 }
