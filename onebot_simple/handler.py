@@ -34,8 +34,7 @@ class Handler:
         if not callable(function):
             raise TypeError(
                 f"@bot.{called} 登记的是函数，不是 {function!r}；指令写 @bot.on_command('hello')。 "
-                f"@bot.{called} takes a function, not {function!r}; a command is registered with "
-                "@bot.on_command('hello')."
+                f"@bot.{called} takes a function, not {function!r}; or @bot.on_command('hello')."
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)
@@ -91,8 +90,7 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
-            f"{name} is a method of a class, its first parameter is self: make an object first, "
-            f"and register its method, bot.on_message(obj.{name})."
+            f"{name} is a method of a class: make an object first, then bot.on_message(obj.{name})."
         )
     accepted = []
     for count in counts:

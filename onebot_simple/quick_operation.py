@@ -96,8 +96,7 @@ def message_call(
         name = name_of(event)
         raise ValueError(
             f"{name} 不是从聊天里来的，没有地方回答：用 send_group_msg 或 send_private_msg。 "
-            f"{name} came from no chat, so it cannot be answered: use send_group_msg or "
-            "send_private_msg."
+            f"{name} came from no chat: use send_group_msg or send_private_msg."
         )
     if group_id:  # a temporary chat; send_msg would take the group_id for the target
         return "send_private_msg", {"user_id": user_id, "group_id": group_id, **content}

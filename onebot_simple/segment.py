@@ -311,10 +311,8 @@ def anonymous(ignore: bool | None = None) -> Segment:
 
 
 def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
-    data = {name: _wire(kind, name, value) for name, value in needed.items()}
-    for name, value in optional.items():
-        if value is not None:
-            data[name] = _wire(kind, name, value)
+    given = {name: value for name, value in optional.items() if value is not None}
+    data = {name: _wire(kind, name, value) for name, value in {**needed, **given}.items()}
     return {"type": kind, "data": data}
 
 
