@@ -7,6 +7,7 @@ from . import traps
 
 traps.warn_of_hidden_modules()  # first, since the imports below may load such a file
 
+import re  # noqa: E402
 from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
@@ -44,19 +45,13 @@ __all__ = [
     "segment",
 ]
 
-_MODULES = {
-    "EventServer": "event_server",
-    "HttpClient": "http_client",
-    "WsClient": "ws_client",
-    "WsServer": "ws_server",
-}
-
 
 def __getattr__(name: str) -> Any:
     """Load a class when it is asked for: a WebSocket bot need not wait for Flask."""
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    module = re.sub(r"\B[A-Z]", r"_\g<0>", name).lower()  # WsClient stands in ws_client.py
+    return getattr(import_module(f".{module}", __name__), name)
 
 
 def __dir__() -> list[str]:
