@@ -90,11 +90,10 @@ def _is_own(event: Event, key: str) -> bool:
 
 def is_online(event: Event) -> bool | None:
     """Whether the account is logged in to QQ; None when the event does not say so."""
-    if event.get("notice_type") in ("bot_online", "bot_offline"):
-        return bool(event["notice_type"] == "bot_online")
-    status = event.get("status") if event.get("meta_event_type") == "heartbeat" else None
-    online = status.get("online") if isinstance(status, dict) else None
-    return online if isinstance(online, bool) else None
+    notice, status = event.get("notice_type"), event.get("status")
+    if notice in ("bot_online", "bot_offline"):
+        return bool(notice == "bot_online")
+    return status.get("online") if isinstance(status, dict) else None  # of a heartbeat
 
 
 def label_of(event: Event, number: int = 0) -> str:

@@ -113,7 +113,7 @@ class Handlers(Actions):
         A command: runs when the message begins with, say, ``/weather``.
 
         ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
-        of the bot, and a quoted message. Instead of ``/``, see the bot's ``command_prefix``.
+        of the bot, and a quoted message. The bot's ``command_prefix`` may be another than ``/``.
         """
         for name in names or (None,):
             _check_command_name(name, self._prefixes)
