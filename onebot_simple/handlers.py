@@ -42,7 +42,7 @@ class Handlers(Actions):
     def __init__(self, command_prefix: str | Iterable[str] = "/") -> None:
         self._prefixes = _prefixes_in(command_prefix)
         self._handlers: list[Handler] = []
-        self._found = lru_cache(256)(self._look_up)  # by event and command
+        self._found = lru_cache(4096)(self._look_up)  # by event and command
         self._commands: set[str] = set()
         self._connect_handlers: list[Handler] = []
         self._disconnect_handlers: list[Handler] = []
@@ -179,7 +179,7 @@ class Handlers(Actions):
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
         # a new one, not cleared: a look-up that still runs writes into the old one
-        self._found = lru_cache(256)(self._look_up)
+        self._found = lru_cache(4096)(self._look_up)
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""

@@ -311,8 +311,10 @@ def anonymous(ignore: bool | None = None) -> Segment:
 
 
 def _segment(kind: str, needed: dict[str, Any], /, **optional: Any) -> Segment:
-    given = {name: value for name, value in optional.items() if value is not None}
-    data = {name: _wire(kind, name, value) for name, value in {**needed, **given}.items()}
+    data = {name: _wire(kind, name, value) for name, value in needed.items()}
+    for name, value in optional.items():
+        if value is not None:
+            data[name] = _wire(kind, name, value)
     return {"type": kind, "data": data}
 
 
