@@ -103,7 +103,7 @@ class Handlers(Actions):
         ValueError for a name with a typing error, with a suggestion. A name that OneBot may have
         added later is taken, with a warning.
         """
-        for name in names or (None,):
+        for name in names or (None,):  # no name at all is refused, too
             _check_event_name(name)
         return self._decorator("on", *names)
 
@@ -115,7 +115,7 @@ class Handlers(Actions):
         ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
         of the bot, and a quoted message. The bot's ``command_prefix`` may be another than ``/``.
         """
-        for name in names or (None,):
+        for name in names or (None,):  # no name at all is refused, too
             _check_command_name(name, self._prefixes)
         return self._decorator("on_command", "message", counts=(1, 2), commands=names)
 
