@@ -81,7 +81,7 @@ def _send(
     try:
         if known:
             with suppress(ActionFailed):  # OneBot has forgotten it, or it is complete
-                first = (send(verify_only=True) or {}).get("received_chunks", 0)
+                first = (send(verify_only=True) or {}).get("received_chunks") or 0
         with path.open("rb") as source:
             source.seek(first * CHUNK_BYTES)
             for index in range(first, file["total_chunks"]):

@@ -86,7 +86,7 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     """Those of the counts of arguments with which the function can be called, the least first."""
     signature = _signature_of(function)
     if signature is None:
-        return [min(1, counts[-1])]  # the event is enough for it
+        return [min(1, counts[-1])]  # it gets the event alone
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
@@ -108,7 +108,7 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
 
 
 def _signature_of(function: Any) -> inspect.Signature | None:
-    """What a function takes, or the one inside of a wrapper; None when that is not to be seen."""
+    """What a function takes, or the one inside of a wrapper; None when nobody can tell."""
     try:
         signature = inspect.signature(function, follow_wrapped=False)
         kinds = [parameter.kind for parameter in signature.parameters.values()]
