@@ -227,7 +227,7 @@ def node_custom(
     shows. time: of the message, in seconds since 1970.
     Source: the standard, "合并转发自定义节点"; all that is optional: NapCat.
     """
-    said = to_list(content) if _is_event(content) else check(content, "node_custom: content")
+    said = check(content, "node_custom: content")
     needed = {"user_id": user_id, "nickname": nickname, "content": said}
     card = {"source": source, "news": news, "summary": summary, "prompt": prompt, "time": time}
     return _segment("node", needed, **card)
@@ -392,18 +392,12 @@ def to_list(message: Message) -> list[Segment]:
         return from_cq(message)
     if isinstance(message, list):
         return [part for part in map(_part, message) if part]
-    if _is_event(message):
+    if isinstance(message, dict) and ("post_type" in message or "message" in message):  # an event
         content = message.get("message") or message.get("raw_message") or []
         return to_list(content if isinstance(content, (str, list)) else [content])
     if part := _part(message):
         return [part]
     raise _wrong("message", "消息或事件", "a message or an event", message)
-
-
-def _is_event(message: Any) -> bool:
-    return isinstance(message, dict) and (
-        "post_type" in message or ("message" in message and "type" not in message)
-    )
 
 
 def _part(part: object) -> Segment | None:

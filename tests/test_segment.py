@@ -108,8 +108,6 @@ def test_the_content_of_a_node_is_a_list_in_which_a_str_is_text() -> None:
     }
     assert segment.node_custom(1, "A", [code])["data"]["content"] == plain
     assert segment.node_custom(1, "A", segment.face(1))["data"]["content"] == [segment.face(1)]
-    event = {"post_type": "message", "message": [segment.face(1), {"type": "dice"}]}
-    assert segment.node_custom(1, "A", event)["data"]["content"][1]["type"] == "dice"
     assert segment.node_custom(1, "A", "", **CARD)["data"] == {
         "user_id": "1",
         "nickname": "A",
