@@ -376,7 +376,8 @@ def plain_text(message: Message) -> str:
 
     The plain text in whatever `to_list()` takes. Source: the standard, "纯文本".
     """
-    return "".join(_text_of(part) for part in to_list(message) if part["type"] == "text")
+    texts = [part["data"].get("text") for part in to_list(message) if part["type"] == "text"]
+    return "".join([text for text in texts if isinstance(text, str)])
 
 
 def to_list(message: Message) -> list[Segment]:
@@ -408,11 +409,6 @@ def _part(part: object) -> Segment | None:
         return None
     data = part.get("data")
     return {"type": part["type"], "data": dict(data) if isinstance(data, dict) else {}}
-
-
-def _text_of(segment: Segment) -> str:
-    value = segment["data"].get("text")
-    return str(value) if isinstance(value, (str, int, float)) else ""
 
 
 def check(message: Any, name: str = "message") -> list[Segment]:
@@ -475,7 +471,7 @@ def to_cq(message: Message) -> str:
 def _cq_code(segment: Segment) -> str:
     kind, data = segment["type"], segment["data"]
     if kind == "text":
-        return escape(_text_of(segment))
+        return escape(plain_text([segment]))
     code = kind
     for name, value in data.items():
         if value is not None:

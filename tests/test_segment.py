@@ -326,10 +326,6 @@ def test_a_segment_without_data_has_empty_data() -> None:
     assert segment.plain_text(event) == segment.plain_text([{"type": "text", "data": {}}]) == ""
 
 
-def test_text_that_came_as_a_number_is_text() -> None:
-    assert segment.plain_text([{"type": "text", "data": {"text": 5}}, "!"]) == "5!"
-
-
 @pytest.mark.parametrize("wrong", [None, 5, b"hi", ("hi",), {}, {"data": {}}, {"type": 5}])
 @pytest.mark.parametrize("read", [segment.to_list, segment.plain_text, segment.to_cq])
 def test_what_is_no_message_is_a_type_error(read: Callable[[Any], Any], wrong: Any) -> None:
