@@ -20,12 +20,41 @@ LONGEST_SECONDS = 7 * 24 * 3600  # the system refuses timeouts that are much lon
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
-LOCAL_HOST = re.compile(  # the last one is Docker's name for this machine, from the inside
-    r"(localhost\.?|127(\.\d{1,3}){3}|\[::1\]|host\.docker\.internal)(:\d+)?", re.IGNORECASE
-)
-STRAY_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")  # one that encodes nothing
 
 Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
+
+# Why a connection could not be made. The first kind of error that fits counts, and {} is what the
+# system says of it.
+REASONS: dict[type[BaseException], Words] = {
+    ConnectionRefusedError: (
+        "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
+        "地址和端口对吗？NapCat 在 Docker 里时，端口映射了吗？",
+        "connection refused. Is NapCat (or the playground) running, is this server enabled in its "
+        "network settings, are address and port right? In Docker, is the port mapped?",
+    ),
+    socket.gaierror: (
+        "找不到这个主机名。写对了吗？网络和 DNS 正常吗？",
+        "the host name does not resolve. Is it right, do network and DNS work?",
+    ),
+    TimeoutError: (
+        "等了很久没有回应。地址和端口对吗？防火墙放行了吗？",
+        "no answer in time. Are address, port and firewall right?",
+    ),
+    ssl.SSLCertVerificationError: (
+        "证书不受信任（{}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出证书。",
+        "the certificate is not trusted ({}). The host name must be the one in it. If it is "
+        "self-signed, give the certificate that signed it as ca_file=.",
+    ),
+    ssl.SSLError: (
+        "TLS 失败（{}）。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
+        "TLS failed ({}). Is the port right? Without TLS on the other side, use http:// or ws://.",
+    ),
+    ConnectionError: (
+        "连接马上被断开了。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
+        "the connection was closed at once. Is the port right? Without TLS, use http:// or ws://.",
+    ),
+    BaseException: ("{}。检查地址、端口和网络。", "{}. Check address, port and network."),
+}
 
 
 class Address(NamedTuple):
@@ -37,10 +66,6 @@ class Address(NamedTuple):
     port: int
     secure: bool  # whether TLS is wanted
     token: str | None  # the access_token that stood in the query
-
-    @property
-    def url(self) -> str:
-        return self.base + self.query
 
 
 def check_url(url: str, scheme: str) -> Address:
@@ -91,8 +116,7 @@ def _problem(text: str, scheme: str) -> Words | None:
     if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
         return (
             f"以 {parts.scheme}:// 开头，要用 {scheme}://，端口也不同（NapCat 是 3000 和 3001）",
-            f"begins with {parts.scheme}://, but {scheme}:// is needed here, with another port "
-            "(NapCat's are 3000 and 3001)",
+            f"begins with {parts.scheme}://, {scheme}:// is needed here (NapCat: 3000 and 3001)",
         )
     if not is_ours or port == 0 or not _host_in(parts):
         return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
@@ -117,32 +141,28 @@ def _host_in(parts: SplitResult) -> str:
 
 def _in_ascii(text: str) -> str:
     """A path or a query with everything percent-encoded that a URL cannot hold."""
-    return quote(STRAY_PERCENT.sub("%25", text), safe="%/:?@!$&'()*+,;=~")
+    stray_percent = "%(?![0-9a-fA-F]{2})"  # one that encodes nothing
+    return quote(re.sub(stray_percent, "%25", text), safe="%/:?@!$&'()*+,;=~")
 
 
 def _take_token(query: str) -> tuple[str, str | None]:
     """The query without its access_token, which must not get into errors and logs; the token."""
-    token, kept = None, []
-    for pair in filter(None, query.split("&")):
-        if pair.startswith("access_token="):
-            token = unquote(pair.partition("=")[2])  # a plus sign stays one: tokens may hold it
-        else:
-            kept.append(_in_ascii(pair))
-    return ("?" + "&".join(kept) if kept else ""), token
+    tokens = re.findall("(?:^|&)access_token=([^&]*)", query)
+    kept = re.sub("(^|&)access_token=[^&]*", "", query).strip("&")
+    # unquote() leaves a plus sign alone: tokens may hold one
+    return (f"?{_in_ascii(kept)}" if kept else ""), (unquote(tokens[-1]) if tokens else None)
 
 
 def check_token(token: str | None, name: str = "access_token") -> str | None:
     """The token, if a header can carry it. `name` is what the user calls it."""
-    if token is None:
-        return None
-    if not isinstance(token, str):
-        raise TypeError(f"{name} 要写成字符串。 {name} must be a str.")
-    if not token.isascii() or not token.isprintable() or token != token.strip():
-        raise ValueError(
-            f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
-            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
-        )
-    return token
+    is_plain = isinstance(token, str) and token.isascii() and token.isprintable()
+    if token is None or (is_plain and token == token.strip()):
+        return token
+    error = ValueError if isinstance(token, str) else TypeError
+    raise error(
+        f"{name} 里不能有中文、换行，首尾不能有空格，要写成字符串：是不是复制多了？ "
+        f"{name} must be a str in ASCII, without blanks around it: was too much copied?"
+    )
 
 
 def check_seconds(value: float, name: str) -> float:
@@ -171,7 +191,7 @@ def check_ca_file(path: str | None) -> str | None:
 
 def without_secrets(url: str) -> str:
     """The URL as it may be shown: without query, fragment, password and control characters."""
-    # a password may hold any sign, so that nobody knows where it ends
+    # nobody knows where a password ends: it may hold any sign
     return "..." if "@" in url else re.split("[?#？＃]|access_token", printable(url))[0]
 
 
@@ -192,17 +212,19 @@ def is_loopback(host: str) -> bool:
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
-    return LOCAL_HOST.fullmatch(host) is not None
+    name = re.sub(r":\d+$", "", host)
+    return is_loopback(name) or name == "host.docker.internal"  # as Docker calls it, from inside
 
 
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
-    """The error to raise when dialling `url` failed with `error`."""
-    shown, (chinese, english) = without_secrets(url), _reason(error)
+    """The error to raise when dialling `url`, the base of an Address, failed with `error`."""
+    said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+    reason = next(reason for kind, reason in REASONS.items() if isinstance(error, kind))
+    chinese, english = (words.format(said or type(error).__name__) for words in reason)
     if urlsplit(url).port is None:
         chinese += "地址里没有写端口：NapCat 的是 3000（HTTP）和 3001（WebSocket）。"
         english += " There is no port in the address: NapCat's are 3000 and 3001."
-    fact = f"连不上 {shown}", f"Cannot connect to {shown}"
-    return wrong_service(url, fact, (chinese, english))
+    return wrong_service(url, (f"连不上 {url}", f"Cannot connect to {url}"), (chinese, english))
 
 
 def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
@@ -224,42 +246,3 @@ def token_refused(at: str, has_token: bool) -> AuthenticationError:
         f"{at} 拒绝了我们：access_token {chinese}。要和 NapCat“网络配置”里的 token 一模一样。 "
         f"{at} {english}: it must be exactly the token of this server in NapCat's network settings."
     )
-
-
-def _reason(error: BaseException) -> Words:
-    """Why a connection could not be made, and what to check."""
-    words = getattr(error, "verify_message", "") or getattr(error, "reason", "")
-    words = words or str(error) or type(error).__name__
-    if isinstance(error, ConnectionRefusedError):
-        return (
-            "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
-            "地址和端口对吗？NapCat 在 Docker 里时，端口映射了吗？",
-            "connection refused. Is NapCat (or the playground) running, is this server enabled in "
-            "its network settings, are address and port right? If it runs in Docker, is the port "
-            "mapped?",
-        )
-    if isinstance(error, socket.gaierror):
-        return (
-            "找不到这个主机名。写对了吗？网络和 DNS 正常吗？",
-            "the host name does not resolve. Is it right, do network and DNS work?",
-        )
-    if isinstance(error, TimeoutError):
-        return (
-            "等了很久没有回应。地址和端口对吗？防火墙放行了吗？",
-            "no answer in time. Are address, port and firewall right?",
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"证书不受信任（{words}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出证书。",
-            f"the certificate is not trusted ({words}). The host name must be the one in it. If it "
-            "is self-signed, give the certificate that signed it as ca_file=.",
-        )
-    if isinstance(error, (ssl.SSLError, ConnectionError)):
-        chinese, english = "连接马上被断开了", "the connection was closed at once"
-        if isinstance(error, ssl.SSLError):
-            chinese, english = f"TLS 失败（{words}）", f"TLS failed ({words})"
-        return (
-            f"{chinese}。端口对吗？对方没有开 TLS 的话，用 http:// 或 ws://。",
-            f"{english}. Is the port right? Without TLS on the other side, use http:// or ws://.",
-        )
-    return f"{words}。检查地址、端口和网络。", f"{words}. Check address, port and network."

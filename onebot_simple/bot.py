@@ -19,7 +19,6 @@ from .conversations import SLICE_SECONDS, Stopped, Waiter
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
-    actor_of,
     command_of,
     conversation_of,
     event_line,
@@ -28,6 +27,7 @@ from .event import (
     is_own_deed,
     label_of,
     name_of,
+    peer_of,
     person_of,
 )
 from .handler import never_failing
@@ -140,7 +140,7 @@ class Bot(Running):
         """
         check_event(event, 'ask(event, "...")')
         seconds = check_seconds(timeout, "timeout")
-        person = actor_of(event)
+        person = peer_of(event)
         if person is None:
             raise ValueError(
                 "这个事件里没有可以问的人（没有 user_id）。 "

@@ -5,9 +5,9 @@ Events: what one is called, who did it, which chat it belongs to, which command 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
-from unicodedata import category
 
 from . import segment
 from .errors import printable
@@ -46,8 +46,9 @@ EVENT_NAMES = sorted(
     {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
 )
 
+# white space, and what has no width, at the beginning of a text
+_UNSEEN = re.compile(r"^[\s\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_LINE_LENGTH = 300
 _ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
 
 
@@ -93,11 +94,10 @@ def _is_own(event: Event, key: str) -> bool:
 
 def is_online(event: Event) -> bool | None:
     """Whether the account is logged in to QQ; None when the event does not say so."""
-    if event.get("notice_type") in ("bot_online", "bot_offline"):
-        return bool(event["notice_type"] == "bot_online")
-    status = event.get("status") if event.get("meta_event_type") == "heartbeat" else None
-    online = status.get("online") if isinstance(status, dict) else None
-    return online if isinstance(online, bool) else None
+    notice, status = event.get("notice_type"), event.get("status")
+    if notice in ("bot_online", "bot_offline"):
+        return bool(notice == "bot_online")
+    return status.get("online") if isinstance(status, dict) else None  # of a heartbeat
 
 
 def label_of(event: Event, number: int = 0) -> str:
@@ -121,17 +121,14 @@ def chat_of(event: Event) -> tuple[str, ...]:
 
 
 def peer_of(event: Event) -> Any:
-    """The user at the other end, never the account itself; None when the event names nobody."""
-    is_sent = event["post_type"] == "message_sent" or _is_own(event, "user_id")
-    for key in ("target_id", *_ACTORS, "sender_id") if is_sent else _ACTORS:
+    """The user who did it, never the account itself; None when the event names nobody.
+
+    Of what the account did itself: the user at the other end.
+    """
+    for key in (*_ACTORS, "sender_id", "target_id"):
         if event.get(key) and not _is_own(event, key):
             return event[key]
     return None
-
-
-def actor_of(event: Event) -> Any:
-    """The user who did it; None when the event names nobody."""
-    return event.get("user_id") or event.get("operator_id") or event.get("peer_id")
 
 
 def conversation_of(event: Event) -> Hashable:
@@ -142,8 +139,7 @@ def conversation_of(event: Event) -> Hashable:
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    person = peer_of(event) if chat_of(event)[0] == "user" else actor_of(event)
-    return _key(event.get("self_id")), chat_of(event), _key(person)
+    return _key(event.get("self_id")), chat_of(event), _key(peer_of(event))
 
 
 def _key(value: object) -> str:
@@ -167,17 +163,12 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
 
     `prefixes` are plain (see `plain_signs`), the longest first.
     """
-    parts = segment.to_list(event)
-    first = _first_that_counts(parts, event)
-    if first == len(parts) or parts[first]["type"] != "text":
-        return None
-    start = _without_unseen(segment.plain_text(parts[first]))
+    start, rest = _beginning(event)
     for prefix in prefixes:
-        begins = plain_signs(start[: len(prefix)]) == prefix
-        if begins and start[len(prefix) :] and not start[len(prefix)].isspace():
-            text = start[len(prefix) :] + segment.plain_text(parts[first + 1 :])
-            word, *rest = text.split(None, 1)
-            return word, rest[0].rstrip() if rest else ""
+        is_begun, said = plain_signs(start[: len(prefix)]) == prefix, start[len(prefix) :]
+        if is_begun and said and not said[0].isspace():
+            word, *args = (said + segment.plain_text(rest)).split(None, 1)
+            return word, args[0].rstrip() if args else ""
     return None
 
 
@@ -186,26 +177,21 @@ def plain_signs(text: str) -> str:
     return text.translate(_PLAIN_SIGNS)
 
 
-def _first_that_counts(parts: list[dict[str, Any]], event: Event) -> int:
-    """The number of the first segment that may not stand in front of a command."""
-    before = ""
-    for number, part in enumerate(parts):
+def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
+    """What is said behind all that may stand in front of a command: a text, and what follows."""
+    parts, before = segment.to_list(event), ""
+    for number, part in enumerate(parts, 1):
         kind = part["type"]
+        if kind == "text":
+            if said := _UNSEEN.sub("", segment.plain_text(part)):
+                return said, parts[number:]
+            continue
         # behind a reply, QQ puts an @ of the quoted person by itself
         is_meant = before == "reply" or str(part["data"].get("qq")) == str(event.get("self_id"))
-        is_blank = kind == "text" and not _without_unseen(segment.plain_text(part))
-        if not (kind == "reply" or is_blank or (kind == "at" and is_meant)):
-            return number
-        before = before if is_blank else kind
-    return len(parts)
-
-
-def _without_unseen(text: str) -> str:
-    """The text from its first visible character on."""
-    for at, character in enumerate(text):
-        if not character.isspace() and category(character) != "Cf":  # Cf: a zero-width space ...
-            return text[at:]
-    return ""
+        if kind != "reply" and not (kind == "at" and is_meant):
+            break
+        before = kind
+    return "", []
 
 
 # -- its line in the log --------------------------------------------------------------------------
@@ -226,7 +212,7 @@ def event_line(event: Event) -> str:
         line += f" {_words(name)}: {said if isinstance(said, str) else segment.plain_text(event)}"
     elif event["post_type"] == "request":
         line += f" {_words(event.get('comment'))}"
-    return printable(line[:_LINE_LENGTH])
+    return printable(line[:300])
 
 
 def _words(value: object) -> str:

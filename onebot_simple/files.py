@@ -154,13 +154,8 @@ def safe_name(name: object) -> str:
     """A name for the file that is safe on every system, whatever a stranger called it."""
     last = re.split(r"[/\\]", name if isinstance(name, str) else "")[-1]
     kept = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last).strip(". ")
-    if _RESERVED.match(kept):
-        kept = f"_{kept}"
-    if len(kept.encode()) <= MAX_NAME_BYTES:
-        return kept or "file"
-    ending = Path(kept).suffix[:20]
-    stem = kept.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
-    return (stem.decode(errors="ignore") + ending).rstrip(". ")
+    kept = kept.encode()[-MAX_NAME_BYTES:].decode(errors="ignore").strip(". ")  # with its ending
+    return f"_{kept}" if _RESERVED.match(kept) else kept or "file"
 
 
 def _moved(part: Path, folder: Path, name: str) -> Path:

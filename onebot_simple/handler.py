@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
@@ -26,17 +27,14 @@ class Handler:
         self,
         function: Callable[..., Any],
         called: str,
-        counts: tuple[int, ...] = (1,),
-        names: Iterable[str] = (),
-        commands: Iterable[str] | None = None,
+        counts: tuple[int, ...],
+        names: Iterable[str],
+        commands: Iterable[str] | None,
     ) -> None:
         if not callable(function):
-            command = f"@bot.on_command({function!r})" if isinstance(function, str) else ""
             raise TypeError(
-                f"@bot.{called} 登记的是函数，不是 {function!r}"
-                + (f"；指令要写 {command}。" if command else "。")
-                + f" @bot.{called} takes a function, not {function!r}"
-                + (f"; a command is registered with {command}." if command else ".")
+                f"@bot.{called} 登记的是函数，不是 {function!r}；指令写 @bot.on_command('hello')。 "
+                f"@bot.{called} takes a function, not {function!r}; or @bot.on_command('hello')."
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)
@@ -49,11 +47,10 @@ class Handler:
         _check_kind(function, self.name)
         accepted = _accepted(function, self.name, counts)
         self._takes, self._has_default = accepted[-1], len(accepted) > 1
-        if "input" in getattr(getattr(function, "__code__", None), "co_names", ()):
+        if code and "input" in code.co_names:
             log.warning(
                 f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
-                f"{self.name} uses input(), which waits for the keyboard, not for the chat: use "
-                "bot.ask(event, ...)."
+                f"{self.name} uses input(), which waits for the keyboard: use bot.ask(event, ...)."
             )
 
     def run(self, *arguments: Any) -> Any:
@@ -71,35 +68,35 @@ class Handler:
 
 def _check_kind(function: Any, name: str) -> None:
     """TypeError when calling the function would not run it."""
-    called = getattr(function, "__call__", None)  # noqa: B004 (an object may have an async one)
-    for one in (function, called):
+    for one in (function, getattr(function, "__call__", None)):  # noqa: B004 (it may be async)
         if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
             raise TypeError(
-                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def，"
-                f"每个聊天都有自己的线程。 {name} is an async function, but onebot_simple never "
-                "awaits: write def, without async and await; each chat has a thread of its own."
+                f"{name} 是 async 函数，这个库里没有 async：去掉 async 和 await，直接写 def。 "
+                f"{name} is an async function, and onebot_simple never awaits: write a plain def."
             )
         if inspect.isgeneratorfunction(one):
             raise TypeError(
-                f"{name} 里有 yield，它不会像普通函数那样运行：用 bot.send(event, ...) 发好几条，"
-                f"用 return 回答。 {name} holds a yield, so it would not run as a function does: "
-                "send several messages with bot.send(event, ...), and answer with return."
+                f"{name} 里有 yield，不会运行：用 return 回答，用 bot.send(event, ...) 发好几条。 "
+                f"{name} holds a yield, so it would not run: answer with return, send several "
+                "messages with bot.send(event, ...)."
             )
 
 
 def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     """Those of the counts of arguments with which the function can be called, the least first."""
     signature = _signature_of(function)
-    first = next(iter(signature.parameters.values()), None)
-    if first is not None and first.name == "self":
+    if signature is None:
+        return [min(1, counts[-1])]  # it gets the event alone
+    if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
-            f"{name} is a method of a class, its first parameter is self: make an object first, "
-            f"and register its method, bot.on_message(obj.{name})."
+            f"{name} is a method of a class: make an object first, then bot.on_message(obj.{name})."
         )
-    is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
-    most = 1 if is_wrapper else 2  # the event is enough for a wrapper
-    accepted = [count for count in counts if count <= most and _accepts(signature, count)]
+    accepted = []
+    for count in counts:
+        with suppress(TypeError):
+            signature.bind(*range(count))
+            accepted.append(count)
     if not accepted:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
         or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
@@ -110,23 +107,16 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     return accepted
 
 
-def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """What a function takes; of a wrapper, what the function inside of it takes."""
+def _signature_of(function: Any) -> inspect.Signature | None:
+    """What a function takes, or the one inside of a wrapper; None when nobody can tell."""
     try:
-        own = inspect.signature(function, follow_wrapped=False)
-        first = next(iter(own.parameters.values()), None)
-        is_wrapper = first is not None and first.kind is first.VAR_POSITIONAL
-        return inspect.signature(function) if is_wrapper else own
+        signature = inspect.signature(function, follow_wrapped=False)
+        kinds = [parameter.kind for parameter in signature.parameters.values()]
+        if kinds[:1] != [inspect.Parameter.VAR_POSITIONAL]:  # it is no wrapper(*args, **kwargs)
+            return signature
+        return inspect.signature(function) if hasattr(function, "__wrapped__") else None
     except (TypeError, ValueError):  # a builtin that does not tell
-        return inspect.signature(lambda event: None)
-
-
-def _accepts(signature: inspect.Signature, count: int) -> bool:
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
+        return None
 
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:

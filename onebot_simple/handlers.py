@@ -9,6 +9,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Protocol, TypeVar, overload
 
 from .actions import Actions
@@ -19,9 +20,6 @@ from .handler import Handler
 log = logging.getLogger("onebot_simple")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-TYPO = 0.9  # of 1: a name that is so similar to a known one is a typing error
-POST_TYPES = [name for name in EVENT_NAMES if "." not in name]
 
 
 class Decorator(Protocol):
@@ -68,7 +66,7 @@ class Handlers(Actions):
 
         Runs for every message, private or group; the function takes the event, a dict.
         """
-        return self._on("on_message", "message")
+        return self._decorator("on_message", "message")
 
     @property
     def on_private_message(self) -> Decorator:
@@ -76,7 +74,7 @@ class Handlers(Actions):
 
         Runs for every private message.
         """
-        return self._on("on_private_message", "message.private")
+        return self._decorator("on_private_message", "message.private")
 
     @property
     def on_group_message(self) -> Decorator:
@@ -84,7 +82,7 @@ class Handlers(Actions):
 
         Runs for every group message.
         """
-        return self._on("on_group_message", "message.group")
+        return self._decorator("on_group_message", "message.group")
 
     @property
     def on_notice(self) -> Decorator:
@@ -92,7 +90,7 @@ class Handlers(Actions):
 
         Runs for every notice: a newcomer, a recall, a poke ...
         """
-        return self._on("on_notice", "notice")
+        return self._decorator("on_notice", "notice")
 
     @property
     def on_request(self) -> Decorator:
@@ -100,7 +98,7 @@ class Handlers(Actions):
 
         Runs for every request: to become a friend, to join a group.
         """
-        return self._on("on_request", "request")
+        return self._decorator("on_request", "request")
 
     @property
     def on_meta_event(self) -> Decorator:
@@ -108,7 +106,7 @@ class Handlers(Actions):
 
         Runs for every meta event: lifecycle, heartbeat.
         """
-        return self._on("on_meta_event", "meta_event")
+        return self._decorator("on_meta_event", "meta_event")
 
     def on(self, *names: str) -> Decorator:
         """按名字选事件，例如 ``@bot.on("notice.group_increase")``。
@@ -118,9 +116,9 @@ class Handlers(Actions):
         ValueError for a name with a typing error, with a suggestion. A name that OneBot may have
         added later is taken, with a warning.
         """
-        for name in names or (None,):
+        for name in names or (None,):  # no name at all is refused, too
             _check_event_name(name)
-        return self._on("on", *names)
+        return self._decorator("on", *names)
 
     def on_command(self, *names: str) -> Decorator:
         """指令：消息以 ``/天气`` 开头时运行；函数写成 ``(event)`` 或 ``(event, args)``。
@@ -130,9 +128,9 @@ class Handlers(Actions):
         ``args`` is the rest of the text, a str. In front of the command there may be blanks, an @
         of the bot, and a quoted message. The prefix is the bot's ``command_prefix``.
         """
-        for name in names or (None,):
+        for name in names or (None,):  # no name at all is refused, too
             _check_command_name(name, self._prefixes)
-        return self._decorator("on_command", self._add, (1, 2), ["message"], names)
+        return self._decorator("on_command", "message", counts=(1, 2), commands=names)
 
     @property
     def on_connect(self) -> Decorator:
@@ -141,7 +139,7 @@ class Handlers(Actions):
         Runs when an account is connected; the function takes its self_id (None if it is not
         known), or nothing.
         """
-        return self._decorator("on_connect", self._connect_handlers.append, (0, 1))
+        return self._decorator("on_connect", counts=(0, 1), add=self._connect_handlers.append)
 
     @property
     def on_disconnect(self) -> Decorator:
@@ -150,7 +148,7 @@ class Handlers(Actions):
         Runs when an account is gone; the function takes its self_id (None if it is not known),
         or nothing.
         """
-        return self._decorator("on_disconnect", self._disconnect_handlers.append, (0, 1))
+        return self._decorator("on_disconnect", counts=(0, 1), add=self._disconnect_handlers.append)
 
     def every(self, seconds: float) -> Decorator:
         """每隔多少秒运行一次，例如 ``@bot.every(60)``；函数没有参数。
@@ -165,7 +163,8 @@ class Handlers(Actions):
                 "括号里要写秒数：@bot.every(60)。 every() needs the seconds: @bot.every(60)."
             )
         check_seconds(seconds, "seconds")
-        return self._decorator("every(60)", lambda one: self._add_timer(one, seconds), (0,))
+        add = partial(self._add_timer, seconds=seconds)
+        return self._decorator("every(60)", counts=(0,), add=add)
 
     @abstractmethod
     def _add_timer(self, handler: Handler, seconds: float) -> None:
@@ -174,39 +173,35 @@ class Handlers(Actions):
     def _decorator(
         self,
         called: str,
-        add: Callable[[Handler], object],
+        *names: str,
         counts: tuple[int, ...] = (1,),
-        names: Iterable[str] = (),
         commands: Iterable[str] | None = None,
+        add: Callable[[Handler], object] | None = None,
     ) -> Decorator:
         """What makes a handler of a function and adds it."""
 
         def register(function: Any = None) -> Any:
             if function is None:  # @bot.on_message()
                 return register
-            add(Handler(function, called, counts, names, commands))
+            (add or self._add)(Handler(function, called, counts, names, commands))
             return function
 
         return register
 
-    def _on(self, called: str, *names: str) -> Decorator:
-        return self._decorator(called, self._add, names=names)
-
     def _add(self, handler: Handler) -> None:
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
-        self._found = {}  # a lookup that still runs writes into the old one
+        self._found = {}  # a look-up that still runs writes into the old one
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
-        if word not in self._commands:
-            word = None
+        key = event_name, word if word in self._commands else None
         known = self._found
-        found = known.get((event_name, word))
+        found = known.get(key)
         if found is None:
-            found = [handler for handler in self._handlers if handler.is_for(event_name, word)]
+            found = [handler for handler in self._handlers if handler.is_for(*key)]
             if event_name in EVENT_NAMES:  # a peer must not fill our memory with names
-                known[event_name, word] = found
+                known[key] = found
         return found
 
 
@@ -234,9 +229,10 @@ def _check_event_name(name: object) -> None:
     if name in EVENT_NAMES:
         return
     post_type, *kinds = name.split(".")
-    may_be_new = post_type in POST_TYPES and len(kinds) < 3 and all(kinds)
+    may_be_new = post_type in EVENT_NAMES and len(kinds) < 3 and all(kinds)
     close = [known for known in EVENT_NAMES if known.endswith("." + name)]
-    close += get_close_matches(name, EVENT_NAMES, 1, TYPO if may_be_new else 0.6)
+    # 1 is the same name, and 0.9 so similar that it must be a typing error
+    close += get_close_matches(name, EVENT_NAMES, 1, 0.9 if may_be_new else 0.6)
     if close or not may_be_new:
         hint = f'是不是 "{close[0]}"？' if close else ""
         meant = f', did you mean "{close[0]}"?' if close else "."
@@ -259,11 +255,10 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
             f'指令名必须是一个词，不能有空格，"{name}" 不行。 '
             f'a command is one word, without blanks; "{name}" is not.'
         )
-    signs = [one for one in prefixes if one and not any(map(str.isalnum, one))]  # no words
-    prefix = next((one for one in signs if plain_signs(name).startswith(one)), "")
-    if prefix:
-        short = name[len(prefix) :]
-        raise ValueError(
-            f'指令名前面不用写 {prefix}，它会自动加上：on_command("{short}")。 '
-            f'leave the prefix out, it is added by itself: on_command("{short}").'
-        )
+    for prefix in prefixes:
+        is_word = any(map(str.isalnum, prefix))  # such as "bot", with which "bottle" may begin
+        if prefix and not is_word and plain_signs(name).startswith(prefix):
+            raise ValueError(
+                f'指令名前面不用写 {prefix}，它会自动加上：on_command("{name[len(prefix) :]}")。 '
+                "leave the prefix out, it is added by itself."
+            )

@@ -28,7 +28,8 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
         if not isinstance(result, dict) or "type" in result:
-            return {"reply": plain(result)}
+            message = plain(result)
+            return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
         return _operation(event, result)
@@ -44,7 +45,10 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     kind = event["post_type"]
     if kind == "message" and chat_of(event)[0] == "group":
         kind = "group message"
-    for field, value in result.items():
+    # None, "" and False say nothing; but no to a request, and a ban of 0 s, do
+    said = {key: value for key, value in result.items() if value not in (None, "", [])}
+    operation = {key: one for key, one in said.items() if one is not False or key == "approve"}
+    for field in result:
         if field not in _FIELDS:
             close = get_close_matches(str(field), _FIELDS, 1)
             hint = f', did you mean "{close[0]}"?' if close else "."
@@ -52,17 +56,16 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
                 f'A quick operation has no field "{field}"{hint}'
             )
-        if _FIELDS[field] not in ("anywhere", kind) and value not in (None, False, ""):
+        if field in operation and _FIELDS[field] not in ("anywhere", kind):
             raise TypeError(
                 f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
-    operation = dict(result)
-    is_cq = operation.pop("auto_escape", True) is False
     if "reply" in operation:
         reply = operation["reply"]
-        is_cq = is_cq and isinstance(reply, str)
+        is_cq = result.get("auto_escape") is False and isinstance(reply, str)
         operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
+    operation.pop("auto_escape", None)
     return operation
 
 
@@ -108,8 +111,7 @@ def message_call(
         name = name_of(event)
         raise ValueError(
             f"{name} 不是从聊天里来的，没有地方回答：用 send_group_msg 或 send_private_msg。 "
-            f"{name} came from no chat, so it cannot be answered: use send_group_msg or "
-            "send_private_msg."
+            f"{name} came from no chat: use send_group_msg or send_private_msg."
         )
     if group_id:  # a temporary chat; send_msg would take the group_id for the target
         return "send_private_msg", {"user_id": user_id, "group_id": group_id, **content}
@@ -135,24 +137,22 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
     """The actions that carry out the operation."""
     calls: list[Call] = []
     if operation.get("reply"):
-        at_sender = bool(operation.get("at_sender"))
-        calls.append(message_call(event, operation["reply"], at_sender))
+        calls.append(message_call(event, operation["reply"], operation.get("at_sender", False)))
     if operation.get("delete"):
         calls.append(("delete_msg", {"message_id": event.get("message_id")}))
     member = {"group_id": event.get("group_id"), "user_id": event.get("user_id")}
     if operation.get("kick"):
         calls.append(("set_group_kick", {**member, "reject_add_request": False}))
     if operation.get("ban"):
-        seconds = operation.get("ban_duration")
-        duration = {"duration": 30 * 60 if seconds is None else seconds}  # the standard's default
-        if anonymous := event.get("anonymous"):
-            who = {"group_id": event.get("group_id"), "anonymous": anonymous}
-            calls.append(("set_group_anonymous_ban", {**who, **duration}))
-        else:
-            calls.append(("set_group_ban", {**member, **duration}))
-    if operation.get("approve") is not None:
-        texts = {key: operation[key] for key in ("remark", "reason") if key in operation}
-        calls.append(request_call(event, bool(operation["approve"]), **texts))
+        action = "set_group_ban"
+        if event.get("anonymous"):
+            action = "set_group_anonymous_ban"
+            member = {"group_id": event.get("group_id"), "anonymous": event["anonymous"]}
+        seconds = operation.get("ban_duration", 30 * 60)  # the standard's default
+        calls.append((action, {**member, "duration": seconds}))
+    if "approve" in operation:
+        remark, reason = operation.get("remark", ""), operation.get("reason", "")
+        calls.append(request_call(event, bool(operation["approve"]), remark, reason))
     return calls
 
 
@@ -161,13 +161,6 @@ def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
 
     OneBot takes a reply to a message only. To another event, there is none in the body.
     """
-    body = {key: value for key, value in operation.items() if value}
-    if operation.get("approve") is not None:  # no says something, too
-        body["approve"] = bool(operation["approve"])
-    if operation.get("ban_duration") is not None:  # and so does 0
-        body["ban_duration"] = operation["ban_duration"]
-    if event["post_type"] != "message":
-        body.pop("reply", None)
-    elif body:
-        body["at_sender"] = bool(operation.get("at_sender"))  # its default differs
-    return body
+    if event["post_type"] == "message":
+        return {"at_sender": False, **operation}  # its default differs
+    return {field: value for field, value in operation.items() if field != "reply"}

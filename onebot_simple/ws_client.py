@@ -213,7 +213,7 @@ class WsClient(Bot):
         """A new WebSocket, after the handshake."""
         sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
         ws = websocket.create_connection(
-            self._address.url,
+            self._address.base + self._address.query,
             socket=sock,  # a socket of our own, which no proxy of the environment catches
             header=[f"Authorization: Bearer {self._token}"] if self._token else [],
             suppress_origin=True,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -21,10 +23,11 @@ from onebot_simple import (
     WsServer,
     segment,
 )
-from onebot_simple.quick_operation import response_body
 
 from .conftest import Stage
 from .peers import Api, ReverseWs, failed, message, ok, text_of, wait_until
+
+FRIEND = {"post_type": "request", "request_type": "friend", "user_id": 5, "flag": "f"}
 
 # -- answering -------------------------------------------------------------------------------------
 
@@ -239,15 +242,28 @@ def test_whoever_speaks_anonymously_is_banned_by_that_name(calling_stage: Stage)
     assert ban == {"group_id": 30001, "anonymous": nameless, "duration": 1800}
 
 
-def test_a_ban_of_no_seconds_goes_into_the_http_answer_too() -> None:
-    group, operation = message(group_id=30001), {"ban": True, "ban_duration": 0, "kick": False}
-    answer = {"ban": True, "ban_duration": 0, "at_sender": False}
-    assert response_body(group, operation) == answer
-
-
-def test_an_approval_of_none_is_no_answer_to_a_request() -> None:
-    request = {"post_type": "request", "request_type": "friend", "user_id": 1, "flag": "f"}
-    assert response_body(request, {"approve": None, "remark": "x"}) == {"remark": "x"}
+@pytest.mark.parametrize(
+    ("event", "returned", "answer"),
+    [
+        (
+            message(group_id=30001),
+            {"ban": True, "ban_duration": 0, "reply": ""},
+            {"ban": True, "ban_duration": 0, "at_sender": False},
+        ),
+        (FRIEND, {"approve": None, "remark": "x"}, {"remark": "x"}),
+        (FRIEND, {"approve": False, "reason": ""}, {"approve": False}),
+        (FRIEND, {"approve": None}, None),
+        (message(), "", None),
+    ],
+)
+def test_no_and_zero_go_into_the_http_answer_but_what_says_nothing_does_not(
+    event: dict[str, Any], returned: Any, answer: Any
+) -> None:
+    answers: SimpleQueue[str | None] = SimpleQueue()
+    with EventServer(port=0) as bot:
+        bot.on("message", "request")(lambda event: returned)
+        assert bot.handle(event, respond=answers.put)
+        assert json.loads(answers.get(timeout=5) or "null") == answer
 
 
 def test_one_action_that_fails_does_not_keep_the_others_from_running(

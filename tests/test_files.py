@@ -435,7 +435,7 @@ NAMES = {
     "stream:hidden": "stream_hidden",
     "end. ": "end",
     "报告 (1).pdf": "报告 (1).pdf",
-    "名" * 300 + ".tar.gz": "名" * 65 + ".gz",
+    "名" * 300 + ".tar.gz": "名" * 64 + ".tar.gz",
     "." + "x" * 300: "x" * 200,
 }
 
