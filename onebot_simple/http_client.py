@@ -171,7 +171,7 @@ def _answer(
         said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
         return {"status": "failed", "retcode": status, "data": None, "message": said}
     location = addresses.without_secrets(response.headers.get("Location", ""))
-    shown = f"HTTP {status} {location}".strip()
+    shown = f"HTTP {status}" + (location and f" → {location}")
     fact = (
         f"{at} 对 {action} 的回答是 {shown}，不是 OneBot 的回答",
         f"{at} answered {action} with {shown}, not with a OneBot answer",

@@ -112,7 +112,7 @@ class ServerWebSocket:
                     protected(self._server._received, self, message)
         self.flush()  # such as pongs
         if self._protocol.close_expected():
-            self._end_with_reason()
+            self._end_with_reason(data)
 
     def _shakes_hands(self, request: Request) -> bool:
         """Answer the handshake. False when it is refused."""
@@ -127,8 +127,8 @@ class ServerWebSocket:
             self._server._opened(self, request)
         return protocol.state is State.OPEN
 
-    def _end_with_reason(self) -> None:
-        """Say why the protocol has ended it."""
+    def _end_with_reason(self, data: bytes) -> None:
+        """Say why the protocol has ended it; `data` came last."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
         if got:  # both have said goodbye
             self._hang_up((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
@@ -137,7 +137,7 @@ class ServerWebSocket:
             self._end(said)
         elif not self.reason:
             self._end(CUT_OFF)
-            ws_door.misunderstood(self._server, self.host)
+            ws_door.misunderstood(self._server, self.host, data)
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PORT = re.compile(r":\d+$")
 SCHEMES = ("bearer", "token")  # in front of an access_token
+TLS_HELLO = b"\x16"  # the first byte of TLS
 
 
 def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | None:
@@ -84,14 +85,17 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def misunderstood(server: WsServer, peer: str) -> None:
-    """Say what to change: something else than a handshake came."""
+def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
+    """Say what to change: `data` came, and is no handshake."""
+    chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
+    english = "it does not speak WebSocket. A browser cannot open this address"
+    if data[:1] == TLS_HELLO:
+        chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
+        english = "it speaks TLS, and the address must begin with ws://, not wss://"
     warn_of_refusal(
         server._said,
         peer,
-        "它说的不是 WebSocket：浏览器打不开这个地址，地址以 ws:// 开头（不是 wss://）。NapCat 里"
-        f"要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}",
-        "it does not speak WebSocket. A browser cannot open this address, and it must begin with "
-        'ws://, not wss://. In NapCat, add a "WebSocket client" (not an "HTTP client") with the '
-        f"address {server.url}",
+        f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}",
+        f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
+        f"{server.url}",
     )
