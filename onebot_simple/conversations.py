@@ -69,7 +69,8 @@ class Here(local):
 class Conversations:
     """Runs jobs: in order within a chat, side by side in different chats."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: str) -> None:
+        self._name = threads  # of its threads
         self._here = Here()
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
@@ -211,7 +212,7 @@ class Conversations:
         if self._idle:
             self._idle.pop().notify()
         else:
-            thread = Thread(target=self._work, name="onebot_simple handler", daemon=True)
+            thread = Thread(target=self._work, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the line waits for a thread that is free, or for the next put()

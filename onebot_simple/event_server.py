@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.routing import Rule
 from werkzeug.wsgi import LimitedStream
 
 from . import listening
@@ -51,7 +52,7 @@ class EventServer(Bot):
     host, port: where to listen; port 0 picks a free one. path: of the URL. secret: what OneBot
     signs its events with (NapCat: token). api: an HttpClient to call actions with; without it
     the answers of handlers go back in the HTTP response, and nothing else can be called.
-    All five are attributes, too; each start reads them anew, but for the path, which stays.
+    All five are attributes, too, and each start reads them anew.
     Source: OneBot 11 standard, communication, HTTP POST.
     """
 
@@ -110,6 +111,8 @@ class EventServer(Bot):
 
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
+        if request.path.rstrip("/") != self.path.rstrip("/"):
+            abort(404)  # it was the path before the last start
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
             self._check(body)
@@ -200,7 +203,10 @@ class EventServer(Bot):
 
     def _open(self) -> None:
         check_token(self.secret, "secret")
-        host = listening.check_host(self.host, "EventServer")
+        host, path = listening.check_host(self.host, "EventServer"), _check_path(self.path)
+        if all(rule.rule != path for rule in self.app.url_map.iter_rules("receive")):  # a new one
+            rule = Rule(path, endpoint="receive", methods=["POST"], strict_slashes=False)
+            self.app.url_map.add(rule)
         with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
             self._server = PostServer(sock, self)

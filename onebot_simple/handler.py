@@ -90,7 +90,8 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
-            f"{name} is a method of a class: make an object first, then bot.on_message(obj.{name})."
+            f"{name} is a method of a class, its first parameter is self: make an object first, "
+            f"then bot.on_message(obj.{name})."
         )
     accepted = []
     for count in counts:

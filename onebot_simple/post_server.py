@@ -79,7 +79,8 @@ class PostServer(ThreadedWSGIServer):
         super().__init__(host, port, bot.app, _Connection, fd=sock.fileno())
         self.bot = bot
         self.connections: set[Any] = set()
-        self.turns = Conversations()  # each connection is one, so that their threads are reused
+        # each connection is one, so that their threads are reused
+        self.turns = Conversations("onebot_simple server")
 
     def begin(self) -> None:
         """Accept connections, on a thread of the server's own."""

@@ -61,7 +61,7 @@ class Running(Handlers):
     def __init__(self, *, timeout: float = 30, command_prefix: str | Iterable[str] = "/") -> None:
         super().__init__(command_prefix)
         self.timeout = check_seconds(timeout, "timeout")
-        self._conversations = Conversations()
+        self._conversations = Conversations("onebot_simple handler")
         self._now = Now()
         self._said_once: set[str] = set()
         self._offline: set[int | None] = set()  # accounts that are logged out of QQ

@@ -600,9 +600,12 @@ def test_what_is_set_before_a_start_holds_from_then_on() -> None:
     with server, HttpClient(onebot.url) as client:
         assert server.url == f"http://127.0.0.1:{server.port}/"
         server.stop()
-        server.host, server.port, server.secret, server.api = "127.0.0.1", 0, None, client
+        server.host, server.port, server.path = "127.0.0.1", 0, "/机器人"
+        server.secret, server.api = None, client
         with server:
-            assert post(server, message()) == (204, b"")
+            assert server.url.endswith("/%E6%9C%BA%E5%99%A8%E4%BA%BA")
+            assert post(server, message(), path="/")[0] == 404  # the path of the first start
+            assert post(server, message(), path="/%E6%9C%BA%E5%99%A8%E4%BA%BA") == (204, b"")
             assert api.said() == "hi"
     onebot.close()
 
@@ -878,6 +881,7 @@ def test_a_chunk_that_is_cut_off_is_refused_at_once(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("path", "onebot", "path must begin with /"),
         ("secret", 123, "secret must be a str"),
         ("host", "127.0.0.1:8080", r"write EventServer\("),
     ],
@@ -887,6 +891,16 @@ def test_what_was_changed_since_is_checked_at_the_start(name: str, value: Any, s
     setattr(server, name, value)
     with pytest.raises((ValueError, TypeError), match=said):
         server.start()
+
+
+def test_a_path_that_was_changed_takes_events_with_a_slash_behind_it(server: EventServer) -> None:
+    assert post(server, message())[0] == 200
+    server.stop()
+    server.path = "/new"
+    server.start()
+    assert post(server, message(), path="/new/")[0] == 200
+    assert post(server, message(), path="/new")[0] == 200
+    assert post(server, message(), path="/")[0] == 404
 
 
 def test_an_answer_in_the_response_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
