@@ -209,10 +209,11 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
+@lru_cache(64)  # EventServer asks for each event
 def names_this_machine(host: str) -> bool:
     """Whether a Host header names this machine; the name of a web page that was pointed here
     (DNS rebinding) does not."""
-    name = re.sub(r":\d+$", "", host)
+    name = re.sub(r":\d+$", "", host.lower())
     return is_loopback(name) or name == "host.docker.internal"  # as Docker calls it, from inside
 
 

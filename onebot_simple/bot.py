@@ -335,7 +335,8 @@ class Bot(Running):
                 self._call_for(event, call)
             except OneBotError as error:  # one that fails does not keep the others from running
                 level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
-                log.log(level, "%s", printable(str(error)), extra={"origin": self._origin()})
+                said = printable(f"{self._now.handler}: {error}")
+                log.log(level, "%s", said, extra={"origin": self._origin()})
         return to_json("the response", body) if body else None
 
     def _operation(self, event: Event, name: str) -> dict[str, Any] | None:

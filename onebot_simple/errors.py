@@ -106,8 +106,10 @@ class ActionNotFound(ActionFailed):
     def _advice(self) -> tuple[str, str]:
         if self.action in ("upload_file_stream", "download_file_stream"):
             return (
-                "对方没有流式传输（NapCat 才有）：30 MiB 以内放进消息段，或用 upload_group_file。",
-                "Only NapCat has streams: put up to 30 MiB in a segment, or use upload_group_file.",
+                "对方没有流式传输（NapCat 才有）：30 MiB 以内放进消息段，或用 upload_group_file，"
+                "写 OneBot 那台机器上的路径。",
+                "Only NapCat has streams: put up to 30 MiB into a segment, or use "
+                "upload_group_file with a path on OneBot's machine.",
             )
         return (
             "对方不认识这个动作：名字拼错了吗？不然，换一个支持它的 OneBot 实现。",

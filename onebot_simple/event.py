@@ -47,7 +47,10 @@ EVENT_NAMES = sorted(
 )
 
 # white space, and what has no width, at the beginning of a text
-_UNSEEN = re.compile(r"^[\s\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_UNSEEN = re.compile(
+    r"^[\s\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u061c\ufff9-\ufffb"
+    "\U000e0001\U000e0020-\U000e007f]+"
+)
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
 

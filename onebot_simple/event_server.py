@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import MSG_PEEK
@@ -85,23 +85,17 @@ class EventServer(Bot):
         """
         return f"http://{authority(listening.host_to_dial(self.host), self.port)}{quote(self.path)}"
 
-    def request(
-        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """用 ``api`` 调用一个动作，原样返回整个回答。
-
-        Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
-        """
-        return self._counted(lambda: self._api_for(action).request(action, params, timeout=timeout))
-
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._counted_stream(lambda: self._api_for(action)._stream(action, params))
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        return self._counted(lambda: self._api_for(action)._stream(action, params, timeout))
 
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
             raise ApiNotAvailable(
-                f"不能调用 {action}：要写成 {WITH_API}。 "
-                f"Cannot call {action}: this EventServer has no api=. Write {WITH_API}."
+                f"不能调用 {action}：HTTP 响应里只能回答消息，要写成 {WITH_API}。 "
+                f"Cannot call {action}: this EventServer has no api=, and an HTTP response holds a "
+                f"reply to a message only. Write {WITH_API}."
             )
         if self._has_ended() and self._origin():
             raise NetworkError(
@@ -128,7 +122,9 @@ class EventServer(Bot):
     def _check(self, body: bytes) -> None:
         """Refuse what is no JSON, and who neither signs with the secret nor names this machine."""
         if len(body) > MAX_BODY:
-            self._refuse(413, "超过 64 MiB 的内容 a body that is too large", len(body))
+            self._refuse(
+                413, "超过 64 MiB 的内容 a body that is too large (over 64 MiB)", len(body)
+            )
         if not request.is_json:
             advice = "Content-Type 要是 application/json。 It must be application/json."
             self._refuse(415, "不是 JSON 的内容 a body that is not JSON", request.mimetype, advice)
@@ -185,7 +181,7 @@ class EventServer(Bot):
 
     def _explain(self, error: HTTPException) -> HTTPException:
         """Say what to change when something came to no view, in the log or in the browser."""
-        if request.routing_exception is None:  # a view has answered so
+        if request.routing_exception is None and request.endpoint != "receive":  # the user's view
             return error
         if request.method == "POST":
             advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
@@ -193,6 +189,7 @@ class EventServer(Bot):
             error.description = advice
         elif request.headers.get("Upgrade", "").lower() == "websocket":
             self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
+            error.description = HTTP_CLIENT
         elif request.path == self.path:
             error.description = POSTS_ONLY
         return error

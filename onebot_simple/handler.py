@@ -110,14 +110,13 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
 
 def _signature_of(function: Any) -> inspect.Signature | None:
     """What a function takes, or the one inside of a wrapper; None when nobody can tell."""
-    try:
-        signature = inspect.signature(function, follow_wrapped=False)
-        kinds = [parameter.kind for parameter in signature.parameters.values()]
-        if kinds[:1] != [inspect.Parameter.VAR_POSITIONAL]:  # it is no wrapper(*args, **kwargs)
-            return signature
-        return inspect.signature(function) if hasattr(function, "__wrapped__") else None
-    except (TypeError, ValueError):  # a builtin that does not tell
-        return None
+    with suppress(TypeError, ValueError):  # a builtin that does not tell
+        for follow in (False, True):
+            signature = inspect.signature(function, follow_wrapped=follow)
+            kinds = [parameter.kind for parameter in signature.parameters.values()]
+            if kinds[:1] != [inspect.Parameter.VAR_POSITIONAL]:  # no wrapper(*args, **kwargs)
+                return signature
+    return None
 
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:

@@ -9,7 +9,7 @@ import logging
 import ssl
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -62,19 +62,6 @@ class HttpClient(Actions):
         trusted = ssl.create_default_context(cafile=ca_file) if secure or ca_file else None
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(trusted))
-
-    def request(
-        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """调用一个动作，原样返回整个回答，例如 ``{"status": "ok", "retcode": 0, "data": ...}``。
-
-        Calls an action and returns the whole answer, as the documentation prints it.
-
-        timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
-        AuthenticationError.
-        """
-        with closing(self._stream(action, params or {}, timeout)) as answers:
-            return next(answers)
 
     def _stream(
         self, action: str, params: dict[str, Any], timeout: float | None = None
@@ -191,7 +178,9 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
         while isinstance(reason, HTTPError) and reason.__context__:  # urllib3 < 2 names no cause
             reason = reason.__context__
-        return addresses.cannot_connect(at, reason)  # urllib3 raises it when it has sent nothing
+        return addresses.cannot_connect(
+            at, reason
+        )  # nothing was sent yet, except in front of a TLS alert
     kind = NetworkError
     chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
     english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"

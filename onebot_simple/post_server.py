@@ -93,8 +93,10 @@ class PostServer(ThreadedWSGIServer):
 
     def _serve(self, request: Any, client_address: Any) -> None:
         self.turns.name_job("an HTTP request")  # should it not end
-        self.process_request_thread(request, client_address)
-        self.connections.discard(request)
+        try:
+            self.process_request_thread(request, client_address)
+        finally:
+            self.connections.discard(request)
 
     def end(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""

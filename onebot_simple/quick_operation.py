@@ -45,10 +45,7 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     kind = event["post_type"]
     if kind == "message" and chat_of(event)[0] == "group":
         kind = "group message"
-    # None, "" and False say nothing; but no to a request, and a ban of 0 s, do
-    said = {key: value for key, value in result.items() if value not in (None, "", [])}
-    operation = {key: one for key, one in said.items() if one is not False or key == "approve"}
-    for field in result:
+    for field, value in result.items():
         if field not in _FIELDS:
             close = get_close_matches(str(field), _FIELDS, 1)
             hint = f', did you mean "{close[0]}"?' if close else "."
@@ -56,17 +53,20 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
                 f'A quick operation has no field "{field}"{hint}'
             )
-        if field in operation and _FIELDS[field] not in ("anywhere", kind):
+        if value and _FIELDS[field] not in ("anywhere", kind):
             raise TypeError(
                 f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
-    if "reply" in operation:
-        reply = operation["reply"]
-        is_cq = result.get("auto_escape") is False and isinstance(reply, str)
-        operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
-    operation.pop("auto_escape", None)
-    return operation
+    # None, "" and False say nothing, but for a no to a request; a ban of 0 s says something
+    said = {key: one for key, one in result.items() if one not in (None, "") and one is not False}
+    operation = {key: bool(one) if key == "at_sender" else one for key, one in said.items()}
+    if result.get("approve") is not None:
+        operation["approve"] = bool(result["approve"])
+    reply: Any = result.get("reply")
+    is_cq = result.get("auto_escape") is False and isinstance(reply, str)
+    operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
+    return {key: one for key, one in operation.items() if key != "auto_escape" and one != []}
 
 
 def plain(message: Any) -> list[Segment]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
@@ -321,26 +321,15 @@ class Running(Handlers):
         with self._counting:
             self._counts[what] += 1
 
-    def _counted(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _counted(
+        self, stream: Callable[[], Iterator[dict[str, Any]]]
+    ) -> Generator[dict[str, Any], None, None]:
         self._count("calls")
         try:
-            response = request()
-        except OneBotError:
-            self._count("failures")
-            raise
-        if is_failed(response):
-            self._count("failures")
-        return response
-
-    def _counted_stream(
-        self, frames: Callable[[], Iterator[dict[str, Any]]]
-    ) -> Iterator[dict[str, Any]]:
-        self._count("calls")
-        try:
-            for frame in frames():
-                if is_failed(frame):
+            for answer in stream():
+                if is_failed(answer):
                     self._count("failures")
-                yield frame
+                yield answer
         except OneBotError:
             self._count("failures")
             raise

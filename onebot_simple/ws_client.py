@@ -9,10 +9,10 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from copy import copy
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import websocket
@@ -40,6 +40,7 @@ log = logging.getLogger("onebot_simple")
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5
+GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 
@@ -85,25 +86,11 @@ class WsClient(Bot):
         self._base = self._address.base  # it may be shown: it holds no token
         self._token = check_token(self.access_token or self._address.token)
 
-    def request(
-        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """调用一个动作，原样返回整个回答。
-
-        Calls an action and returns the whole answer, as the documentation prints it.
-
-        timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
-        AuthenticationError.
-        """
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return self._counted(
-            lambda: self._online().request(action, params, seconds, self._origin())
-        )
-
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._counted_stream(
-            lambda: self._online().stream(action, params, self.timeout, self._origin())
-        )
+        return self._counted(lambda: self._online().stream(action, params, seconds, self._origin()))
 
     def _online(self) -> WsConnection:
         """Where calls go, or the error that says why there is no connection."""
@@ -149,8 +136,11 @@ class WsClient(Bot):
     def _close(self) -> None:
         ws, sock = self._ws, self._socket  # which the reader may take away
         if ws is not None and sock is not None:
-            sock.patience = 0  # a sender that is stuck gives up, and lets us say goodbye
+            # a sender that is stuck keeps us waiting, until its socket is shut down
+            too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
+            too_long.start()
             ws.send_close()
+            too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)
         if sock is not None:
             sock.shutdown()
@@ -245,7 +235,8 @@ class WsClient(Bot):
 
     def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
-        ws.settimeout(seconds)
+        if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
+            ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:

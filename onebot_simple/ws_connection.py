@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
 from copy import copy
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -46,13 +45,6 @@ class WsConnection:
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
         self._gave_up = False  # a call has timed out, and its answer may still come
-
-    def request(
-        self, action: str, params: dict[str, Any] | None, timeout: float, origin: str = ""
-    ) -> Answer:
-        """Call an action and wait for its (first) answer."""
-        with closing(self.stream(action, params or {}, timeout, origin)) as answers:
-            return next(answers)
 
     def stream(
         self, action: str, params: dict[str, Any], timeout: float, origin: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -47,23 +47,13 @@ class Account(Actions):
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
-    def request(
-        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """在这个账号上调用一个动作，原样返回整个回答。
-
-        Calls an action of this account and returns the whole answer. timeout: seconds.
-        """
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
         server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
         return server._counted(
-            lambda: self._calls().request(action, params, seconds, server._origin())
-        )
-
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        server = self._server
-        return server._counted_stream(
-            lambda: self._calls().stream(action, params, server.timeout, server._origin())
+            lambda: self._calls().stream(action, params, seconds, server._origin())
         )
 
     def _calls(self) -> WsConnection:
@@ -82,7 +72,8 @@ class Account(Actions):
 class WsServer(Bot):
     """等 OneBot 来连接（NapCat 里叫“WebSocket 客户端”）的机器人。
 
-    A bot that OneBot connects to, by as many accounts as there are.
+    A bot that OneBot connects to, by as many accounts as there are. An action is called on the
+    account whose event is being handled, else on the only one: ApiNotAvailable if it is not clear.
 
     host, port: where to listen; port 0 picks a free one. access_token: what OneBot must know.
     timeout: seconds that a call may take. ping_interval, ping_timeout: seconds until a silent
@@ -156,19 +147,10 @@ class WsServer(Bot):
                 )
             time.sleep(0.02)
 
-    def request(
-        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """在正在处理的事件的账号上（否则在唯一的账号上）调用动作，原样返回整个回答。
-
-        Calls an action of the account whose event is being handled, else of the only one.
-
-        timeout: seconds. ApiNotAvailable when it is not clear which account is meant.
-        """
-        return self._meant().request(action, params, timeout=timeout)
-
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._meant()._stream(action, params)
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        return self._meant()._stream(action, params, timeout)
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))

@@ -8,7 +8,7 @@ import itertools
 import json
 import pydoc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,9 @@ class Recorder(Actions):
         self.sent.append((action, params or {}))
         return self.answers.pop(0) if self.answers else ok({"n": 1})
 
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
         self.sent.append((action, params))
         yield from self.answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -253,7 +254,10 @@ def test_whoever_speaks_anonymously_is_banned_by_that_name(calling_stage: Stage)
         (FRIEND, {"approve": None, "remark": "x"}, {"remark": "x"}),
         (FRIEND, {"approve": False, "reason": ""}, {"approve": False}),
         (FRIEND, {"approve": None}, None),
+        (FRIEND, {"approve": ""}, {"approve": False}),
+        (FRIEND, {"approve": re.match("a", "a")}, {"approve": True}),
         (message(), "", None),
+        (message(), {"at_sender": re.match("a", "a")}, {"at_sender": True}),
     ],
 )
 def test_no_and_zero_go_into_the_http_answer_but_what_says_nothing_does_not(
@@ -275,7 +279,10 @@ def test_one_action_that_fails_does_not_keep_the_others_from_running(
     stage.go()
     stage.push(message(group_id=30001))
     stage.api.wait_call("delete_msg")
-    assert "send_msg failed with retcode 1200" in caplog.text
+    place = r"<lambda>@test_bot\.py:\d+: send_msg"
+    assert re.search(
+        rf"{place} 失败了，retcode 1200.* send_msg failed with retcode 1200", caplog.text
+    )
 
 
 def test_a_request_is_approved_by_its_answer(stage: Stage) -> None:

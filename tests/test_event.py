@@ -169,7 +169,7 @@ def at(qq: object) -> Any:
     [
         [],
         ["  \n\u3000"],
-        ["\u200b\ufeff\u2060"],
+        ["\u200b\ufeff\u2060\u061c\ufff9\U000e0041"],
         [at(10001), " "],
         [at(10001), "\u200b", at(10001), " "],
         [segment.reply(5)],

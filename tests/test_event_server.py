@@ -900,7 +900,9 @@ def test_a_path_that_was_changed_takes_events_with_a_slash_behind_it(server: Eve
     server.start()
     assert post(server, message(), path="/new/")[0] == 200
     assert post(server, message(), path="/new")[0] == 200
-    assert post(server, message(), path="/")[0] == 404
+    status, words = post(server, message(), path="/")
+    assert status == 404
+    assert f"The address in NapCat must be {server.url}" in words.decode()
 
 
 def test_an_answer_in_the_response_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

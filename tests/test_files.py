@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -365,7 +365,9 @@ class Streaming(Actions):
     ) -> Json:
         return self.frames[0]
 
-    def _stream(self, action: str, params: Json) -> Iterator[Json]:
+    def _stream(
+        self, action: str, params: Json, timeout: float | None = None
+    ) -> Generator[Json, None, None]:
         yield from self.frames
 
 

@@ -373,6 +373,11 @@ SHAPES: dict[str, tuple[Callable[..., Any], str, str]] = {  # what is said to /w
     "all arguments": (lambda event, *rest: "".join(rest) or "none", "none", "x"),
     "a wrapper without wraps": (plain_wrapper(lambda event: "wrapped"), "wrapped", "wrapped"),
     "a wrapper with wraps": (wraps_all(lambda event, args: f"<{args}>"), "<>", "<x>"),
+    "a wrapper with wraps around one without": (
+        wraps_all(plain_wrapper(lambda event: "wrapped")),
+        "wrapped",
+        "wrapped",
+    ),
     "a wrapper that gives args": (wraps_the_event(lambda event, args: args), "fixed", "fixed"),
     "a partial": (functools.partial(lambda a, event, args: a + args, "p"), "p", "px"),
     "a method of an object": (Weather().method, "nothing", "x"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import NoneType
@@ -36,7 +37,6 @@ class Actions(StandardActions):
     What actions can be called on: HttpClient and every kind of bot.
     """
 
-    @abstractmethod
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
@@ -47,10 +47,17 @@ class Actions(StandardActions):
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError.
         """
+        with closing(self._stream(action, params or {}, timeout)) as answers:
+            return next(answers)
 
     @abstractmethod
-    def _stream(self, action: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Call a streaming action; each frame whole."""
+    def _stream(
+        self, action: str, params: dict[str, Any], timeout: float | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        """Call an action, and yield its answers whole: a streaming action has several.
+
+        timeout: seconds for each answer; None stands for the timeout of this object.
+        """
 
     def call_action(self, action: str, /, **params: Any) -> Any:
         """按名字调用任何动作，返回回答里的 data；值是 None 的参数不发送。

@@ -20,9 +20,9 @@ _WRITTEN: dict[Any, str] = {Parameter.KEYWORD_ONLY: "{}=...", Parameter.VAR_KEYW
 
 
 def checked(cls: Class) -> Class:
-    """Decorate a class: each of its public methods checks what it is given, then does its work."""
+    """Decorate a class: each of its actions checks what it is given, then does its work."""
     for name, method in list(vars(cls).items()):
-        if isfunction(method) and not name.startswith("_"):
+        if isfunction(method) and not name.startswith("_") and name != "request":  # no action
             setattr(cls, name, _checked(method))
     return cls
 
