@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -33,6 +34,7 @@ wire_log.setLevel(logging.CRITICAL)  # WsServer says itself what matters of a re
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
 MAX_SIZE = 64 * 1024 * 1024  # bytes of one message, whole or in fragments
+MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does not read
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
@@ -53,14 +55,16 @@ class ServerWebSocket:
         self.socket = sock
         self.host = host
         self.calls = WsConnection(self.send, f"OneBot ? ({host})", server._complain)
-        self.reason: Words | None = None  # why it ends, once it does
+        self.is_open = False  # from the handshake to the end
+        self.reason: Words | None = None  # why it has ended, or is about to
         self._server = server
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._fragments = bytearray()  # of a message that is not whole yet
         self._heard = time.monotonic()  # when something arrived last, be it a part of a frame
+        self._pinged = 0.0  # when we asked for a sign of life
         self._deadline = self._heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
-        self._unsent = bytearray()  # what the system has not taken yet
+        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken = 0.0  # when it took something last
 
     # -- out ----------------------------------------------------------------------------------
@@ -81,16 +85,24 @@ class ServerWebSocket:
         """Send what the protocol wants sent, as far as the system takes it at once."""
         with self._lock:
             try:
-                self._unsent += b"".join(self._protocol.data_to_send())
+                self._unsent += map(memoryview, self._protocol.data_to_send())
                 while self._unsent:
-                    del self._unsent[: self.socket.send(self._unsent)]
+                    sent = self.socket.send(self._unsent[0])
                     self._taken = time.monotonic()
+                    self._unsent[0] = self._unsent[0][sent:]
+                    if not self._unsent[0]:
+                        self._unsent.popleft()
             except BlockingIOError:
                 pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
                 self._hang_up(CUT_OFF)
                 if not isinstance(error, OSError):
                     raise
+
+    def _hang_up(self, reason: Words) -> None:
+        self.reason = self.reason or reason
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -103,16 +115,18 @@ class ServerWebSocket:
         for item in arrived:
             if isinstance(item, Request) and not self._shakes_hands(item):
                 break  # what follows is not taken
-            if isinstance(item, Frame) and item.opcode < Opcode.CLOSE:
+            if isinstance(item, Frame) and item.opcode < Opcode.CLOSE and self.is_open:
                 if self._fragments or not item.fin:  # the protocol does not join them
                     self._fragments += item.data
                 if item.fin:
                     message = bytes(self._fragments) or item.data
                     self._fragments.clear()
                     protected(self._server._received, self, message)
-        self.flush()  # such as pongs
         if self._protocol.close_expected():
             self._end_with_reason(data)
+        self.flush()  # such as pongs
+        if len(self._unsent) > MAX_UNSENT:
+            self._hang_up(READS_NOTHING)
 
     def _shakes_hands(self, request: Request) -> bool:
         """Answer the handshake. False when it is refused."""
@@ -124,14 +138,17 @@ class ServerWebSocket:
         if refusal:
             self._end(CUT_OFF)
         elif protocol.state is State.OPEN:
+            self.is_open = True
             self._server._opened(self, request)
-        return protocol.state is State.OPEN
+        return self.is_open
 
     def _end_with_reason(self, data: bytes) -> None:
         """Say why the protocol has ended it; `data` came last."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
-        if got:  # both have said goodbye
-            self._hang_up((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
+        if got:
+            self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
+            self.flush()
+            self._hang_up(CUT_OFF)  # both have said goodbye
         elif sent:
             said = f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules"
             self._end(said)
@@ -142,19 +159,21 @@ class ServerWebSocket:
     # -- the end ------------------------------------------------------------------------------
 
     def overdue(self) -> Words | None:
-        """Why it must be given up now, if it must. One that is silent is pinged at each look."""
+        """Why it must be given up now, if it must. One that is silent is pinged before that."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
-        if self.reason or self._protocol.state is State.CONNECTING:
+        if self.reason or not self.is_open:  # it has said goodbye, or shakes hands
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
             return READS_NOTHING if now > self._taken + timeout else None
-        silence, interval = now - self._heard, self._server.ping_interval
-        if silence > interval:
+        if self._pinged > self._heard:
+            return SILENT if now > self._pinged + timeout else None
+        if now > self._heard + self._server.ping_interval:
+            self._pinged = now
             with self._lock:
                 self._protocol.send_ping(b"")
             self.flush()
-        return SILENT if silence > interval + timeout else None
+        return None
 
     def say_goodbye(self, code: CloseCode, reason: Words) -> None:
         """Tell the other side that we end it."""
@@ -164,23 +183,19 @@ class ServerWebSocket:
         self.flush()
 
     def _end(self, reason: Words) -> None:
-        """Give the other side a moment to hang up: if we closed a socket that holds something
-        unread, some systems would not deliver our last words."""
+        """Take nothing any more. The other side has a moment to hang up: if we closed a socket that
+        holds something unread, some systems would not deliver our last words."""
         if not self.reason:
             self.reason, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
-
-    def _hang_up(self, reason: Words) -> None:
-        self._end(reason)
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
+        if self.is_open:
+            self.is_open = False
+            protected(self._server._closed, self, self.reason)
 
     def close(self, reason: Words) -> None:
         """Close the socket. The reason counts if there is no earlier one."""
         self._end(reason)
         with self._lock:
             self.socket.close()
-        if self._protocol.state is not State.CONNECTING:
-            self._server._closed(self, self.reason or reason)
 
 
 def protected(function: Callable[..., object], *arguments: object) -> None:

@@ -44,7 +44,7 @@ class WsConnection:
         self._waiting: dict[str, Answers] = {}  # where the answers to a call are put, by its echo
         self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
         self._closed: OneBotError | None = None  # why, once it is
-        self._gave_up = False  # a call has timed out, and its answer may still come
+        self._gave_up = False  # a call has failed, and its answer may still come
 
     def stream(
         self, action: str, params: dict[str, Any], timeout: float, origin: str = ""
@@ -66,6 +66,9 @@ class WsConnection:
                 yield answer
                 if _is_last(action, answer):
                     break
+        except (Exception, KeyboardInterrupt):
+            self._gave_up = True
+            raise
         finally:
             del self._waiting[echo]
 
@@ -79,7 +82,6 @@ class WsConnection:
             if isinstance(answer, OneBotError):
                 raise answer
             return answer
-        self._gave_up = True
         raise ApiTimeout(
             f"{self.address} 在 {timeout:g} 秒里没有回答 {action}，动作可能已经执行了："
             "参数给全了吗？看看 OneBot 的日志。 "

@@ -41,7 +41,7 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
 def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
     """The HTTP status for a handshake that is not welcome, and why it is not."""
     origin, host = header(request, "Origin"), header(request, "Host")
-    page, ours = (PORT.sub("", one) for one in (origin.partition("://")[2], host))
+    page, ours = (PORT.sub("", one).lower() for one in (origin.partition("://")[2], host))
     is_foreign = is_local and not names_this_machine(host or "localhost")
     if origin and (is_foreign or page != ours):
         shown = printable(origin[:100])

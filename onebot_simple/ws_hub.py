@@ -37,7 +37,6 @@ class WebSocketHub(Thread):
         self._listener = listener
         self._server = server
         self._selector = selectors.DefaultSelector()
-        self._selector.register(listener, selectors.EVENT_READ)
         # the same memory each time: pieces of memory of ever other sizes would fill the heap
         self._chunk = memoryview(bytearray(CHUNK))
         self._ending = Flag()
@@ -53,11 +52,12 @@ class WebSocketHub(Thread):
     def run(self) -> None:
         next_look = 0.0
         while not self._ending.is_set():
-            protected(self._serve)
-            if time.monotonic() > next_look:
+            if time.monotonic() >= next_look:
                 next_look = time.monotonic() + TICK_SECONDS
                 protected(self._look_around)
-        self._selector.unregister(self._listener)
+            protected(self._serve)
+        with suppress(KeyError):  # there was no room
+            self._selector.unregister(self._listener)
         self._listener.close()
         for connection in self._connections():
             connection.say_goodbye(CloseCode.GOING_AWAY, ("机器人停止了", "stopped"))
@@ -70,6 +70,9 @@ class WebSocketHub(Thread):
         return [key.data for key in self._selector.get_map().values() if key.data]
 
     def _serve(self) -> None:
+        if not self._selector.get_map():  # Windows cannot select() from nothing
+            time.sleep(TICK_SECONDS)
+            return
         for key, _ in self._selector.select(TICK_SECONDS):
             if key.data:
                 self._read(key.data)
@@ -87,10 +90,10 @@ class WebSocketHub(Thread):
         except (BlockingIOError, ConnectionError):  # who came has gone again
             return
         except OSError as error:
+            self._selector.unregister(self._listener)  # until the next look around
             if not self._ending.is_set():
                 chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
                 warn_of_refusal(self._server._said, peer, chinese, english)
-            time.sleep(0.01)  # whoever waits at the door would keep us busy
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
@@ -111,6 +114,8 @@ class WebSocketHub(Thread):
             self._drop(connection, CUT_OFF)
 
     def _look_around(self) -> None:
+        if not self._ending.is_set() and self._listener not in self._selector.get_map():
+            self._selector.register(self._listener, selectors.EVENT_READ)
         for connection in self._connections():
             if reason := connection.overdue():
                 self._drop(connection, reason)

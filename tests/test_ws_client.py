@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import json
 import re
@@ -158,6 +159,24 @@ def test_a_call_without_an_answer_ends_and_a_late_answer_confuses_nobody() -> No
     with Scripted(script) as server, WsClient(server.url) as bot:
         with pytest.raises(ApiTimeout, match="no answer to slow within 0.1 s"):
             bot.request("slow", timeout=0.1)
+        assert bot.call_action("quick") == "right"
+
+
+@pytest.mark.parametrize("ended_by", [ApiTimeout, KeyboardInterrupt])
+def test_a_late_answer_without_an_echo_goes_to_no_other_call(ended_by: Any) -> None:
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(json.dumps(connect_event()))
+        for frame in connection:
+            call = json.loads(frame)
+            if call["action"] != "slow":
+                connection.send(json.dumps(ok("late")))
+                connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
+            elif ended_by is KeyboardInterrupt:
+                _thread.interrupt_main()
+
+    with Scripted(script) as server, WsClient(server.url) as bot:
+        with pytest.raises(ended_by):
+            bot.request("slow", timeout=0.1 if ended_by is ApiTimeout else 5)
         assert bot.call_action("quick") == "right"
 
 

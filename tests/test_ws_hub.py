@@ -197,6 +197,14 @@ def test_what_no_client_may_send_ends_the_connection_with_a_code(
     assert "the server failed" not in caplog.text
 
 
+def test_when_the_newest_breaks_the_rules_the_older_one_takes_over_at_once(scene: Scene) -> None:
+    older, newest = scene.connect(), scene.connect()
+    send(newest, frame(0x83, b"x"))
+    assert newest.recv_data(control_frame=True)[0] == ABNF.OPCODE_CLOSE
+    older.send(said("at once").decode())
+    wait_until(lambda: scene.heard == ["at once"])
+
+
 def test_fragments_are_limited_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_websocket, "MAX_SIZE", 1000)  # 64 MiB would take too long
     with Scene() as scene:
@@ -385,19 +393,18 @@ def test_a_message_that_takes_its_time_is_a_sign_of_life() -> None:
 
 
 def test_who_floods_with_pings_and_reads_nothing_is_ended_and_nobody_waits_for_it(
-    caplog: pytest.LogCaptureFixture,
+    scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with Scene(ping_timeout=0.2) as scene:
-        other = scene.connect(2)
-        flood = scene.connect(1)
-        with pytest.raises(OSError):
-            while True:
-                send(flood, frame(PING, b"x" * 120) * 1000)
-                other.ping("me too")
-                assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
-        wait_until(lambda: scene.gone == [1])
-        wait_until(lambda: "对方不读我们发的东西。" in caplog.text)
+    other = scene.connect(2)
+    flood = scene.connect(1)
+    with pytest.raises(OSError):
+        for _ in range(1000):
+            send(flood, frame(PING, b"x" * 120) * 1000)
+    wait_until(lambda: scene.gone == [1])
+    wait_until(lambda: "对方不读我们发的东西。" in caplog.text)
+    other.ping("me too")
+    assert other.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"me too")
 
 
 def test_pongs_that_had_to_wait_and_a_call_after_them_go_out_whole_and_in_order(
