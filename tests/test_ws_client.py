@@ -172,7 +172,8 @@ def test_a_late_answer_without_an_echo_goes_to_no_other_call(ended_by: Any) -> N
                 connection.send(json.dumps(ok("late")))
                 connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
             elif ended_by is KeyboardInterrupt:
-                _thread.interrupt_main()
+                # later: while it is still being sent, Ctrl+C ends the connection
+                threading.Timer(0.2, _thread.interrupt_main).start()
 
     with Scripted(script) as server, WsClient(server.url) as bot:
         with pytest.raises(ended_by):
