@@ -72,12 +72,12 @@ class Conversations:
     def __init__(self, threads: str) -> None:
         self._name = threads  # of its threads
         self._here = Here()
+        self._backlog = Backlog()  # not guarded: two threads may say the same at once
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._backlog = Backlog()
         self._ending = False  # end() has begun: every wait ends with Stopped
         self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
