@@ -206,8 +206,8 @@ class EventServer(Bot):
             self.app.url_map.add(rule)
         with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
-            self._server = PostServer(sock, self)
-        self._server.begin()
+            server = self._server = PostServer(sock, self)
+        server.begin()  # not by the attribute: a stop() may come now
         listening.announce(self.url, self.host, self.secret, "a secret")
 
     def _has_ended(self) -> bool:
