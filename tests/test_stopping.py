@@ -242,6 +242,28 @@ def test_stop_waits_no_longer_than_the_handlers_need(
         stage.bot.stop()
 
 
+def test_a_start_waits_for_a_stop_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.01)
+    entered, release = threading.Event(), threading.Event()
+    bot = EventServer(port=0)
+
+    @bot.on_message
+    def slow(event: dict[str, Any]) -> None:
+        entered.set()
+        release.wait(5)
+
+    bot.start()
+    assert bot.handle(message()) and entered.wait(5)
+    stopping = threading.Thread(target=bot.stop)
+    stopping.start()
+    wait_until(lambda: not bot.handle(message(user_id=2)))  # stop() has begun
+    bot.start()
+    assert bot.handle(message(user_id=3))
+    release.set()
+    bot.stop()
+    stopping.join()
+
+
 def test_start_right_after_stop_again_and_again(stage: Stage) -> None:
     heard: list[int] = []
     stage.bot.on_message(lambda event: heard.append(event["user_id"]))
