@@ -21,6 +21,7 @@ from .ws_connection import connection_lost
 
 PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host
+CLOSED = ("the other side closed it", "对方关闭了它")
 
 
 class ClientSocket:
@@ -30,7 +31,7 @@ class ClientSocket:
     TLS happens in memory: before Python 3.13, an SSLSocket must not read and write at once.
 
     stopping: set when nobody wants a connection any more. patience: seconds that the other side
-    may read nothing of what is sent.
+    may read nothing of what is sent; that is looked at when the timeout passes.
     """
 
     def __init__(self, stopping: Flag, patience: float) -> None:
@@ -85,6 +86,8 @@ class ClientSocket:
         if not piece:
             tls = self._tls
             arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
+            if not arrived:  # TLS said goodbye
+                raise self._failure or connection_lost(self._base, *CLOSED)
             self._arrived = BytesIO(arrived)
             piece = self._arrived.read(size)
         return piece
@@ -102,8 +105,7 @@ class ClientSocket:
         except OSError as error:
             raise self._failure or error from None
         if not data:
-            said = "the other side closed it", "对方关闭了它"
-            raise self._failure or connection_lost(self._base, *said)
+            raise self._failure or connection_lost(self._base, *CLOSED)
         return data
 
     def _with_tls(self, work: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import MSG_PEEK
@@ -84,6 +84,19 @@ class EventServer(Bot):
         The address to fill in in OneBot.
         """
         return f"http://{authority(listening.host_to_dial(self.host), self.port)}{quote(self.path)}"
+
+    def request(
+        self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """用 ``api`` 调用一个动作，原样返回整个回答。
+
+        Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
+        """
+
+        def answer() -> Iterator[dict[str, Any]]:
+            yield self._api_for(action).request(action, params, timeout=timeout)
+
+        return next(self._counted(answer))
 
     def _stream(
         self, action: str, params: dict[str, Any], timeout: float | None = None

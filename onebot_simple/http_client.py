@@ -178,9 +178,8 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
         while isinstance(reason, HTTPError) and reason.__context__:  # urllib3 < 2 names no cause
             reason = reason.__context__
-        return addresses.cannot_connect(
-            at, reason
-        )  # nothing was sent yet, except in front of a TLS alert
+        # nothing was sent yet, except in front of a TLS alert
+        return addresses.cannot_connect(at, reason)
     kind = NetworkError
     chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
     english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"

@@ -58,9 +58,11 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
-    # None, "" and False say nothing, but for a no to a request; a ban of 0 s says something
-    said = {key: one for key, one in result.items() if one not in (None, "") and one is not False}
-    operation = {key: bool(one) if key == "at_sender" else one for key, one in said.items()}
+    operation = {field: value for field, value in result.items() if value}  # the rest says nothing
+    if result.get("ban_duration") == 0:
+        operation["ban_duration"] = 0
+    if "at_sender" in operation:
+        operation["at_sender"] = True
     if result.get("approve") is not None:
         operation["approve"] = bool(result["approve"])
     reply: Any = result.get("reply")
@@ -163,4 +165,6 @@ def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
     """
     if event["post_type"] == "message":
         return {"at_sender": False, **operation}  # its default differs
-    return {field: value for field, value in operation.items() if field != "reply"}
+    return {
+        field: value for field, value in operation.items() if field not in ("reply", "at_sender")
+    }

@@ -10,6 +10,7 @@ import math
 import random
 import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from copy import copy
 from threading import Event as Flag
 from threading import Thread, Timer
@@ -138,7 +139,8 @@ class WsClient(Bot):
         if ws is not None and sock is not None:
             # a sender that is stuck keeps us waiting, until its socket is shut down
             too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
-            too_long.start()
+            with suppress(RuntimeError):  # Python ends, and there are no more threads
+                too_long.start()
             ws.send_close()
             too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)

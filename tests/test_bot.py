@@ -258,6 +258,8 @@ def test_whoever_speaks_anonymously_is_banned_by_that_name(calling_stage: Stage)
         (FRIEND, {"approve": re.match("a", "a")}, {"approve": True}),
         (message(), "", None),
         (message(), {"at_sender": re.match("a", "a")}, {"at_sender": True}),
+        (message(), {"at_sender": 0, "delete": 0}, None),
+        (FRIEND, {"reply": "x", "at_sender": True}, None),
     ],
 )
 def test_no_and_zero_go_into_the_http_answer_but_what_says_nothing_does_not(

@@ -781,8 +781,6 @@ def test_what_the_caller_is_handling_is_not_taken_for_the_reason() -> None:
 
 @pytest.mark.parametrize("action", [None, 5, b"send_msg"])
 def test_an_action_has_a_name(client: HttpClient, api: Api, action: Any) -> None:
-    with pytest.raises(
-        TypeError, match=r"动作的名字是字符串.*An action has a name|需要 action.*needs action"
-    ):
+    with pytest.raises(TypeError, match=r"动作的名字是字符串.*An action has a name"):
         client.request(action)
     assert not api.calls

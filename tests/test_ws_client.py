@@ -798,7 +798,7 @@ def test_an_action_has_a_name(peer: ForwardWs) -> None:
     wrong: Any
     with WsClient(peer.url) as bot:
         for wrong in (b"send_like", 5, None):
-            with pytest.raises(TypeError, match="An action has a name|needs action"):
+            with pytest.raises(TypeError, match="An action has a name"):
                 bot.request(wrong)
 
 

@@ -45,7 +45,7 @@ class Actions(StandardActions):
         Calls an action and returns the whole answer, as the documentation prints it.
 
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
-        AuthenticationError.
+        AuthenticationError, ApiNotAvailable.
         """
         with closing(self._stream(action, params or {}, timeout)) as answers:
             return next(answers)
@@ -56,7 +56,7 @@ class Actions(StandardActions):
     ) -> Generator[dict[str, Any], None, None]:
         """Call an action, and yield its answers whole: a streaming action has several.
 
-        timeout: seconds for each answer; None stands for the timeout of this object.
+        timeout: seconds for each answer; None: the client's or bot's own.
         """
 
     def call_action(self, action: str, /, **params: Any) -> Any:
