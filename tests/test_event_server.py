@@ -283,6 +283,21 @@ def test_the_application_alone_holds_a_conversation_through_the_api() -> None:
     onebot.close()
 
 
+def test_an_api_whose_request_is_overridden_is_asked_in_that_way() -> None:
+    asked: list[str] = []
+
+    class Noting(HttpClient):
+        def request(self, action: str, *args: Any, **options: Any) -> dict[str, Any]:
+            asked.append(action)
+            return super().request(action, *args, **options)
+
+    onebot = HttpApi(Api())
+    with Noting(onebot.url) as http:
+        EventServer(port=0, api=http).send_private_msg(1, "hi")
+    assert asked == ["send_private_msg"]
+    onebot.close()
+
+
 def test_listening_to_the_world_without_a_secret_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
