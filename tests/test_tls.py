@@ -241,14 +241,18 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
 def test_a_goodbye_of_tls_is_said_in_both_languages(
     context: ssl.SSLContext, ca_file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    heard = threading.Event()
+
     def script(plain: socket.socket, number: int) -> None:
         with context.wrap_socket(plain, server_side=True) as connection:
-            connection.sendall(handshake_answer(connection) + frame(connect_event()))
+            connection.sendall(handshake_answer(connection) + frame(message("hi")))
+            assert heard.wait(5)
             with suppress(OSError):
                 connection.unwrap()
 
     with RawServer(script) as server:
         bot = WsClient(server.url.replace("ws://127.0.0.1", "wss://localhost"), ca_file=ca_file)
+        bot.on_message(lambda event: heard.set())
         with bot:
             wait_until(lambda: "连接断开了：对方关闭了它。" in caplog.text)
             assert "was lost: the other side closed it." in caplog.text
