@@ -810,6 +810,12 @@ def our_threads() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name.startswith("onebot_simple")]
 
 
+def test_the_threads_that_serve_are_not_called_handlers() -> None:
+    with EventServer(port=0) as server, raw(server):
+        wait_until(lambda: [one.name for one in our_threads()].count("onebot_simple server") == 2)
+        assert "onebot_simple handler" not in [one.name for one in our_threads()]
+
+
 def test_a_route_that_streams_for_ever_ends_with_the_server() -> None:
     def ticks() -> Iterator[str]:
         while True:

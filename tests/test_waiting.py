@@ -64,6 +64,16 @@ def test_ask_is_the_input_of_a_chat(calling_stage: Stage) -> None:
     assert "not for handlers" not in stage.api.all_said()
 
 
+def test_ask_about_what_was_done_to_the_bot_asks_whoever_did_it(bot: WsServer) -> None:
+    answers: list[str] = []
+    bot.on("notice.group_ban")(lambda event: answers.append(bot.ask(event, timeout=5)))
+    ban = {"post_type": "notice", "notice_type": "group_ban", "sub_type": "ban", "duration": 60}
+    bot.handle({**ban, "self_id": 10001, "user_id": 10001, "operator_id": 20002, "group_id": 30001})
+    bot.handle(message("not me", user_id=20003, group_id=30001))
+    bot.handle(message("you were loud", user_id=20002, group_id=30001))
+    wait_until(lambda: answers == ["you were loud"])
+
+
 def test_answers_that_come_in_one_burst_reach_one_ask_after_the_other(
     calling_stage: Stage,
 ) -> None:
