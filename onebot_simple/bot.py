@@ -15,7 +15,8 @@ from typing import Any
 from . import segment
 from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
-from .conversations import SLICE_SECONDS, Stopped, Waiter
+from .answer import Answer
+from .conversations import Stopped, Waiter
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
@@ -33,7 +34,6 @@ from .event import (
 from .handler import never_failing
 from .logs import Backlog
 from .quick_operation import (
-    Call,
     calls_for,
     check_event,
     message_call,
@@ -43,6 +43,7 @@ from .quick_operation import (
     response_body,
 )
 from .running import Running
+from .waits import SLICE_SECONDS
 
 log = logging.getLogger("onebot_simple")
 
@@ -50,15 +51,6 @@ EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
 # an event that has come: its name, account and label, and who wants the response
 Arrival = tuple[Event, str, int | None, str, Respond | None]
-
-
-class Answer(str):
-    """ask() 得到的回答：纯文本，``.event`` 是整个事件。
-
-    What ask() got: the plain text, and the whole event in ``.event``.
-    """
-
-    event: dict[str, Any]
 
 
 class _Loop(SimpleQueue[Arrival]):
@@ -98,8 +90,7 @@ class Bot(Running):
         content = plain(message)
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
-        call = message_call(event, content, at_sender, reply_message)
-        return self._call_for(event, call)
+        return self._call_for(event, *message_call(event, content, at_sender, reply_message))
 
     def approve(self, event: Event) -> None:
         """同意一个请求（加好友、加群）。
@@ -107,7 +98,7 @@ class Bot(Running):
         Approves a request. Source: set_friend_add_request, set_group_add_request.
         """
         check_event(event, "approve(event)")
-        self._call_for(event, request_call(event, True))
+        self._call_for(event, *request_call(event, True))
 
     def reject(self, event: Event, reason: str = "") -> None:
         """拒绝一个请求；理由只有加群请求能带。
@@ -115,10 +106,9 @@ class Bot(Running):
         Rejects a request; only a group request carries the reason.
         """
         check_event(event, "reject(event)")
-        self._call_for(event, request_call(event, False, reason=reason))
+        self._call_for(event, *request_call(event, False, reason=reason))
 
-    def _call_for(self, event: Event, call: Call) -> Any:
-        action, params = call
+    def _call_for(self, event: Event, action: str, params: dict[str, Any]) -> Any:
         return self._actions_of(event).call_action(action, **params)
 
     def _actions_of(self, event: Event) -> Actions:
@@ -322,22 +312,30 @@ class Bot(Running):
     def _react(self, event: Event, name: str, in_response: bool) -> str | None:
         """Do what the handlers want; or return it as JSON, for the response to a post."""
         operation = self._operation(event, name)
-        if not operation:
-            return None
-        body = response_body(event, operation) if in_response else {}
+        if operation and in_response:
+            return self._in_response(event, operation)
+        if operation:
+            self._carry_out(event, operation)
+        return None
+
+    def _in_response(self, event: Event, operation: dict[str, Any]) -> str | None:
+        """The operation as JSON. A reply that the response cannot hold needs the API."""
+        body = response_body(event, operation)
         if "reply" in body:
             to = {name: event[name] for name in ("group_id", "user_id") if event.get(name)}
             log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
-        if in_response:  # a reply that is not in it needs the API
-            operation = {} if "reply" in body else {"reply": operation.get("reply")}
-        for call in calls_for(event, operation):
+        elif "reply" in operation:
+            self._carry_out(event, {"reply": operation["reply"]})
+        return to_json("the response", body) if body else None
+
+    def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
+        for action, params in calls_for(event, operation):
             try:
-                self._call_for(event, call)
+                self._call_for(event, action, params)
             except OneBotError as error:  # one that fails does not keep the others from running
                 level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
                 said = printable(f"{self._now.handler}: {error}")
                 log.log(level, "%s", said, extra={"origin": self._origin()})
-        return to_json("the response", body) if body else None
 
     def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
         """What the first handler that answers wants done."""

@@ -10,20 +10,19 @@ the chat meanwhile, and takes it back before it goes on.
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Event, Lock, Thread, current_thread, local, main_thread
+from threading import Condition, Event, Lock, Thread, current_thread, local
 from typing import Any
 
 from .logs import Backlog
+from .waits import wait_in_slices
 
 log = logging.getLogger("onebot_simple")
 
-SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 BREATH = 128  # after so many queued jobs, put() pauses
 
@@ -342,14 +341,3 @@ class Conversations:
         """The names of what runs, but for what this thread does itself."""
         with self._lock:
             return [line.doing for line in self._lines.values() if line is not self._here.line]
-
-
-def wait_in_slices(flag: Event, seconds: float | None = None) -> bool:
-    """Wait for the flag, in slices on the main thread."""
-    if current_thread() is not main_thread():
-        return flag.wait(seconds)
-    deadline = time.monotonic() + (seconds or math.inf)
-    while not flag.wait(min(SLICE_SECONDS, max(0.0, deadline - time.monotonic()))):
-        if time.monotonic() >= deadline:
-            return False
-    return True

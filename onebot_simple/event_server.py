@@ -23,10 +23,10 @@ from . import listening
 from .actions import Actions, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
-from .conversations import SLICE_SECONDS
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
 from .post_server import PostServer
+from .waits import SLICE_SECONDS
 
 MAX_BODY = 64 * 1024 * 1024
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer

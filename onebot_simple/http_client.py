@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, Timeout
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from . import addresses
@@ -111,7 +111,7 @@ class _Adapter(HTTPAdapter):
         super().__init__()
         self.init_poolmanager(10, 256, ssl_context=trusted)
         # close() closes idle connections now, and leaves none to the garbage collector
-        self.poolmanager.pools.dispose_func = HTTPConnectionPool.close
+        self.poolmanager.pools.dispose_func = lambda pool: pool.close()
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the context alone: requests would add the certificates that it brings along."""

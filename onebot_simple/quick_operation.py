@@ -59,16 +59,16 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
     operation = {field: value for field, value in result.items() if value}  # the rest says nothing
-    if result.get("ban_duration") == 0:
-        operation["ban_duration"] = 0
-    if "at_sender" in operation:
-        operation["at_sender"] = True
-    if result.get("approve") is not None:
+    if result.get("approve") is not None:  # but a no does
         operation["approve"] = bool(result["approve"])
+    if result.get("ban_duration") == 0:  # and 0 seconds do
+        operation["ban_duration"] = 0
+    operation.pop("auto_escape", None)
     reply: Any = result.get("reply")
     is_cq = result.get("auto_escape") is False and isinstance(reply, str)
-    operation["reply"] = segment.from_cq(reply) if is_cq else plain(reply)
-    return {key: one for key, one in operation.items() if key != "auto_escape" and one != []}
+    if message := segment.from_cq(reply) if is_cq else plain(reply):
+        operation["reply"] = message
+    return operation
 
 
 def plain(message: Any) -> list[Segment]:
@@ -139,7 +139,7 @@ def calls_for(event: Event, operation: dict[str, Any]) -> list[Call]:
     """The actions that carry out the operation."""
     calls: list[Call] = []
     if operation.get("reply"):
-        calls.append(message_call(event, operation["reply"], operation.get("at_sender", False)))
+        calls.append(message_call(event, operation["reply"], bool(operation.get("at_sender"))))
     if operation.get("delete"):
         calls.append(("delete_msg", {"message_id": event.get("message_id")}))
     member = {"group_id": event.get("group_id"), "user_id": event.get("user_id")}
@@ -163,8 +163,6 @@ def response_body(event: Event, operation: dict[str, Any]) -> dict[str, Any]:
 
     OneBot takes a reply to a message only. To another event, there is none in the body.
     """
-    if event["post_type"] == "message":
-        return {"at_sender": False, **operation}  # its default differs
-    return {
-        field: value for field, value in operation.items() if field not in ("reply", "at_sender")
-    }
+    if event["post_type"] == "message":  # the default of at_sender differs
+        return {**operation, "at_sender": bool(operation.get("at_sender"))}
+    return {key: one for key, one in operation.items() if key not in ("reply", "at_sender")}

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from . import traps
 from .addresses import check_seconds
-from .conversations import SLICE_SECONDS, Conversations, wait_in_slices
+from .conversations import Conversations
 from .errors import (
     ApiNotAvailable,
     NetworkError,
@@ -30,6 +30,7 @@ from .event import Event, is_online
 from .handler import Handler
 from .handlers import Handlers
 from .logs import log_to_console
+from .waits import SLICE_SECONDS, wait_in_slices
 
 log = logging.getLogger("onebot_simple")
 

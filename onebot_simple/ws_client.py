@@ -30,10 +30,10 @@ from .addresses import (
 )
 from .bot import Bot
 from .client_socket import ClientSocket
-from .conversations import SLICE_SECONDS
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
 from .running import END_SECONDS
+from .waits import SLICE_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost
 
 log = logging.getLogger("onebot_simple")

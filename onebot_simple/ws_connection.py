@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from .actions import from_json, to_json
-from .conversations import SLICE_SECONDS
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
+from .waits import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
 

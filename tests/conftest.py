@@ -5,15 +5,16 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
 
-from onebot_simple import EventServer, HttpClient, WsClient, WsServer
+from onebot_simple import EventServer, HttpClient, WsClient, WsServer, ws_client
 
 from .peers import Api, ForwardWs, HttpApi, Json, Poster, ReverseWs, wait_until
 
+SetPauses = Callable[[float, float], None]
 AnyBot = EventServer | WsClient | WsServer
 Transport = Literal["http_answer", "http_api", "ws_client", "ws_server"]
 TRANSPORTS: list[Transport] = ["http_answer", "http_api", "ws_client", "ws_server"]
@@ -94,6 +95,17 @@ def whole_ctrl_c() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def set_pauses(monkeypatch: pytest.MonkeyPatch) -> SetPauses:
+    """Sets the first and the last pause between attempts to connect: the real ones are long."""
+
+    def change(first: float, last: float) -> None:
+        monkeypatch.setattr(ws_client, "FIRST_DELAY", first)
+        monkeypatch.setattr(ws_client, "LAST_DELAY", last)
+
+    return change
 
 
 @pytest.fixture(params=TRANSPORTS)

@@ -31,13 +31,13 @@ from onebot_simple import (
     WsClient,
     WsServer,
     segment,
-    ws_client,
 )
 from onebot_simple.actions import Actions
 from onebot_simple.files import CHUNK_BYTES, safe_name
 from onebot_simple.simulator import Simulator
 from onebot_simple.typed import UploadedFile
 
+from .conftest import SetPauses
 from .peers import Api, ForwardWs, HttpApi, failed, ok, wait_until
 
 Json = dict[str, Any]
@@ -82,8 +82,8 @@ class Line:
 
 
 @pytest.fixture(params=CALLERS)
-def line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    monkeypatch.setattr(ws_client, "FIRST_DELAY", 0.05)
+def line(request: pytest.FixtureRequest, set_pauses: SetPauses) -> Iterator[Line]:
+    set_pauses(0.05, 0.2)
     with ExitStack() as closing:
         yield Line(request.param, closing)
 
@@ -211,9 +211,9 @@ def test_an_upload_whose_answer_got_lost_goes_on_there(line: Line, big: Path) ->
 
 @pytest.mark.parametrize("name", ["WsClient", "WsServer"])
 def test_an_upload_goes_on_after_the_connection_was_lost(
-    name: str, big: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, big: Path, set_pauses: SetPauses
 ) -> None:
-    monkeypatch.setattr(ws_client, "FIRST_DELAY", 0.05)
+    set_pauses(0.05, 0.2)
     with ExitStack() as closing:
         line = Line(name, closing)
         with pytest.raises((NetworkError, ApiNotAvailable)):

@@ -31,6 +31,7 @@ from onebot_simple import (
 )
 from onebot_simple import ws_client as module
 
+from .conftest import SetPauses
 from .peers import Api, ForwardWs, ReverseWs, connect_event, message, ok, wait_until
 from .test_ws_client import Scripted
 
@@ -39,9 +40,8 @@ Script = Callable[[socket.socket, int], object]
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.002)
-    monkeypatch.setattr(module, "LAST_DELAY", 0.003)
+def impatient(set_pauses: SetPauses) -> None:
+    set_pauses(0.002, 0.003)
 
 
 class RawServer:
@@ -293,10 +293,9 @@ def assert_growing(waited: list[float], first: float, last: float) -> None:
 
 
 def test_pauses_grow_to_the_last_and_are_never_the_same(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert (module.FIRST_DELAY, module.LAST_DELAY) == (0.002, 0.003)
-    monkeypatch.setattr(module, "LAST_DELAY", 0.06)
+    set_pauses(0.002, 0.06)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Running(f"ws://127.0.0.1:{port}"):
@@ -310,11 +309,13 @@ def test_pauses_grow_to_the_last_and_are_never_the_same(
 
 
 def test_pauses_grow_for_a_server_that_never_answers_too(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
+    set_pauses: SetPauses,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An attempt that takes long is no connection that lasted."""
     monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.1)
-    monkeypatch.setattr(module, "LAST_DELAY", 10)
+    set_pauses(0.002, 10)
     with RawServer(lambda connection, number: stay(connection)) as server, Running(server.url):
         wait_until(lambda: len(pauses(caplog)) >= 5)
     assert_growing(pauses(caplog)[:5], 0.002, 10)
@@ -322,9 +323,9 @@ def test_pauses_grow_for_a_server_that_never_answers_too(
 
 
 def test_pauses_begin_anew_after_a_connection_that_lasted(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "LAST_DELAY", 0.1)
+    set_pauses(0.002, 0.1)
 
     def script(connection: socket.socket, number: int) -> None:
         if number == 6:
@@ -868,8 +869,10 @@ def test_a_system_without_files_is_a_reason_to_say(monkeypatch: pytest.MonkeyPat
         bot.start()
 
 
-def test_stop_during_a_pause_dials_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+def test_stop_during_a_pause_dials_no_more(
+    monkeypatch: pytest.MonkeyPatch, set_pauses: SetPauses
+) -> None:
+    set_pauses(30, 60)
     looked_up: list[str] = []
     look_up = socket.getaddrinfo
 

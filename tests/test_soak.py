@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from onebot_simple import ws_client as module
-
 from .benchmarks import soak
+from .conftest import SetPauses
 
 
-def test_six_seconds_of_faults_lose_nothing_and_leave_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.1)  # set again, and put back, by the soak
-    monkeypatch.setattr(module, "LAST_DELAY", 0.5)
+def test_six_seconds_of_faults_lose_nothing_and_leave_nothing(set_pauses: SetPauses) -> None:
+    set_pauses(0.1, 0.5)  # set again, and put back, by the soak
     result = soak.run(seconds=6, seed=7)
     assert result["problems"] == []
     assert result["rounds"] > 3

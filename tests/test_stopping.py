@@ -243,7 +243,7 @@ def test_stop_waits_no_longer_than_the_handlers_need(
 
 
 def test_a_start_waits_for_a_stop_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.01)
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 2.6)
     entered, release = threading.Event(), threading.Event()
     bot = EventServer(port=0)
 

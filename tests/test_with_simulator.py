@@ -20,10 +20,9 @@ from onebot_simple import (
     WsServer,
     segment,
 )
-from onebot_simple import ws_client as module
 from onebot_simple.simulator import Simulator
 
-from .conftest import CALLING, TRANSPORTS, AnyBot
+from .conftest import CALLING, TRANSPORTS, AnyBot, SetPauses
 from .peers import wait_until
 
 
@@ -167,8 +166,8 @@ def test_a_file_comes_down_in_a_stream(calling: Scene) -> None:
 
 
 @pytest.mark.parametrize("transport", ["ws_client", "ws_server"])
-def test_a_dropped_bot_comes_back(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.05)
+def test_a_dropped_bot_comes_back(transport: str, set_pauses: SetPauses) -> None:
+    set_pauses(0.05, 0.2)
     scene = Scene(transport)
     scene.bot.on_message(lambda event: "still here")
     scene.go()

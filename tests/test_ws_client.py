@@ -27,8 +27,8 @@ from onebot_simple import (
     WsClient,
     segment,
 )
-from onebot_simple import ws_client as module
 
+from .conftest import SetPauses
 from .peers import Api, ForwardWs, connect_event, failed, message, ok, wait_until
 
 
@@ -40,9 +40,8 @@ def peer() -> Iterator[ForwardWs]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.05)
-    monkeypatch.setattr(module, "LAST_DELAY", 0.2)
+def impatient(set_pauses: SetPauses) -> None:
+    set_pauses(0.05, 0.2)
 
 
 class Scripted:
@@ -705,9 +704,9 @@ def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> 
 
 
 def test_stop_while_waiting_for_the_next_attempt_is_quick(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    set_pauses(30, 60)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     bot = WsClient(f"ws://127.0.0.1:{port}")
@@ -721,9 +720,9 @@ def test_stop_while_waiting_for_the_next_attempt_is_quick(
 
 
 def test_a_stopped_client_dials_no_more(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 30)
+    set_pauses(30, 60)
     before = threading.active_count()
     with Scripted(stay, lambda connection: connection.respond(503, "busy")) as server:
         bot = WsClient(server.url)

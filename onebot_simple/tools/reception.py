@@ -13,11 +13,11 @@ from ..addresses import check_url, is_loopback
 from ..errors import OneBotError
 from ..event import Event
 from ..listening import is_everywhere
+from ..waits import SLICE_SECONDS
 from .console import Report, Trouble
 from .listen import ListeningEventServer, ListeningServer, scheme_of, server_at
 from .probe import Surroundings, report_account, report_events
 
-SLICE_SECONDS = 0.1
 MOMENT_SECONDS = 1.0  # for the first event of an account that has come, or for a second visitor
 
 Server = ListeningServer | ListeningEventServer
