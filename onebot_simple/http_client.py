@@ -66,7 +66,8 @@ class HttpClient(Actions):
     def _stream(
         self, action: str, params: dict[str, Any], timeout: float | None = None
     ) -> Generator[dict[str, Any], None, None]:
-        """Send the action, once and never again, whatever happens. Yield each frame of the answer.
+        """Send the action, once and never again, whatever happens. Yield each frame of the answer:
+        request() takes the only one.
 
         timeout: seconds until the first frame is there, and until each of the next ones.
         """
