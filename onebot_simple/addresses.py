@@ -116,7 +116,8 @@ def _problem(text: str, scheme: str) -> Words | None:
     if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
         return (
             f"以 {parts.scheme}:// 开头，要用 {scheme}://，端口也不同（NapCat 是 3000 和 3001）",
-            f"begins with {parts.scheme}://, {scheme}:// is needed here (NapCat: 3000 and 3001)",
+            f"begins with {parts.scheme}://, but {scheme}:// is needed here, with another port "
+            "(NapCat's are 3000 and 3001)",
         )
     if not is_ours or port == 0 or not _host_in(parts):
         return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
@@ -155,14 +156,16 @@ def _take_token(query: str) -> tuple[str, str | None]:
 
 def check_token(token: str | None, name: str = "access_token") -> str | None:
     """The token, if a header can carry it. `name` is what the user calls it."""
-    is_plain = isinstance(token, str) and token.isascii() and token.isprintable()
-    if token is None or (is_plain and token == token.strip()):
-        return token
-    error = ValueError if isinstance(token, str) else TypeError
-    raise error(
-        f"{name} 里不能有中文、换行，首尾不能有空格，要写成字符串：是不是复制多了？ "
-        f"{name} must be a str in ASCII, without blanks around it: was too much copied?"
-    )
+    if token is None:
+        return None
+    if not isinstance(token, str):
+        raise TypeError(f"{name} 要写成字符串，加上引号。 {name} must be a str: put it in quotes.")
+    if not token.isascii() or not token.isprintable() or token != token.strip():
+        raise ValueError(
+            f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
+            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
+        )
+    return token
 
 
 def check_seconds(value: float, name: str) -> float:
