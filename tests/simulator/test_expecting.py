@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
+from onebot_simple import ActionFailed, EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.simulator import Failure, Simulator
 from onebot_simple.simulator.journal import KEPT, Journal
 from onebot_simple.simulator.wire import WireLog
 from onebot_simple.simulator.world import RESOLVABLE_MESSAGES
+
+from ..peers import wait_until
 
 BOT, ALICE, BOB, CAROL, GROUP = 10001, 20001, 20002, 20003, 30001
 AnyBot = EventServer | WsClient | WsServer
@@ -369,6 +371,46 @@ def test_a_wait_that_ends_with_the_bot_is_no_error(bot: WsClient) -> None:
     with Simulator(bot) as qq:
         qq.send_private("hi")
         qq.wait_reply()
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["another bot", "the same bot"])
+def test_an_error_of_the_test_before_counts_for_none(
+    same: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    late, go_on = WsClient("ws://127.0.0.1:3001"), threading.Event()
+
+    @late.on_group_message
+    def slow(event: dict[str, Any]) -> None:
+        go_on.wait(10)
+        raise ZeroDivisionError("late")
+
+    with Simulator(late) as qq:
+        qq.send_group("hi")
+    bot = late if same else WsClient("ws://127.0.0.1:3001")
+    bot.on_private_message(lambda event: [][0])
+    with Simulator(bot) as qq:
+        go_on.set()
+        wait_until(lambda: "ZeroDivisionError: late" in caplog.text)
+        qq.send_private("hi")
+        qq.expect_error(IndexError)
+
+
+def test_an_error_counts_for_the_bot_whose_handler_it_ended() -> None:
+    one, other = WsServer(), WsServer()
+    one.on_message(lambda event: other.get_msg(1))
+    with Simulator(one) as qq, Simulator(other) as another:
+        qq.send_private("hi")
+        qq.expect_error(ActionFailed)
+        assert len(another.calls) == 1
+
+
+def test_without_a_bot_the_errors_of_all_that_were_connected_by_hand_count(bot: WsClient) -> None:
+    bot.on_message(lambda event: [][0])
+    with Simulator() as qq:
+        bot.url = qq.ws_url
+        with bot:
+            qq.send_private("hi")
+            qq.expect_error(IndexError)
 
 
 def test_errors_are_told_apart_when_two_bots_run_at_once() -> None:
