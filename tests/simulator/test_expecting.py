@@ -373,6 +373,35 @@ def test_a_wait_that_ends_with_the_bot_is_no_error(bot: WsClient) -> None:
         qq.wait_reply()
 
 
+def test_a_simulator_that_is_entered_again_begins_anew_in_the_same_world(bot: WsClient) -> None:
+    bot.on_private_message(lambda event: "hi")
+    bot.on_group_message(lambda event: [][0])
+    qq = Simulator(bot)
+    with pytest.raises(AssertionError, match="IndexError"), qq:
+        said = qq.send_private("unread")["message_id"]
+        wait_until(lambda: qq.calls)
+        qq.send_group("boom")
+    last = qq.frames[-1]["id"]
+    assert len(qq.calls) == 1  # a test may look at them after the end
+    with qq:
+        assert qq.calls == []
+        assert qq.frames[0]["id"] > last
+        qq.expect_silence(0)
+        assert "IndexError" not in first_line(lambda: qq.wait_reply(0))
+        assert bot.get_msg(said)["raw_message"] == "unread"
+        assert qq.wire.wait_after(0, 0)[0]["id"] > last
+
+
+def test_a_simulator_that_is_started_again_waits_for_somebody_to_call_again() -> None:
+    client, qq = HttpClient("http://127.0.0.1:3000"), Simulator()
+    with qq, client:
+        client.api_root = qq.http_url
+        client.get_status()
+        qq.wait_connected(1)
+    with qq:
+        assert "nobody connected" in first_line(lambda: qq.wait_connected(0))
+
+
 @pytest.mark.parametrize("same", [False, True], ids=["another bot", "the same bot"])
 def test_an_error_of_the_test_before_counts_for_none(
     same: bool, caplog: pytest.LogCaptureFixture
