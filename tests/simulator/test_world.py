@@ -154,11 +154,11 @@ def test_what_changes_nothing_causes_no_event(
     said = bot.qq.send_group("hi")["message_id"]
     published: list[Json] = []
     bot.qq.world.listeners.append(published.append)
-    for given in (params, undone):
-        if given is not None:
+    for change in (params, undone):
+        if change is not None:
             published.clear()
             for _ in range(2):
-                bot.call(action, group_id=GROUP, message_id=said, **given)
+                bot.call(action, group_id=GROUP, message_id=said, **change)
             assert len(published) == 1
 
 
