@@ -125,10 +125,11 @@ class MistakeWatch(logging.Handler):
             return True
         objects = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(trace))
         bots = (one for one in objects if hasattr(one, "_stopping"))
-        if next(bots, None) is not self._bot:  # a handler may also call another bot
+        bot: Any = next(bots, None)  # the outermost: a handler may also call another bot
+        if bot is not self._bot:
             return False
-        run = self._bot._now.stopping  # the flag of the run in which the handler began
-        is_over = run.is_set() and run is not self._bot._stopping
+        run = bot._now.stopping  # the flag of the run in which the handler began
+        is_over = run.is_set() and run is not bot._stopping
         return not is_over and run is not self._earlier_run
 
 

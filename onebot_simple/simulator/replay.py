@@ -89,12 +89,12 @@ def _problem(event: Event) -> str:
     """What of an event does not fit its kind; nothing when all does."""
     if event["post_type"] not in POST_TYPES:
         return f"post_type {event['post_type']!r}"
-    others = () if _is_of_guild(event) else (*PEOPLE, "group_id", "message_id")
-    for name in ("self_id", *others):
+    for name in ("self_id", *PEOPLE, "group_id", "message_id"):
         value = event.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        kinds = (int, str) if _is_of_guild(event) and name != "self_id" else int
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
             return f"{name} {value!r}"
-    if event["post_type"] in ("message", "message_sent") and not _is_of_guild(event):
+    if event["post_type"] in ("message", "message_sent"):
         needed = ["user_id", "message_id", "message"]
         needed += ["group_id"] if event.get("message_type") == "group" else []
         missing = [name for name in needed if event.get(name) is None]

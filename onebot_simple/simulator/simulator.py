@@ -18,6 +18,8 @@ from .transports import Transports
 from .wire import WireLog
 from .world import Message, World
 
+# unittest cuts a traceback where this name is found: so it ends in the line of the test
+__unittest = True
 CONNECT_SECONDS = 5.0  # for a bot that was given
 SETTLE_SECONDS = 1.0  # for it to receive the last events of a test
 

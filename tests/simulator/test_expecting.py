@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -248,6 +249,29 @@ def test_a_failure_ends_in_the_line_of_the_test(
         wait(qq)
     shown = caught.traceback.filter(caught)
     assert shown[-1].frame.code.raw is wait.__code__
+
+
+def at_the_end_of_the_with(qq: Simulator) -> None:
+    bot = WsClient("ws://127.0.0.1:3001")
+    bot.on_message(lambda event: [][0])
+    with Simulator(bot) as other:
+        other.send_private("hi")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda qq: qq.wait_reply(0.01), lambda qq: qq.wait_connected(0), at_the_end_of_the_with],
+    ids=["wait_reply", "wait_connected", "the end of the with"],
+)
+def test_a_failure_ends_in_the_line_of_the_test_under_unittest_too(
+    wait: Callable[[Simulator], object],
+) -> None:
+    with Simulator() as qq:
+        result = unittest.FunctionTestCase(lambda: wait(qq)).run()
+    assert result is not None
+    ((_, shown),) = result.failures
+    assert __file__ in shown
+    assert "/onebot_simple/" not in shown.partition("AssertionError")[0]
 
 
 def test_silence_also_fails_for_what_came_before(qq: Simulator) -> None:

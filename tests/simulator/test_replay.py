@@ -114,6 +114,8 @@ def test_people_groups_and_messages_join_the_world(tmp_path: Path) -> None:
         (message("x", 1, user_id="Bob"), "user_id 'Bob'"),
         (message("x", 1, message=[5]), r"message '\[5\]'"),
         ({"post_type": "message", "self_id": 1}, "broken event"),
+        (message("x", 1, message_type="guild", message_id=[]), r"message_id \[\]"),
+        (message("x", 1, message_type="guild", user_id=None), "no user_id"),
         ("[" * 5000, "Line 2 of day.jsonl is not JSON"),
         (message("x", 1, time="abc"), "time 'abc'"),
         (message("x", 1, time=math.inf), "time inf"),
@@ -139,7 +141,8 @@ def test_what_is_nested_too_deeply_is_refused_before_anything_is_pushed(
     key: str, depth: int
 ) -> None:
     line, deep = json.dumps(message("x", 1, **{key: "HERE"})), "[" * depth + "]" * depth
-    qq, pushed = Simulator(), []
+    qq = Simulator()
+    pushed: list[Any] = []
     qq.world.listeners.append(pushed.append)
     with suppress(ValueError):  # how deep is too deep depends on the version of Python
         qq.replay_lines([json.dumps(message("fine", 1)), line.replace('"HERE"', deep)])
@@ -224,7 +227,8 @@ def test_any_event_is_pushed_or_refused_before_anything_is(
     post_type: str, kind: str, wrong: dict[str, Any]
 ) -> None:
     event = message("x", 7, **{"post_type": post_type, "message_type": kind, **wrong})
-    qq, pushed = Simulator(), []
+    qq = Simulator()
+    pushed: list[Any] = []
     qq.world.listeners.append(pushed.append)
     try:
         qq.replay_lines([json.dumps(message("fine", 1)), json.dumps(event)])
