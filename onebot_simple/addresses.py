@@ -119,6 +119,8 @@ def _problem(text: str, scheme: str) -> Words | None:
             f"begins with {parts.scheme}://, but {scheme}:// is needed here, with another port "
             "(NapCat's are 3000 and 3001)",
         )
+    if parts.netloc.endswith(":"):
+        return "的冒号后面没有端口", "has no port behind its colon"
     if not is_ours or port == 0 or not _host_in(parts):
         return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
     if "access_token" in parts.path:
@@ -148,8 +150,8 @@ def _in_ascii(text: str) -> str:
 
 def _take_token(query: str) -> tuple[str, str | None]:
     """The query without its access_token, which must not get into errors and logs; the token."""
-    tokens = re.findall("(?:^|&)access_token=([^&]*)", query)
-    kept = re.sub("(^|&)access_token=[^&]*", "", query).strip("&")
+    tokens = re.findall("(?i)(?:^|&)access_token=([^&]*)", query)
+    kept = re.sub("(?i)(^|&)access_token=[^&]*", "", query).strip("&")
     # unquote() leaves a plus sign alone: tokens may hold one
     return (f"?{_in_ascii(kept)}" if kept else ""), (unquote(tokens[-1]) if tokens else None)
 

@@ -234,10 +234,11 @@ class EventServer(Bot):
 
 
 def _check_path(path: str) -> str:
-    if not isinstance(path, str) or not path.startswith("/") or set(path) & set("?#<>"):
+    is_path = isinstance(path, str) and path.startswith("/") and "//" not in path
+    if not is_path or set(path) & set("?#<>"):
         raise ValueError(
-            'path 要以 / 开头，不含 ? # < >，例如 "/onebot"。 '
-            'path must begin with / and hold none of ? # < >, such as "/onebot".'
+            'path 要以 / 开头，不含 // ? # < >，例如 "/onebot"。 '
+            'path must begin with / and hold none of // ? # < >, such as "/onebot".'
         )
     return path
 

@@ -9,7 +9,6 @@ import logging
 import ssl
 import time
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -86,7 +85,7 @@ class HttpClient(Actions):
                 if response.status_code in (401, 403) and address.port != addresses.WEBUI_PORT:
                     raise addresses.token_refused(address.base, bool(token))
                 for frame in _frames(response, seconds, deadline):
-                    yield _answer(action, address, response, frame)
+                    yield _answer(action, address, token, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
             raise _failure(action, address.base, error, seconds) from None
@@ -147,17 +146,24 @@ def _frames(
 
 
 def _answer(
-    action: str, address: addresses.Address, response: requests.Response, body: bytes | bytearray
+    action: str,
+    address: addresses.Address,
+    token: str | None,
+    response: requests.Response,
+    body: bytes | bytearray,
 ) -> dict[str, Any]:
     """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
-    with suppress(ValueError):
+    try:
         content = from_json(body)
-        if "status" in content or "retcode" in content:
-            return content
+    except ValueError:
+        content = {}
+    if "status" in content or "retcode" in content:
+        return content
     status, at = response.status_code, address.base
-    if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:
-        said = body.decode(errors="replace").strip()[:200] or f"HTTP {status}"
-        return {"status": "failed", "retcode": status, "data": None, "message": said}
+    if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:  # as in the standard
+        page = body.decode(errors="replace").strip()
+        words = page.replace(token or "\0", "...")[:200] or f"HTTP {status}"  # it may repeat it
+        return {"status": "failed", "retcode": status, "data": None, "message": words}
     location = addresses.without_secrets(response.headers.get("Location", ""))
     shown = f"HTTP {status}" + (location and f" → {location}")
     fact = (
@@ -181,14 +187,20 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
             reason = reason.__context__
         # nothing was sent yet, except in front of a TLS alert
         return addresses.cannot_connect(at, reason)
-    kind = NetworkError
-    chinese = f"{at} 没有回答完 {action} 就断开了连接（要用 https:// 吗？）"
-    english = f"{at} closed the connection without an answer to {action} (is https:// needed?)"
+    kind: type[NetworkError] = NetworkError
+    fact = (
+        f"{at} 没有回答完 {action} 就断开了连接",
+        f"{at} closed the connection without an answer to {action}",
+    )
     if isinstance(reason, (TimeoutError, ReadTimeoutError)):
         kind = ApiTimeout
-        chinese = f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答"
-        english = f"There was no answer to {action} within {seconds:g} s from {at}"
-    return kind(
-        f"{chinese}。动作可能已经执行了：先看看 OneBot 的日志，再重发。 {english}. "
-        "The action may have been carried out: see the log of OneBot before you send it again."
+        fact = (
+            f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答",
+            f"There was no answer to {action} within {seconds:g} s from {at}",
+        )
+    advice = (
+        "动作可能已经执行了：先看看 OneBot 的日志，再重发。地址要用 https:// 吗？",
+        "the action may have been carried out, so see the log of OneBot before you send it again. "
+        "Or does the address need https://?",
     )
+    return kind(*addresses.wrong_service(at, fact, advice).args)

@@ -20,6 +20,7 @@ from .conversations import Conversations
 if TYPE_CHECKING:
     from .event_server import EventServer
 
+UNREAD_SECONDS = 1.0  # how long what nobody read may take to come
 PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that nobody read
 
 
@@ -48,6 +49,7 @@ class _Connection(WSGIRequestHandler):
         environ["wsgi.input"] = body = BufferedReader(get_input_stream(environ))  # type: ignore[type-var]
         environ["wsgi.input_terminated"] = True
         response = Response.from_app(self.server.app, environ, buffered=True)
+        self.connection.settimeout(UNREAD_SECONDS)
         try:  # throw away what is unread: it is no next request, and could hide our answer
             for _ in range(PIECES):
                 if not body.read(PIECE):
@@ -55,6 +57,7 @@ class _Connection(WSGIRequestHandler):
                 self.close_connection = True
         except (OSError, HTTPException, ValueError):  # the body was cut off
             self.close_connection = True
+        self.connection.settimeout(self.timeout)
         if self.close_connection:
             response.headers["Connection"] = "close"
         head = f"{self.protocol_version} {response.status}\r\n{response.headers}"

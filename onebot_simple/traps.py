@@ -7,17 +7,22 @@ loaded twice. Only sys and os are used here, since every other module may be the
 import os
 import sys
 
+NEEDED = ("flask", "requests", "websocket", "websockets")  # modules that are not Python's own
+
 
 def warn_of_hidden_modules() -> None:
-    """Say on stderr what in the script's folder Python would load in place of its own modules."""
+    """Say on stderr what in the script's folder Python would load in place of other modules."""
     try:
         folder = os.path.abspath(sys.path[0])
         modules = _modules_in(folder)
-        hidden = sorted(modules.keys() & sys.stdlib_module_names - {"__main__"})
+        hidden = sorted(modules.keys() & {*sys.stdlib_module_names, *NEEDED} - {"__main__"})
         for name in hidden:
+            chinese, english = "Python 自己的", "Python's own module"
+            if name in NEEDED:
+                chinese, english = "要用的", "the module"
             print(
-                f"{os.path.join(folder, modules[name])} 和 Python 自己的 {name} 模块重名："
-                f"给它换个名字。 It hides Python's own module {name}: give it another name.",
+                f"{os.path.join(folder, modules[name])} 和 {chinese} {name} 模块重名："
+                f"给它换个名字。 It hides {english} {name}: give it another name.",
                 file=sys.stderr,
             )
         if hidden and sys.argv[:1] == ["-m"] and "onebot_simple" in sys.orig_argv:

@@ -16,7 +16,13 @@ from threading import Event as Flag
 from threading import Thread, Timer
 from typing import Any
 
-import websocket
+from websocket import (
+    ABNF,
+    WebSocket,
+    WebSocketException,
+    WebSocketTimeoutException,
+    create_connection,
+)
 
 from .addresses import (
     WEBUI_PORT,
@@ -79,7 +85,7 @@ class WsClient(Bot):
         self._patient = False  # whether start() returns before there is a connection
         self._reader: Thread | None = None
         self._socket: ClientSocket | None = None  # of the connection, or of the attempt to make one
-        self._ws: websocket.WebSocket | None = None  # both while connected
+        self._ws: WebSocket | None = None  # both while connected
         self._calls: WsConnection | None = None
 
     def _read_settings(self) -> None:
@@ -201,10 +207,10 @@ class WsClient(Bot):
             self._disconnected(self_id)
         return time.monotonic() - since, reason
 
-    def _dial(self, sock: ClientSocket) -> websocket.WebSocket:
+    def _dial(self, sock: ClientSocket) -> WebSocket:
         """A new WebSocket, after the handshake."""
         sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
-        ws = websocket.create_connection(
+        ws = create_connection(
             self._address.base + self._address.query,
             socket=sock,  # a socket of our own, which no proxy of the environment catches
             header=[f"Authorization: Bearer {self._token}"] if self._token else [],
@@ -213,10 +219,10 @@ class WsClient(Bot):
             redirect_limit=0,
         )
         if ws.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
-            raise websocket.WebSocketException("a redirect")
+            raise WebSocketException("a redirect")
         return ws
 
-    def _read(self, ws: websocket.WebSocket, calls: WsConnection, event: Event | None) -> None:
+    def _read(self, ws: WebSocket, calls: WsConnection, event: Event | None) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         pinged = False
         while True:
@@ -235,19 +241,19 @@ class WsClient(Bot):
                 time.sleep(0.01)
                 calls.backlog = 0
 
-    def _frame(self, ws: websocket.WebSocket, seconds: float) -> bytes | None:
+    def _frame(self, ws: WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
         if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
             ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
-        except websocket.WebSocketTimeoutException:
+        except WebSocketTimeoutException:
             return None
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
+        if opcode == ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
             english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
             raise connection_lost(self._base, english, chinese)
-        is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
+        is_ping = opcode in (ABNF.OPCODE_PING, ABNF.OPCODE_PONG)
         return b"" if is_ping else data
 
     # -- why there is no connection -------------------------------------------------------------
@@ -260,7 +266,7 @@ class WsClient(Bot):
             return token_refused(self._base, bool(self._token))
         if isinstance(error, OneBotError):
             return error
-        is_usual = isinstance(error, (websocket.WebSocketException, OSError))
+        is_usual = isinstance(error, (WebSocketException, OSError))
         level = logging.DEBUG if is_usual else logging.ERROR
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
         return connection_lost(self._base, error)
@@ -270,7 +276,7 @@ class WsClient(Bot):
         base, status = self._base, getattr(error, "status_code", None)
         # not the error itself, for it may show an answer that repeats our token
         log.debug("cannot connect to %s: %s", base, type(error).__name__)
-        if isinstance(error, websocket.WebSocketTimeoutException):
+        if isinstance(error, WebSocketTimeoutException):
             error = TimeoutError()
         if isinstance(error, NetworkError):  # the connection was lost at once
             error = ConnectionError()

@@ -482,6 +482,15 @@ def test_broken_http_is_refused_and_its_connection_closed(server: EventServer, w
     assert post(server, message())[0] == 200
 
 
+def test_a_chunk_that_is_none_is_refused_soon_though_the_connection_stays(
+    server: EventServer,
+) -> None:
+    with raw(server) as connection:
+        connection.settimeout(5)
+        connection.sendall(request(b"zz\r\n", "Transfer-Encoding: chunked"))
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(
     server: EventServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -903,6 +912,7 @@ def test_a_chunk_that_is_cut_off_is_refused_at_once(
     ("name", "value", "said"),
     [
         ("path", "onebot", "path must begin with /"),
+        ("path", "//onebot", "hold none of //"),
         ("secret", 123, "secret must be a str"),
         ("host", "127.0.0.1:8080", r"write EventServer\("),
     ],

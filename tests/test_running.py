@@ -335,6 +335,16 @@ def test_a_file_that_hides_a_module_of_python_is_named(tmp_path: Path, name: str
     assert shown.index("重名") < (shown + "Traceback").index("Traceback")
 
 
+@pytest.mark.parametrize("name", ["websocket", "requests", "flask", "websockets"])
+def test_a_file_that_hides_a_library_is_named_and_the_bot_ends(tmp_path: Path, name: str) -> None:
+    code = "from onebot_simple import EventServer, HttpClient, WsClient, WsServer\n"
+    write(tmp_path, bot=code + "WsClient('ws://127.0.0.1:9').start()", **{name: ""})
+    done = run(tmp_path, "bot.py")
+    assert f"和 要用的 {name} 模块重名" in done.stderr
+    assert f"hides the module {name}: give it another name" in done.stderr
+    assert done.returncode == 1
+
+
 def test_a_folder_hides_a_module_as_well(tmp_path: Path) -> None:
     (tmp_path / "queue").mkdir()
     (tmp_path / "statistics").mkdir()
