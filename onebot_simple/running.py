@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
-from threading import Lock, Thread, current_thread, local, main_thread
+from threading import Lock, current_thread, local, main_thread
 from typing import Any, TypeVar
 
 from . import traps
@@ -79,7 +81,7 @@ class Running(Handlers):
         self._timers: list[tuple[float, Callable[[], object]]] = [
             (LOOK_SECONDS, self._warn_of_slow_handlers)
         ]
-        self._clocks: list[Thread] = []  # one for each of the timers, once the bot is started
+        self._are_timers_on = False
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -122,15 +124,16 @@ class Running(Handlers):
                 if self._running:
                     return
                 self._running, self._failure, self._dropped = True, None, 0
-                self._clocks, self._loops = [], ()
+                self._are_timers_on, self._loops = False, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._conversations.open()
             try:
                 self._open()
                 with self._state:
-                    for seconds, tick in self._timers:
-                        self._start_clock(seconds, tick)
+                    self._are_timers_on = True
+                    for timer in self._timers:
+                        self._start_timer(*timer)
             except BaseException:
                 self.stop()
                 raise
@@ -164,8 +167,6 @@ class Running(Handlers):
             self._close()
             dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
             self._loops = ()
-            for clock in self._clocks:
-                clock.join(END_SECONDS)
         if dropped:
             log.warning(
                 f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
@@ -189,42 +190,15 @@ class Running(Handlers):
     # -- timers -------------------------------------------------------------------------------
 
     def _add_timer(self, handler: Handler, seconds: float) -> None:
-        turn = Lock()  # held while the function runs, even after stop()
-
-        def tick() -> None:
-            if not turn.locked():
-                self._conversations.put(turn, self._take_turn, handler, turn)
-
+        timer = seconds, partial(self._run_all, [handler], "every")
         with self._state:
-            self._timers.append((seconds, tick))
-            if self._clocks:  # else start() does it
-                self._start_clock(seconds, tick)
+            self._timers.append(timer)
+            if self._are_timers_on:  # else start() does it
+                self._start_timer(*timer)
 
-    def _start_clock(self, seconds: float, tick: Callable[[], object]) -> None:
-        clock = Thread(
-            target=_run_clock,
-            args=(seconds, tick, self._stopping),
-            name="onebot_simple clock",
-            daemon=True,
-        )
-        clock.start()
-        self._clocks.append(clock)
-
-    def _take_turn(self, handler: Handler, turn: Lock) -> None:
-        if not turn.acquire(blocking=False):  # the last turn waits for an event: leave this out
-            return
-        self._now.account, self._now.label = None, "every"
-        self._begin(handler)
-        try:
-            handler.run()
-        except BaseException as error:
-            is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
-            if is_lost and not self._now.stopping.is_set():
-                log.warning("%s: %s", handler.name, error)
-            else:
-                self._report(handler.name, error)
-        finally:
-            turn.release()
+    def _start_timer(self, seconds: float, function: Callable[[], object]) -> None:
+        # a line of its own: the function that still runs after a stop() keeps that one waiting
+        self._conversations.put(function, _run_again, seconds, function, self._stopping)
 
     def _warn_of_slow_handlers(self) -> None:
         for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS) + 1):
@@ -235,6 +209,18 @@ class Running(Handlers):
 
     # -- what handlers do, and what the log says of it ----------------------------------------
 
+    def _run_all(
+        self, handlers: list[Handler], label: str, account: int | None = None, *arguments: Any
+    ) -> None:
+        """Run handlers that are for no event."""
+        self._now.account, self._now.label = account, label
+        for handler in handlers:
+            self._begin(handler)
+            try:
+                handler.run(*arguments)
+            except BaseException as error:
+                self._report(handler.name, error, is_timer=label == "every")
+
     def _begin(self, handler: Handler) -> None:
         self._now.handler, self._now.stopping = handler.origin, self._stopping
         self._conversations.name_job(handler.origin)
@@ -243,12 +229,15 @@ class Running(Handlers):
         """What this thread is handling, for echoes; "" outside of a handler."""
         return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
 
-    def _report(self, name: str, error: BaseException) -> bool:
+    def _report(self, name: str, error: BaseException, *, is_timer: bool = False) -> bool:
         """Log why a handler ended. True if a wait timed out, or the bot was stopped."""
         stopped = isinstance(error, NetworkError) and self._now.stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
             log.info(f"{name} 结束了。 {name} ended: {error}")
             return True
+        if is_timer and isinstance(error, (NetworkError, ApiNotAvailable)):
+            log.warning("%s: %s", name, error)
+            return False
         if isinstance(error, SystemExit):
             log.error(
                 f"{name} 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 "
@@ -287,21 +276,14 @@ class Running(Handlers):
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)
-        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
+        self._tell(self._connect_handlers, self_id, self_id)
 
     def _disconnected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)  # None: this one is gone, so calls go to another
-        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
+        self._tell(self._disconnect_handlers, None, self_id)  # calls go to another account
 
-    def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
-        self._now.account, self._now.label = account, "connection"
-        for handler in handlers:
-            self._begin(handler)
-            try:
-                handler.run(self_id)
-            except BaseException as error:
-                self._report(handler.name, error)
+    def _tell(self, handlers: list[Handler], account: int | None, self_id: int | None) -> None:
+        arguments = handlers, "connection", account, self_id
+        self._conversations.put(("connection", self_id), self._run_all, *arguments)
 
     # -- counting -----------------------------------------------------------------------------
 
@@ -336,6 +318,10 @@ class Running(Handlers):
             raise
 
 
-def _run_clock(seconds: float, tick: Callable[[], object], stopping: Flag) -> None:
-    while not stopping.wait(seconds):
-        tick()
+def _run_again(seconds: float, function: Callable[[], object], stopping: Flag) -> None:
+    """Run a function again and again. A turn that would run beside the one before is left out."""
+    pause = seconds
+    while not stopping.wait(pause):
+        began = time.monotonic()
+        function()
+        pause = seconds - (time.monotonic() - began) % seconds
