@@ -32,7 +32,6 @@ from .event import (
     person_of,
 )
 from .handler import never_failing
-from .logs import Backlog
 from .quick_operation import (
     calls_for,
     check_event,
@@ -51,13 +50,7 @@ EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
 # an event that has come: its name, account and label, and who wants the response
 Arrival = tuple[Event, str, int | None, str, Respond | None]
-
-
-class _Loop(SimpleQueue[Arrival]):
-    """What a `for event in bot.events()` has still to see."""
-
-    def __init__(self) -> None:
-        self.backlog = Backlog()
+Loop = SimpleQueue[Arrival]  # what a `for event in bot.events()` has still to see
 
 
 class Bot(Running):
@@ -192,13 +185,13 @@ class Bot(Running):
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
                     "the bot is not started: write the loop inside of  with bot:"
                 )
-            loop = _Loop()
+            loop = Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
         next(events)  # to its first yield: otherwise leaving the loop would not run the `finally`
         return events
 
-    def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
+    def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         now = self._now
         before = now.account, now.label, now.handler
         try:
@@ -208,8 +201,6 @@ class Bot(Running):
                     event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
                     continue
-                if loop.empty():
-                    loop.backlog.look(0)
                 now.handler = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
@@ -252,6 +243,7 @@ class Bot(Running):
             self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
+        self._watch_queue()
         arrival = event, name_of(event), account, label_of(event, number), respond
         loops = self._loops
         if loops or self._conversations.is_busy(EVENTS):
@@ -268,7 +260,7 @@ class Bot(Running):
             self._dropped += 1
         return False
 
-    def _pass_on(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
+    def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
         is_done = True
         try:
@@ -290,7 +282,7 @@ class Bot(Running):
             if respond:
                 respond(response)
 
-    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
+    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
         event, name = arrival[:2]
         is_own = is_own_deed(event, name)
@@ -305,8 +297,7 @@ class Bot(Running):
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
                 loop.put((*arrival[:4], None))  # who posted it is answered now
-        for loop in running:
-            loop.backlog.look(loop.qsize())
+        self._watch_queue()
         return bool(running)
 
     def _react(self, event: Event, name: str, in_response: bool) -> str | None:

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from threading import Condition, Event, Lock, Thread, current_thread, local
 from typing import Any
 
-from .logs import Backlog
 from .waits import wait_in_slices
 
 log = logging.getLogger("onebot_simple")
@@ -71,7 +70,6 @@ class Conversations:
     def __init__(self, threads: str) -> None:
         self._name = threads  # of its threads
         self._here = Here()
-        self._backlog = Backlog()  # not guarded: two threads may say the same at once
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
@@ -96,7 +94,6 @@ class Conversations:
             if self._ready:
                 self._call_thread()
             self.queued = queued = self.queued + 1
-        self._backlog.look(queued)
         if queued % BREATH == 0:  # so that handlers can catch up: a short queue is a fast one
             time.sleep(1e-6)
         return True
@@ -251,8 +248,6 @@ class Conversations:
                         self._call_thread()
                 if line.jobs and not line.returning and not line.released:
                     self.queued -= 1
-                    if not self.queued:
-                        self._backlog.look(0)
                     line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
                     return line.jobs.popleft()
                 here.line = None
@@ -311,7 +306,6 @@ class Conversations:
         with self._lock:
             self._closed = True
             dropped, self.queued = self.queued, 0
-            self._backlog.look(0)
             for line in self._lines.values():
                 while line.returning:  # a job keeps the turn and does not end: they do, beside it
                     waiter = line.returning.popleft()

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from queue import SimpleQueue
 from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
 from threading import Lock, current_thread, local, main_thread
@@ -41,6 +42,7 @@ END_SECONDS = 0.6  # and how long it then waits for them to end
 STOP_SECONDS = 2.4  # the longest that a second stop() waits for the first
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often that is looked for
+LONG_QUEUE = 1000  # events that wait: this many are warned of
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
 AnyBot = TypeVar("AnyBot", bound="Running")
@@ -71,13 +73,14 @@ class Running(Handlers):
         self._counting = Lock()  # guards _counts and _dropped
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
+        self._warn_at = LONG_QUEUE
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards what follows
         self._running = False
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
-        self._loops: tuple[Any, ...] = ()  # what each events() has still to see
+        self._loops: tuple[SimpleQueue[Any], ...] = ()  # what each events() has still to see
         self._timers: list[tuple[float, Callable[[], object]]] = [
             (LOOK_SECONDS, self._warn_of_slow_handlers)
         ]
@@ -260,6 +263,18 @@ class Running(Handlers):
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
             )
 
+    def _watch_queue(self) -> None:
+        """Warn of a long queue, and again each time when it has doubled."""
+        length, limit = self._conversations.queued + self._unseen(), self._warn_at
+        if not length:
+            self._warn_at = LONG_QUEUE
+        elif length >= limit:
+            self._warn_at = 2 * limit
+            log.warning(
+                f"{limit} 个事件在排队：是不是有处理函数太慢或卡住了？ "
+                f"{limit} events wait for their turn: is a handler slow, or stuck?"
+            )
+
     def _watch_account(self, event: Event, account: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
         online = is_online(event)
@@ -298,7 +313,7 @@ class Running(Handlers):
             return {**self._counts, "queued": self._conversations.queued + self._unseen()}
 
     def _unseen(self) -> int:
-        return sum(loop.qsize() for loop in self._loops)
+        return sum(map(SimpleQueue.qsize, self._loops))
 
     def _count(self, what: str) -> None:
         with self._counting:
