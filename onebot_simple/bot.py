@@ -262,20 +262,24 @@ class Bot(Running):
 
     def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
-        is_done = True
-        try:
-            is_done = self._goes_elsewhere(arrival, loops) or not self._queue(arrival, True)
-        finally:
-            if is_done and arrival[-1]:
-                arrival[-1](None)
+        respond = arrival[-1]
+        if not self._goes_elsewhere(arrival, loops):
+            self._queue(arrival, True)
+        elif respond:
+            respond(None)
 
     def _process(self, arrival: Arrival, is_offered: bool) -> None:
+        """Let the handlers see an event, and do what they want done."""
         now = self._now
         event, name, now.account, now.label, respond = arrival
-        now.handler, response = "", None
+        now.handler, response, operation = "", None, None
         try:
             if is_offered or not self._goes_elsewhere(arrival, ()):
-                response = self._react(event, name, respond is not None)
+                operation = self._operation(event, name)
+            if operation and respond:
+                response = self._in_response(event, operation)
+            elif operation:
+                self._carry_out(event, operation)
         except Exception as error:
             self._report(now.handler, error)
         finally:
@@ -299,15 +303,6 @@ class Bot(Running):
                 loop.put((*arrival[:4], None))  # who posted it is answered now
         self._watch_queue()
         return bool(running)
-
-    def _react(self, event: Event, name: str, in_response: bool) -> str | None:
-        """Do what the handlers want; or return it as JSON, for the response to a post."""
-        operation = self._operation(event, name)
-        if operation and in_response:
-            return self._in_response(event, operation)
-        if operation:
-            self._carry_out(event, operation)
-        return None
 
     def _in_response(self, event: Event, operation: dict[str, Any]) -> str | None:
         """The operation as JSON. A reply that the response cannot hold needs the API."""

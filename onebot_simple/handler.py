@@ -126,7 +126,7 @@ def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]
     def wants(event: Event) -> bool:
         try:
             return bool(predicate(event))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             if not failed:
                 failed.append(name_of(event))
                 log.warning(
