@@ -16,7 +16,7 @@ from . import segment
 from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
 from .answer import Answer
-from .conversations import Stopped, Waiter
+from .conversations import Waiter
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
@@ -157,16 +157,11 @@ class Bot(Running):
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
-        try:
-            event: dict[str, Any] = self._conversations.wait(waiter, seconds)
-        except TimeoutError:
-            raise WaitTimeout(
-                f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s."
-            ) from None
-        except Stopped:
-            raise NetworkError(
-                "机器人停止了，不再等待。 the bot was stopped while waiting."
-            ) from None
+        event: dict[str, Any] | None = self._conversations.wait(waiter, seconds)
+        if waiter.stopped:
+            raise NetworkError("机器人停止了，不再等待。 the bot was stopped while waiting.")
+        if event is None:
+            raise WaitTimeout(f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s.")
         if is_message(event):
             self._now.label = label_of(event)  # it is the cause of what the handler does now
         return event

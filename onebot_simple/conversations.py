@@ -28,10 +28,6 @@ BREATH = 128  # after so many queued jobs, put() pauses
 Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
 
 
-class Stopped(Exception):
-    """The wait ended because the bot is stopped."""
-
-
 class Line:
     """The jobs of a busy chat. It exists while a thread works on the chat, or is about to."""
 
@@ -54,7 +50,7 @@ class Waiter:
         self.doing = line.doing if line else ""
         self.is_aside = False  # it has given up its turn
         self.event: Any = None
-        self.stopped = False
+        self.stopped = False  # the wait ended because the bot is stopped
         self.go_on = Event()  # set when the wait is over and the turn has come back
 
 
@@ -75,7 +71,7 @@ class Conversations:
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._ending = False  # end() has begun: every wait ends with Stopped
+        self._ending = False  # end() has begun: every wait ends
         self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
         self._idle: list[Condition] = []  # on each waits a thread, to be called
@@ -119,7 +115,7 @@ class Conversations:
                 self._forget(waiter)
 
     def wait(self, waiter: Waiter, seconds: float) -> Any:
-        """The event; TimeoutError when it does not come in time, Stopped at the end of the bot."""
+        """The event; None when it does not come in time, or when the bot is stopped."""
         with self._lock:
             if waiter in self._waiters.get(waiter.key, ()):  # else it is over already
                 waiter.is_aside = True
@@ -131,8 +127,6 @@ class Conversations:
                     self._end_wait(waiter)
                 wait_in_slices(waiter.go_on)
             self._here.line = waiter.line
-        if waiter.event is None:
-            raise Stopped if waiter.stopped else TimeoutError
         return waiter.event
 
     def offer(self, event: Any, key_of: Callable[[Any], Hashable]) -> bool:
@@ -149,11 +143,11 @@ class Conversations:
                         return True
         return False
 
-    def _end_wait(self, waiter: Waiter, event: Any = None, *, stopped: bool = False) -> bool:
+    def _end_wait(self, waiter: Waiter, event: Any = None) -> bool:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
         if not self._forget(waiter):
             return False
-        waiter.event, waiter.stopped = event, stopped
+        waiter.event, waiter.stopped = event, self._ending
         line = waiter.line
         if waiter.is_aside and waiter.line is not None:
             line = self._lines.get(waiter.line.chat)
@@ -301,7 +295,7 @@ class Conversations:
         with self._lock:
             self._ending = True
             for waiter in [one for waiters in self._waiters.values() for one in waiters]:
-                self._end_wait(waiter, stopped=True)
+                self._end_wait(waiter)
         self.drain(seconds / 2)
         with self._lock:
             self._closed = True
