@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 
 from . import ws_door
 from .addresses import Words
-from .ws_connection import WsConnection
+from .ws_connection import READS_NOTHING, WsConnection
 
 if TYPE_CHECKING:
     from .ws_server import Account, WsServer
@@ -38,7 +38,6 @@ MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
-READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
 
 class ServerWebSocket:

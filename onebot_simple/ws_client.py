@@ -225,8 +225,8 @@ class WsClient(Bot):
             frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
             if frame is None and pinged:
                 seconds = f"{self.ping_interval + self.ping_timeout:g}"
-                english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
-                raise connection_lost(self._base, english, chinese)
+                reason = f"{seconds} 秒没有动静", f"it was silent for {seconds} s"
+                raise connection_lost(self._base, reason)
             if frame is None:
                 ws.ping()
             pinged = frame is None
@@ -245,8 +245,8 @@ class WsClient(Bot):
             return None
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
-            english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
-            raise connection_lost(self._base, english, chinese)
+            reason = f"OneBot 关闭了它（{code}）", f"OneBot closed it ({code})"
+            raise connection_lost(self._base, reason)
         is_ping = opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
         return b"" if is_ping else data
 
@@ -263,7 +263,7 @@ class WsClient(Bot):
         is_usual = isinstance(error, (websocket.WebSocketException, OSError))
         level = logging.DEBUG if is_usual else logging.ERROR
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
-        return connection_lost(self._base, error)
+        return connection_lost(self._base, (str(error), str(error)))
 
     def _not_connected(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the attempt to connect."""

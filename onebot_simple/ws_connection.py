@@ -14,10 +14,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from .actions import from_json, to_json
+from .addresses import Words
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 from .waits import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
+READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
 Answer: TypeAlias = dict[str, Any]
 Answers: TypeAlias = SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
@@ -139,12 +141,12 @@ def _is_last(action: str, frame: Answer) -> bool:
     return not (isinstance(data, dict) and data.get("type") == "stream")
 
 
-def connection_lost(address: str, reason: object, chinese: object = None) -> NetworkError:
-    """The error for a connection that ended by itself; `chinese` is the reason in Chinese."""
-    said = [printable(str(words)).rstrip(".。") for words in (chinese or reason, reason)]
+def connection_lost(address: str, reason: Words) -> NetworkError:
+    """The error for a connection that ended by itself."""
+    chinese, english = (printable(words).rstrip(".。") for words in reason)
     return NetworkError(
-        f"和 {address} 的连接断开了：{said[0]}。OneBot 还开着吗？动作可能已经执行了。 "
-        f"The connection to {address} was lost: {said[1]}. Is OneBot still running? "
+        f"和 {address} 的连接断开了：{chinese}。OneBot 还开着吗？动作可能已经执行了。 "
+        f"The connection to {address} was lost: {english}. Is OneBot still running? "
         "An action may have been carried out."
     )
 

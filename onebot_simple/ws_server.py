@@ -253,7 +253,7 @@ class WsServer(Bot):
         """The connection has ended; an older one of its account takes over, if there is one."""
         account, name = connection.account, connection.calls.address
         chinese, english = map(printable, reason)
-        lost = connection_lost(name, english, chinese)
+        lost = connection_lost(name, reason)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
         self._strangers.discard(connection)
         account._set([one for one in account._connections if one is not connection])
