@@ -155,12 +155,12 @@ class EventServer(Bot):
         if hmac.compare_digest(given.encode(), wanted.encode()):
             return
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
-        words = (
+        reason = (
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        listening.warn_of_refusal(self._said, request.remote_addr or "?", *words)
-        abort(403 if given else 401, "。 ".join(words))
+        listening.warn_of_refusal(self._said, request.remote_addr or "?", reason)
+        abort(403 if given else 401, "。 ".join(reason))
 
     def _refuse(self, status: int, kind: str, what: object, advice: str = "") -> NoReturn:
         self._complain(kind, what, advice)

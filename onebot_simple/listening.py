@@ -118,13 +118,13 @@ def _reason(port: int, number: int) -> Words:
     )
 
 
-def warn_of_refusal(said: dict[str, float], peer: str, chinese: str, english: str) -> None:
+def warn_of_refusal(said: dict[str, float], peer: str, reason: Words) -> None:
     """Log why somebody may not come in: once a minute for each peer and reason.
 
     said: what was logged, and when. Behind the first comma of the reason may stand words of the
     peer's own.
     """
-    now = time.monotonic()
+    (chinese, english), now = reason, time.monotonic()
     for key, then in list(said.items()):
         if now - then > SAID_AGAIN_SECONDS:
             said.pop(key, None)
