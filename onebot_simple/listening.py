@@ -12,14 +12,13 @@ import socket
 import time
 from contextlib import suppress
 
-from .addresses import Words, authority, is_loopback
+from .addresses import HOST, Words, authority, is_loopback
 from .errors import NetworkError
 
 log = logging.getLogger("onebot_simple")
 
 SAID_AGAIN_SECONDS = 60
-# a host is a name, an IPv4 or an IPv6 address; an address holds a host and perhaps a port
-HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%\w+)?", re.IGNORECASE)
+# an address holds a host and perhaps a port
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(?::(\d+))?")
 
 

@@ -76,9 +76,9 @@ class Running(Handlers):
         self._warn_at = LONG_QUEUE
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards what follows
-        self._running = False
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
-        self._stopped = Flag()  # set when stop() is done
+        self._stopped = Flag()  # set when stop() is done, and before the first start()
+        self._stopped.set()
         self._failure: OneBotError | None = None  # what run() is to raise
         self._loops: tuple[SimpleQueue[Any], ...] = ()  # what each events() has still to see
         self._timers: list[tuple[float, Callable[[], object]]] = [
@@ -93,7 +93,6 @@ class Running(Handlers):
 
         Starts, and blocks until stop() or Ctrl+C.
         """
-        log_to_console()
         is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL
         if is_ours:  # then `docker stop` is as Ctrl+C
             signal.signal(SIGTERM, signal.default_int_handler)
@@ -124,9 +123,9 @@ class Running(Handlers):
             if self._stopping.is_set():  # a stop() that has begun comes first
                 wait_in_slices(self._stopped)
             with self._state:
-                if self._running:
+                if not self._stopped.is_set():
                     return
-                self._running, self._failure, self._dropped = True, None, 0
+                self._failure, self._dropped = None, 0
                 self._are_timers_on, self._loops = False, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
@@ -149,7 +148,7 @@ class Running(Handlers):
         Stops: no more events; every wait and every thread ends. A handler may call it, too.
         """
         with self._state:
-            if not self._running:
+            if self._stopped.is_set():
                 return
             already = self._stopping.is_set()
             self._stopping.set()
@@ -160,7 +159,6 @@ class Running(Handlers):
         try:
             self._end()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
-            self._running = False
             self._stopped.set()
 
     def _end(self) -> None:
