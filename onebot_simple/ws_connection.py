@@ -21,8 +21,7 @@ from .waits import SLICE_SECONDS
 TOKEN_REFUSED = 1403
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
-Answer: TypeAlias = dict[str, Any]
-Answers: TypeAlias = SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
+Answers: TypeAlias = SimpleQueue[dict[str, Any] | OneBotError]  # an error: the connection has ended
 
 _call_numbers = count(1)  # of all calls in this process
 
@@ -50,7 +49,7 @@ class WsConnection:
 
     def stream(
         self, action: str, params: dict[str, Any], timeout: float, origin: str = ""
-    ) -> Generator[Answer, None, None]:
+    ) -> Generator[dict[str, Any], None, None]:
         """Call an action and yield its answers: a streaming action has several.
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
@@ -74,7 +73,7 @@ class WsConnection:
         finally:
             del self._waiting[echo]
 
-    def _next(self, answers: Answers, action: str, timeout: float) -> Answer:
+    def _next(self, answers: Answers, action: str, timeout: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -111,7 +110,7 @@ class WsConnection:
             self._complain(kind, list(content)[:20])
         return None
 
-    def _receive_answer(self, answer: Answer) -> None:
+    def _receive_answer(self, answer: dict[str, Any]) -> None:
         echo, answers = answer.get("echo"), None
         if echo is not None and echo != "":
             found = (one._waiting.get(echo) for one in self.siblings if isinstance(echo, str))
@@ -134,7 +133,7 @@ class WsConnection:
             answers.put(copy(reason))  # each thread adds a traceback of its own to it
 
 
-def _is_last(action: str, frame: Answer) -> bool:
+def _is_last(action: str, frame: dict[str, Any]) -> bool:
     if frame.get("status") == "failed" or action == "upload_file_stream":
         return True  # each call of an upload has exactly one answer
     data = frame.get("data")
