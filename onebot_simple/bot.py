@@ -32,6 +32,7 @@ from .event import (
     person_of,
 )
 from .handler import never_failing
+from .logs import log
 from .quick_operation import (
     calls_for,
     check_event,
@@ -43,8 +44,6 @@ from .quick_operation import (
 )
 from .running import Running
 from .waits import SLICE_SECONDS
-
-log = logging.getLogger("onebot_simple")
 
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]

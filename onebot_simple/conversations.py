@@ -9,7 +9,6 @@ the chat meanwhile, and takes it back before it goes on.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections import deque
@@ -18,9 +17,8 @@ from contextlib import contextmanager
 from threading import Condition, Event, Lock, Thread, current_thread, local
 from typing import Any
 
+from .logs import log
 from .waits import wait_in_slices
-
-log = logging.getLogger("onebot_simple")
 
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 BREATH = 128  # after so many queued jobs, put() pauses

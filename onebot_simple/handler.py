@@ -6,15 +6,13 @@ A handler: which events and commands a function is for, and which arguments it t
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
 from .event import Event, name_of
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 
 class Handler:

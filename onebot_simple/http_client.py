@@ -5,7 +5,6 @@ HTTP API: we call OneBot's actions.
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
 from collections.abc import Generator, Iterator
@@ -22,8 +21,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 from . import addresses
 from .actions import Actions, from_json, to_json
 from .errors import ApiTimeout, NetworkError
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action

@@ -6,7 +6,6 @@ Where a server listens, and in plain words why it cannot.
 from __future__ import annotations
 
 import errno
-import logging
 import re
 import socket
 import time
@@ -14,8 +13,7 @@ from contextlib import suppress
 
 from .addresses import HOST, Words, authority, is_loopback
 from .errors import NetworkError
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 SAID_AGAIN_SECONDS = 60
 # an address holds a host and perhaps a port

@@ -5,7 +5,6 @@ Starting, running, stopping, and the functions that run again and again.
 
 from __future__ import annotations
 
-import logging
 import signal
 import time
 from abc import abstractmethod
@@ -32,10 +31,8 @@ from .errors import (
 from .event import Event, is_online
 from .handler import Handler
 from .handlers import Handlers
-from .logs import log_to_console
+from .logs import log, log_to_console
 from .waits import SLICE_SECONDS, wait_in_slices
-
-log = logging.getLogger("onebot_simple")
 
 DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it closes the connection
 END_SECONDS = 0.6  # and how long it then waits for them to end

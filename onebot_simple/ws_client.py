@@ -32,11 +32,10 @@ from .bot import Bot
 from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
+from .logs import log
 from .running import END_SECONDS
 from .waits import SLICE_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost
-
-log = logging.getLogger("onebot_simple")
 
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0

@@ -5,7 +5,6 @@ Reverse WebSocket: OneBot connects to us; one server can take care of many accou
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Iterable
 from typing import Any
@@ -19,12 +18,11 @@ from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
+from .logs import log
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
 from .ws_door import header
 from .ws_hub import WebSocketHub
-
-log = logging.getLogger("onebot_simple")
 
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
 ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Universal: both

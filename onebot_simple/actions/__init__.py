@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .. import files
 from ..errors import failure, is_failed, printable
+from ..logs import log
 from ..segment import check, media
 from .arguments import checked, one_of
 from .standard import StandardActions
 
 if TYPE_CHECKING:
     from .. import typed
-
-log = logging.getLogger("onebot_simple")
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
