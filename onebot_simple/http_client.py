@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -19,7 +19,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from . import addresses
-from .actions import Actions, from_json, to_json
+from .actions import Actions, Stream, from_json, to_json
 from .errors import ApiTimeout, NetworkError
 from .logs import log
 
@@ -61,9 +61,7 @@ class HttpClient(Actions):
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(trusted))
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer:
         request() takes the only one.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from threading import Lock, current_thread, local, main_thread
 from typing import Any, TypeVar
 
 from . import traps
+from .actions import Stream
 from .addresses import check_seconds
 from .conversations import Conversations
 from .errors import (
@@ -314,9 +315,7 @@ class Running(Handlers):
         with self._counting:
             self._counts[what] += 1
 
-    def _counted(
-        self, stream: Callable[[], Iterator[dict[str, Any]]]
-    ) -> Generator[dict[str, Any], None, None]:
+    def _counted(self, stream: Callable[[], Iterator[dict[str, Any]]]) -> Stream:
         self._count("calls")
         try:
             for answer in stream():

@@ -9,7 +9,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from copy import copy
 from threading import Event as Flag
@@ -18,6 +18,7 @@ from typing import Any
 
 import websocket
 
+from .actions import Stream
 from .addresses import (
     WEBUI_PORT,
     cannot_connect,
@@ -86,9 +87,7 @@ class WsClient(Bot):
         self._base = self._address.base  # it may be shown: it holds no token
         self._token = check_token(self.access_token or self._address.token)
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
         return self._counted(lambda: self._online().stream(action, params, seconds, self._origin()))
 

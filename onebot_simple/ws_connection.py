@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from copy import copy
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from .actions import from_json, to_json
+from .actions import Stream, from_json, to_json
 from .addresses import Words
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 from .waits import SLICE_SECONDS
@@ -49,7 +49,7 @@ class WsConnection:
 
     def stream(
         self, action: str, params: dict[str, Any], timeout: float, origin: str = ""
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Stream:
         """Call an action and yield its answers: a streaming action has several.
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.

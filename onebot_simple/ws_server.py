@@ -6,14 +6,14 @@ Reverse WebSocket: OneBot connects to us; one server can take care of many accou
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from . import listening
-from .actions import Actions
+from .actions import Actions, Stream
 from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
@@ -45,9 +45,7 @@ class Account(Actions):
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
         return server._counted(
@@ -145,9 +143,7 @@ class WsServer(Bot):
                 )
             time.sleep(0.02)
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         return self._meant()._stream(action, params, timeout)
 
     def _actions_of(self, event: Event) -> Actions:
