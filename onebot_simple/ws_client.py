@@ -18,17 +18,8 @@ from typing import Any
 
 import websocket
 
+from . import addresses
 from .actions import Stream
-from .addresses import (
-    WEBUI_PORT,
-    cannot_connect,
-    check_ca_file,
-    check_seconds,
-    check_token,
-    check_url,
-    token_refused,
-    wrong_service,
-)
 from .bot import Bot
 from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
@@ -72,9 +63,9 @@ class WsClient(Bot):
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self.url = url  # both are read again by each start()
         self.access_token = access_token
-        self.ping_interval = check_seconds(ping_interval, "ping_interval")
-        self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._ca_file = check_ca_file(ca_file)
+        self.ping_interval = addresses.check_seconds(ping_interval, "ping_interval")
+        self.ping_timeout = addresses.check_seconds(ping_timeout, "ping_timeout")
+        self._ca_file = addresses.check_ca_file(ca_file)
         self._read_settings()
         self._patient = False  # whether start() returns before there is a connection
         self._reader: Thread | None = None
@@ -83,12 +74,12 @@ class WsClient(Bot):
         self._calls: WsConnection | None = None
 
     def _read_settings(self) -> None:
-        self._address = check_url(self.url, "ws")
+        self._address = addresses.check_url(self.url, "ws")
         self._base = self._address.base  # it may be shown: it holds no token
-        self._token = check_token(self.access_token or self._address.token)
+        self._token = addresses.check_token(self.access_token or self._address.token)
 
     def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
-        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
+        seconds = self.timeout if timeout is None else addresses.check_seconds(timeout, "timeout")
         return self._counted(lambda: self._online().stream(action, params, seconds, self._origin()))
 
     def _online(self) -> WsConnection:
@@ -255,7 +246,7 @@ class WsClient(Bot):
         if self._stopping.is_set():
             return connection_ended(self._base)
         if isinstance(error, AuthenticationError):
-            return token_refused(self._base, bool(self._token))
+            return addresses.token_refused(self._base, bool(self._token))
         if isinstance(error, OneBotError):
             return error
         is_usual = isinstance(error, (websocket.WebSocketException, OSError))
@@ -273,9 +264,9 @@ class WsClient(Bot):
         if isinstance(error, NetworkError):  # the connection was lost at once
             error = ConnectionError()
         if isinstance(error, OSError):
-            return cannot_connect(base, error)
-        if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return token_refused(base, bool(self._token))
+            return addresses.cannot_connect(base, error)
+        if status in (401, 403) and self._address.port != addresses.WEBUI_PORT:
+            return addresses.token_refused(base, bool(self._token))
         what = "别的内容", "something else (a redirect?)"
         if status:
             what = f"HTTP {status}", f"HTTP {status}"
@@ -287,4 +278,4 @@ class WsClient(Bot):
             "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
-        return wrong_service(base, fact, advice)
+        return addresses.wrong_service(base, fact, advice)
