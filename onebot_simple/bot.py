@@ -174,7 +174,7 @@ class Bot(Running):
         takes no more. RuntimeError when the bot is not started.
         """
         with self._state:
-            if self._stopped.is_set() or self._stopping.is_set():
+            if not self._running or self._stopping.is_set():
                 raise RuntimeError(
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
                     "the bot is not started: write the loop inside of  with bot:"

@@ -74,9 +74,9 @@ class Running(Handlers):
         self._warn_at = LONG_QUEUE
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards what follows
+        self._running = False
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
-        self._stopped = Flag()  # set when stop() is done, and before the first start()
-        self._stopped.set()
+        self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
         self._loops: tuple[SimpleQueue[Any], ...] = ()  # what each events() has still to see
         self._timers: list[tuple[float, Callable[[], object]]] = [
@@ -121,9 +121,9 @@ class Running(Handlers):
             if self._stopping.is_set():  # a stop() that has begun comes first
                 wait_in_slices(self._stopped)
             with self._state:
-                if not self._stopped.is_set():
+                if self._running:
                     return
-                self._failure, self._dropped = None, 0
+                self._running, self._failure, self._dropped = True, None, 0
                 self._are_timers_on, self._loops = False, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
@@ -146,7 +146,7 @@ class Running(Handlers):
         Stops: no more events; every wait and every thread ends. A handler may call it, too.
         """
         with self._state:
-            if self._stopped.is_set():
+            if not self._running:
                 return
             already = self._stopping.is_set()
             self._stopping.set()
@@ -157,6 +157,7 @@ class Running(Handlers):
         try:
             self._end()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
+            self._running = False
             self._stopped.set()
 
     def _end(self) -> None:
