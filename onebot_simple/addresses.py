@@ -19,7 +19,8 @@ WEBUI_PORT = 6099
 LONGEST_SECONDS = 7 * 24 * 3600  # the system refuses timeouts that are much longer
 # what a Chinese keyboard types for : / . where only ASCII may stand, in front of the path
 FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
-HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.ASCII)  # a name or IPv4, or IPv6
+# a name or an IPv4 address, or an IPv6 one
+HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?", re.IGNORECASE)
 
 Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
 

@@ -16,7 +16,7 @@ from . import segment
 from .actions import Actions, line_of, to_json
 from .addresses import check_seconds
 from .answer import Answer
-from .conversations import Stopped, Waiter
+from .conversations import Waiter
 from .errors import NetworkError, OneBotError, WaitTimeout, printable
 from .event import (
     Event,
@@ -32,7 +32,7 @@ from .event import (
     person_of,
 )
 from .handler import never_failing
-from .logs import Backlog
+from .logs import log
 from .quick_operation import (
     calls_for,
     check_event,
@@ -45,19 +45,11 @@ from .quick_operation import (
 from .running import Running
 from .waits import SLICE_SECONDS
 
-log = logging.getLogger("onebot_simple")
-
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
 # an event that has come: its name, account and label, and who wants the response
 Arrival = tuple[Event, str, int | None, str, Respond | None]
-
-
-class _Loop(SimpleQueue[Arrival]):
-    """What a `for event in bot.events()` has still to see."""
-
-    def __init__(self) -> None:
-        self.backlog = Backlog()
+Loop = SimpleQueue[Arrival]  # what a `for event in bot.events()` has still to see
 
 
 class Bot(Running):
@@ -164,16 +156,11 @@ class Bot(Running):
             return self._wait(waiter, seconds, "没有等到这样的事件", "no such event came")
 
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
-        try:
-            event: dict[str, Any] = self._conversations.wait(waiter, seconds)
-        except TimeoutError:
-            raise WaitTimeout(
-                f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s."
-            ) from None
-        except Stopped:
-            raise NetworkError(
-                "机器人停止了，不再等待。 the bot was stopped while waiting."
-            ) from None
+        event: dict[str, Any] | None = self._conversations.wait(waiter, seconds)
+        if waiter.stopped:
+            raise NetworkError("机器人停止了，不再等待。 the bot was stopped while waiting.")
+        if event is None:
+            raise WaitTimeout(f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s.")
         if is_message(event):
             self._now.label = label_of(event)  # it is the cause of what the handler does now
         return event
@@ -192,13 +179,13 @@ class Bot(Running):
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
                     "the bot is not started: write the loop inside of  with bot:"
                 )
-            loop = _Loop()
+            loop = Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
         next(events)  # to its first yield: otherwise leaving the loop would not run the `finally`
         return events
 
-    def _events(self, loop: _Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
+    def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
         now = self._now
         before = now.account, now.label, now.handler
         try:
@@ -208,8 +195,6 @@ class Bot(Running):
                     event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
                     continue
-                if loop.empty():
-                    loop.backlog.look(0)
                 now.handler = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
@@ -252,6 +237,7 @@ class Bot(Running):
             self._watch_account(event, account)
         if self._stopping.is_set():
             return self._drop()
+        self._watch_queue()
         arrival = event, name_of(event), account, label_of(event, number), respond
         loops = self._loops
         if loops or self._conversations.is_busy(EVENTS):
@@ -268,29 +254,33 @@ class Bot(Running):
             self._dropped += 1
         return False
 
-    def _pass_on(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> None:
+    def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
-        is_done = True
-        try:
-            is_done = self._goes_elsewhere(arrival, loops) or not self._queue(arrival, True)
-        finally:
-            if is_done and arrival[-1]:
-                arrival[-1](None)
+        respond = arrival[-1]
+        if not self._goes_elsewhere(arrival, loops):
+            self._queue(arrival, True)
+        elif respond:
+            respond(None)
 
     def _process(self, arrival: Arrival, is_offered: bool) -> None:
+        """Let the handlers see an event, and do what they want done."""
         now = self._now
         event, name, now.account, now.label, respond = arrival
-        now.handler, response = "", None
+        now.handler, response, operation = "", None, None
         try:
             if is_offered or not self._goes_elsewhere(arrival, ()):
-                response = self._react(event, name, respond is not None)
+                operation = self._operation(event, name)
+            if operation and respond:
+                response = self._in_response(event, operation)
+            elif operation:
+                self._carry_out(event, operation)
         except Exception as error:
             self._report(now.handler, error)
         finally:
             if respond:
                 respond(response)
 
-    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[_Loop, ...]) -> bool:
+    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
         """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
         event, name = arrival[:2]
         is_own = is_own_deed(event, name)
@@ -305,18 +295,8 @@ class Bot(Running):
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
                 loop.put((*arrival[:4], None))  # who posted it is answered now
-        for loop in running:
-            loop.backlog.look(loop.qsize())
+        self._watch_queue()
         return bool(running)
-
-    def _react(self, event: Event, name: str, in_response: bool) -> str | None:
-        """Do what the handlers want; or return it as JSON, for the response to a post."""
-        operation = self._operation(event, name)
-        if operation and in_response:
-            return self._in_response(event, operation)
-        if operation:
-            self._carry_out(event, operation)
-        return None
 
     def _in_response(self, event: Event, operation: dict[str, Any]) -> str | None:
         """The operation as JSON. A reply that the response cannot hold needs the API."""

@@ -17,11 +17,11 @@ from typing import Any
 
 from .addresses import Address
 from .errors import NetworkError
-from .ws_connection import connection_lost
+from .ws_connection import READS_NOTHING, connection_lost
 
 PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host
-CLOSED = ("the other side closed it", "对方关闭了它")
+CLOSED = ("对方关闭了它", "the other side closed it")
 
 
 class ClientSocket:
@@ -87,7 +87,7 @@ class ClientSocket:
             tls = self._tls
             arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
             if not arrived:  # TLS said goodbye
-                raise self._failure or connection_lost(self._base, *CLOSED)
+                raise self._failure or connection_lost(self._base, CLOSED)
             self._arrived = BytesIO(arrived)
             piece = self._arrived.read(size)
         return piece
@@ -105,7 +105,7 @@ class ClientSocket:
         except OSError as error:
             raise self._failure or error from None
         if not data:
-            raise self._failure or connection_lost(self._base, *CLOSED)
+            raise self._failure or connection_lost(self._base, CLOSED)
         return data
 
     def _with_tls(self, work: Callable[[], Any]) -> Any:
@@ -149,8 +149,7 @@ class ClientSocket:
                 left, moved = left[self._sock.send(left) :], time.monotonic()
             except TimeoutError:  # the timeout of the socket is that of the reader
                 if time.monotonic() - moved > self._patience:
-                    said = "it does not read what is sent", "它不读我们发的东西"
-                    raise connection_lost(self._base, *said) from None
+                    raise connection_lost(self._base, READS_NOTHING) from None
 
     def settimeout(self, timeout: float | None) -> None:
         self._deadline = None

@@ -9,7 +9,6 @@ the chat meanwhile, and takes it back before it goes on.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections import deque
@@ -18,19 +17,13 @@ from contextlib import contextmanager
 from threading import Condition, Event, Lock, Thread, current_thread, local
 from typing import Any
 
-from .logs import Backlog
+from .logs import log
 from .waits import wait_in_slices
-
-log = logging.getLogger("onebot_simple")
 
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
 BREATH = 128  # after so many queued jobs, put() pauses
 
 Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
-
-
-class Stopped(Exception):
-    """The wait ended because the bot is stopped."""
 
 
 class Line:
@@ -55,7 +48,7 @@ class Waiter:
         self.doing = line.doing if line else ""
         self.is_aside = False  # it has given up its turn
         self.event: Any = None
-        self.stopped = False
+        self.stopped = False  # the wait ended because the bot is stopped
         self.go_on = Event()  # set when the wait is over and the turn has come back
 
 
@@ -71,13 +64,12 @@ class Conversations:
     def __init__(self, threads: str) -> None:
         self._name = threads  # of its threads
         self._here = Here()
-        self._backlog = Backlog()  # not guarded: two threads may say the same at once
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._ending = False  # end() has begun: every wait ends with Stopped
+        self._ending = False  # end() has begun: every wait ends
         self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
         self._idle: list[Condition] = []  # on each waits a thread, to be called
@@ -96,7 +88,6 @@ class Conversations:
             if self._ready:
                 self._call_thread()
             self.queued = queued = self.queued + 1
-        self._backlog.look(queued)
         if queued % BREATH == 0:  # so that handlers can catch up: a short queue is a fast one
             time.sleep(1e-6)
         return True
@@ -122,7 +113,7 @@ class Conversations:
                 self._forget(waiter)
 
     def wait(self, waiter: Waiter, seconds: float) -> Any:
-        """The event; TimeoutError when it does not come in time, Stopped at the end of the bot."""
+        """The event; None when it does not come in time, or when the bot is stopped."""
         with self._lock:
             if waiter in self._waiters.get(waiter.key, ()):  # else it is over already
                 waiter.is_aside = True
@@ -134,8 +125,6 @@ class Conversations:
                     self._end_wait(waiter)
                 wait_in_slices(waiter.go_on)
             self._here.line = waiter.line
-        if waiter.event is None:
-            raise Stopped if waiter.stopped else TimeoutError
         return waiter.event
 
     def offer(self, event: Any, key_of: Callable[[Any], Hashable]) -> bool:
@@ -152,11 +141,11 @@ class Conversations:
                         return True
         return False
 
-    def _end_wait(self, waiter: Waiter, event: Any = None, *, stopped: bool = False) -> bool:
+    def _end_wait(self, waiter: Waiter, event: Any = None) -> bool:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
         if not self._forget(waiter):
             return False
-        waiter.event, waiter.stopped = event, stopped
+        waiter.event, waiter.stopped = event, self._ending
         line = waiter.line
         if waiter.is_aside and waiter.line is not None:
             line = self._lines.get(waiter.line.chat)
@@ -251,8 +240,6 @@ class Conversations:
                         self._call_thread()
                 if line.jobs and not line.returning and not line.released:
                     self.queued -= 1
-                    if not self.queued:
-                        self._backlog.look(0)
                     line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
                     return line.jobs.popleft()
                 here.line = None
@@ -306,12 +293,11 @@ class Conversations:
         with self._lock:
             self._ending = True
             for waiter in [one for waiters in self._waiters.values() for one in waiters]:
-                self._end_wait(waiter, stopped=True)
+                self._end_wait(waiter)
         self.drain(seconds / 2)
         with self._lock:
             self._closed = True
             dropped, self.queued = self.queued, 0
-            self._backlog.look(0)
             for line in self._lines.values():
                 while line.returning:  # a job keeps the turn and does not end: they do, beside it
                     waiter = line.returning.popleft()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import MSG_PEEK
@@ -20,7 +20,7 @@ from werkzeug.routing import Rule
 from werkzeug.wsgi import LimitedStream
 
 from . import listening
-from .actions import Actions, from_json
+from .actions import Actions, Stream, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
@@ -98,9 +98,7 @@ class EventServer(Bot):
 
         return next(self._counted(answer))
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         return self._counted(lambda: self._api_for(action)._stream(action, params, timeout))
 
     def _api_for(self, action: str) -> Actions:
@@ -155,12 +153,12 @@ class EventServer(Bot):
         if hmac.compare_digest(given.encode(), wanted.encode()):
             return
         chinese, english = ("不对", "wrong") if given else ("没有带", "missing")
-        words = (
+        reason = (
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        listening.warn_of_refusal(self._said, request.remote_addr or "?", *words)
-        abort(403 if given else 401, "。 ".join(words))
+        listening.warn_of_refusal(self._said, request.remote_addr or "?", reason)
+        abort(403 if given else 401, "。 ".join(reason))
 
     def _refuse(self, status: int, kind: str, what: object, advice: str = "") -> NoReturn:
         self._complain(kind, what, advice)

@@ -6,15 +6,13 @@ A handler: which events and commands a function is for, and which arguments it t
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
 from .event import Event, name_of
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 
 class Handler:
@@ -127,7 +125,7 @@ def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]
     def wants(event: Event) -> bool:
         try:
             return bool(predicate(event))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             if not failed:
                 failed.append(name_of(event))
                 log.warning(

@@ -5,7 +5,6 @@ Handlers: the decorators that register them, and which one is for which event an
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -16,8 +15,7 @@ from .actions import Actions
 from .addresses import check_seconds
 from .event import EVENT_NAMES, plain_signs
 from .handler import Handler
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

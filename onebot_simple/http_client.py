@@ -5,10 +5,9 @@ HTTP API: we call OneBot's actions.
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -19,10 +18,9 @@ from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from . import addresses
-from .actions import Actions, from_json, to_json
+from .actions import Actions, Stream, from_json, to_json
 from .errors import ApiTimeout, NetworkError
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
@@ -62,9 +60,7 @@ class HttpClient(Actions):
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(trusted))
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         """Send the action, once and never again, whatever happens. Yield each frame of the answer:
         request() takes the only one.
 

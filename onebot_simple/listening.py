@@ -6,20 +6,17 @@ Where a server listens, and in plain words why it cannot.
 from __future__ import annotations
 
 import errno
-import logging
 import re
 import socket
 import time
 from contextlib import suppress
 
-from .addresses import Words, authority, is_loopback
+from .addresses import HOST, Words, authority, is_loopback
 from .errors import NetworkError
-
-log = logging.getLogger("onebot_simple")
+from .logs import log
 
 SAID_AGAIN_SECONDS = 60
-# a host is a name, an IPv4 or an IPv6 address; an address holds a host and perhaps a port
-HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%\w+)?", re.IGNORECASE)
+# an address holds a host and perhaps a port
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(?::(\d+))?")
 
 
@@ -118,13 +115,13 @@ def _reason(port: int, number: int) -> Words:
     )
 
 
-def warn_of_refusal(said: dict[str, float], peer: str, chinese: str, english: str) -> None:
+def warn_of_refusal(said: dict[str, float], peer: str, reason: Words) -> None:
     """Log why somebody may not come in: once a minute for each peer and reason.
 
     said: what was logged, and when. Behind the first comma of the reason may stand words of the
     peer's own.
     """
-    now = time.monotonic()
+    (chinese, english), now = reason, time.monotonic()
     for key, then in list(said.items()):
         if now - then > SAID_AGAIN_SECONDS:
             said.pop(key, None)

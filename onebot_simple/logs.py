@@ -1,6 +1,6 @@
-"""日志：一件事一行，终端能显示颜色时带颜色；事件排了长队时提醒。
+"""日志：一件事一行，终端能显示颜色时带颜色。
 
-The log: a line for each thing that happens, coloured where the terminal can; long queues are said.
+The log: a line for each thing that happens, coloured where the terminal can.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import sys
 
 log = logging.getLogger("onebot_simple")
 
-LONG_QUEUE = 1000  # events that wait
 COLOURS = {logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}  # yellow, red
 
 
@@ -35,19 +34,3 @@ def log_to_console() -> None:
     for stream in (sys.stdout, sys.stderr):  # a GBK console must not fail at an emoji
         if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-class Backlog:
-    """Warns of a long queue, and again each time when it has doubled."""
-
-    warn_at = LONG_QUEUE
-
-    def look(self, length: int) -> None:
-        if not length:
-            self.warn_at = LONG_QUEUE
-        elif length >= self.warn_at:
-            self.warn_at *= 2
-            log.warning(
-                f"{length} 个事件在排队：是不是有处理函数太慢或卡住了？ "
-                f"{length} events wait for their turn: is a handler slow, or stuck?"
-            )

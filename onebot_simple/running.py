@@ -5,17 +5,20 @@ Starting, running, stopping, and the functions that run again and again.
 
 from __future__ import annotations
 
-import logging
 import signal
+import time
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
 from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
-from threading import Lock, Thread, current_thread, local, main_thread
+from threading import Lock, current_thread, local, main_thread
 from typing import Any, TypeVar
 
 from . import traps
+from .actions import Stream
 from .addresses import check_seconds
 from .conversations import Conversations
 from .errors import (
@@ -29,16 +32,15 @@ from .errors import (
 from .event import Event, is_online
 from .handler import Handler
 from .handlers import Handlers
-from .logs import log_to_console
+from .logs import log, log_to_console
 from .waits import SLICE_SECONDS, wait_in_slices
-
-log = logging.getLogger("onebot_simple")
 
 DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it closes the connection
 END_SECONDS = 0.6  # and how long it then waits for them to end
 STOP_SECONDS = 2.4  # the longest that a second stop() waits for the first
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often that is looked for
+LONG_QUEUE = 1000  # events that wait: this many are warned of
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
 AnyBot = TypeVar("AnyBot", bound="Running")
@@ -69,17 +71,18 @@ class Running(Handlers):
         self._counting = Lock()  # guards _counts and _dropped
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
+        self._warn_at = LONG_QUEUE
         self._starting = Lock()  # held by start(), of which there is one at a time
         self._state = Lock()  # guards what follows
         self._running = False
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
-        self._loops: tuple[Any, ...] = ()  # what each events() has still to see
+        self._loops: tuple[SimpleQueue[Any], ...] = ()  # what each events() has still to see
         self._timers: list[tuple[float, Callable[[], object]]] = [
             (LOOK_SECONDS, self._warn_of_slow_handlers)
         ]
-        self._clocks: list[Thread] = []  # one for each of the timers, once the bot is started
+        self._are_timers_on = False
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -88,7 +91,6 @@ class Running(Handlers):
 
         Starts, and blocks until stop() or Ctrl+C.
         """
-        log_to_console()
         is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL
         if is_ours:  # then `docker stop` is as Ctrl+C
             signal.signal(SIGTERM, signal.default_int_handler)
@@ -122,15 +124,16 @@ class Running(Handlers):
                 if self._running:
                     return
                 self._running, self._failure, self._dropped = True, None, 0
-                self._clocks, self._loops = [], ()
+                self._are_timers_on, self._loops = False, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._conversations.open()
             try:
                 self._open()
                 with self._state:
-                    for seconds, tick in self._timers:
-                        self._start_clock(seconds, tick)
+                    self._are_timers_on = True
+                    for timer in self._timers:
+                        self._start_timer(*timer)
             except BaseException:
                 self.stop()
                 raise
@@ -164,8 +167,6 @@ class Running(Handlers):
             self._close()
             dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
             self._loops = ()
-            for clock in self._clocks:
-                clock.join(END_SECONDS)
         if dropped:
             log.warning(
                 f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
@@ -189,42 +190,15 @@ class Running(Handlers):
     # -- timers -------------------------------------------------------------------------------
 
     def _add_timer(self, handler: Handler, seconds: float) -> None:
-        turn = Lock()  # held while the function runs, even after stop()
-
-        def tick() -> None:
-            if not turn.locked():
-                self._conversations.put(turn, self._take_turn, handler, turn)
-
+        timer = seconds, partial(self._run_all, [handler], "every")
         with self._state:
-            self._timers.append((seconds, tick))
-            if self._clocks:  # else start() does it
-                self._start_clock(seconds, tick)
+            self._timers.append(timer)
+            if self._are_timers_on:  # else start() does it
+                self._start_timer(*timer)
 
-    def _start_clock(self, seconds: float, tick: Callable[[], object]) -> None:
-        clock = Thread(
-            target=_run_clock,
-            args=(seconds, tick, self._stopping),
-            name="onebot_simple clock",
-            daemon=True,
-        )
-        clock.start()
-        self._clocks.append(clock)
-
-    def _take_turn(self, handler: Handler, turn: Lock) -> None:
-        if not turn.acquire(blocking=False):  # the last turn waits for an event: leave this out
-            return
-        self._now.account, self._now.label = None, "every"
-        self._begin(handler)
-        try:
-            handler.run()
-        except BaseException as error:
-            is_lost = isinstance(error, (NetworkError, ApiNotAvailable))
-            if is_lost and not self._now.stopping.is_set():
-                log.warning("%s: %s", handler.name, error)
-            else:
-                self._report(handler.name, error)
-        finally:
-            turn.release()
+    def _start_timer(self, seconds: float, function: Callable[[], object]) -> None:
+        # a line of its own: the function that still runs after a stop() keeps that one waiting
+        self._conversations.put(function, _run_again, seconds, function, self._stopping)
 
     def _warn_of_slow_handlers(self) -> None:
         for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS) + 1):
@@ -235,6 +209,18 @@ class Running(Handlers):
 
     # -- what handlers do, and what the log says of it ----------------------------------------
 
+    def _run_all(
+        self, handlers: list[Handler], label: str, account: int | None = None, *arguments: Any
+    ) -> None:
+        """Run handlers that are for no event."""
+        self._now.account, self._now.label = account, label
+        for handler in handlers:
+            self._begin(handler)
+            try:
+                handler.run(*arguments)
+            except BaseException as error:
+                self._report(handler.name, error, is_timer=label == "every")
+
     def _begin(self, handler: Handler) -> None:
         self._now.handler, self._now.stopping = handler.origin, self._stopping
         self._conversations.name_job(handler.origin)
@@ -243,12 +229,15 @@ class Running(Handlers):
         """What this thread is handling, for echoes; "" outside of a handler."""
         return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
 
-    def _report(self, name: str, error: BaseException) -> bool:
+    def _report(self, name: str, error: BaseException, *, is_timer: bool = False) -> bool:
         """Log why a handler ended. True if a wait timed out, or the bot was stopped."""
         stopped = isinstance(error, NetworkError) and self._now.stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
             log.info(f"{name} 结束了。 {name} ended: {error}")
             return True
+        if is_timer and isinstance(error, (NetworkError, ApiNotAvailable)):
+            log.warning("%s: %s", name, error)
+            return False
         if isinstance(error, SystemExit):
             log.error(
                 f"{name} 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 "
@@ -271,6 +260,18 @@ class Running(Handlers):
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
             )
 
+    def _watch_queue(self) -> None:
+        """Warn of a long queue, and again each time when it has doubled."""
+        length, limit = self._conversations.queued + self._unseen(), self._warn_at
+        if not length:
+            self._warn_at = LONG_QUEUE
+        elif length >= limit:
+            self._warn_at = 2 * limit
+            log.warning(
+                f"{limit} 个事件在排队：是不是有处理函数太慢或卡住了？ "
+                f"{limit} events wait for their turn: is a handler slow, or stuck?"
+            )
+
     def _watch_account(self, event: Event, account: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
         online = is_online(event)
@@ -287,21 +288,14 @@ class Running(Handlers):
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)
-        self._conversations.put(chat, self._tell, self._connect_handlers, self_id, self_id)
+        self._tell(self._connect_handlers, self_id, self_id)
 
     def _disconnected(self, self_id: int | None) -> None:
-        chat = ("connection", self_id)  # None: this one is gone, so calls go to another
-        self._conversations.put(chat, self._tell, self._disconnect_handlers, self_id, None)
+        self._tell(self._disconnect_handlers, None, self_id)  # calls go to another account
 
-    def _tell(self, handlers: list[Handler], self_id: int | None, account: int | None) -> None:
-        self._now.account, self._now.label = account, "connection"
-        for handler in handlers:
-            self._begin(handler)
-            try:
-                handler.run(self_id)
-            except BaseException as error:
-                self._report(handler.name, error)
+    def _tell(self, handlers: list[Handler], account: int | None, self_id: int | None) -> None:
+        arguments = handlers, "connection", account, self_id
+        self._conversations.put(("connection", self_id), self._run_all, *arguments)
 
     # -- counting -----------------------------------------------------------------------------
 
@@ -316,15 +310,13 @@ class Running(Handlers):
             return {**self._counts, "queued": self._conversations.queued + self._unseen()}
 
     def _unseen(self) -> int:
-        return sum(loop.qsize() for loop in self._loops)
+        return sum(map(SimpleQueue.qsize, self._loops))
 
     def _count(self, what: str) -> None:
         with self._counting:
             self._counts[what] += 1
 
-    def _counted(
-        self, stream: Callable[[], Iterator[dict[str, Any]]]
-    ) -> Generator[dict[str, Any], None, None]:
+    def _counted(self, stream: Callable[[], Iterator[dict[str, Any]]]) -> Stream:
         self._count("calls")
         try:
             for answer in stream():
@@ -336,6 +328,10 @@ class Running(Handlers):
             raise
 
 
-def _run_clock(seconds: float, tick: Callable[[], object], stopping: Flag) -> None:
-    while not stopping.wait(seconds):
-        tick()
+def _run_again(seconds: float, function: Callable[[], object], stopping: Flag) -> None:
+    """Run a function again and again. A turn that would run beside the one before is left out."""
+    pause = seconds
+    while not stopping.wait(pause):
+        began = time.monotonic()
+        function()
+        pause = seconds - (time.monotonic() - began) % seconds

@@ -5,7 +5,6 @@ One WebSocket connection on the server's side: a socket, and the protocol of `we
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections import deque
@@ -22,14 +21,14 @@ from websockets.server import ServerProtocol
 
 from . import ws_door
 from .addresses import Words
-from .ws_connection import WsConnection
+from .logs import log
+from .ws_connection import READS_NOTHING, WsConnection
 
 if TYPE_CHECKING:
     from .ws_server import Account, WsServer
 
-log = logging.getLogger("onebot_simple")
-wire_log = logging.getLogger("onebot_simple.websockets")
-wire_log.setLevel(logging.CRITICAL)  # WsServer says itself what matters of a refused handshake
+wire_log = log.getChild("websockets")
+wire_log.setLevel("CRITICAL")  # WsServer says itself what matters of a refused handshake
 
 HANDSHAKE_SECONDS = 10
 GOODBYE_SECONDS = 0.4  # how long the other side may take to hang up after a goodbye
@@ -38,7 +37,6 @@ MAX_UNSENT = 10_000  # frames, such as pongs, that may wait for a peer that does
 
 CUT_OFF = ("对方没有告别就断开了", "cut off without a goodbye")
 SILENT = ("很久没有声音", "silent for too long")
-READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
 
 class ServerWebSocket:

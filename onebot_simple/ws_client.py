@@ -9,7 +9,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from copy import copy
 from threading import Event as Flag
@@ -24,25 +24,16 @@ from websocket import (
     create_connection,
 )
 
-from .addresses import (
-    WEBUI_PORT,
-    cannot_connect,
-    check_ca_file,
-    check_seconds,
-    check_token,
-    check_url,
-    token_refused,
-    wrong_service,
-)
+from . import addresses
+from .actions import Stream
 from .bot import Bot
 from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
+from .logs import log
 from .running import END_SECONDS
 from .waits import SLICE_SECONDS
 from .ws_connection import WsConnection, connection_ended, connection_lost
-
-log = logging.getLogger("onebot_simple")
 
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
@@ -78,9 +69,9 @@ class WsClient(Bot):
         super().__init__(timeout=timeout, command_prefix=command_prefix)
         self.url = url  # both are read again by each start()
         self.access_token = access_token
-        self.ping_interval = check_seconds(ping_interval, "ping_interval")
-        self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
-        self._ca_file = check_ca_file(ca_file)
+        self.ping_interval = addresses.check_seconds(ping_interval, "ping_interval")
+        self.ping_timeout = addresses.check_seconds(ping_timeout, "ping_timeout")
+        self._ca_file = addresses.check_ca_file(ca_file)
         self._read_settings()
         self._patient = False  # whether start() returns before there is a connection
         self._reader: Thread | None = None
@@ -89,14 +80,12 @@ class WsClient(Bot):
         self._calls: WsConnection | None = None
 
     def _read_settings(self) -> None:
-        self._address = check_url(self.url, "ws")
+        self._address = addresses.check_url(self.url, "ws")
         self._base = self._address.base  # it may be shown: it holds no token
-        self._token = check_token(self.access_token or self._address.token)
+        self._token = addresses.check_token(self.access_token or self._address.token)
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
-        seconds = self.timeout if timeout is None else check_seconds(timeout, "timeout")
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
+        seconds = self.timeout if timeout is None else addresses.check_seconds(timeout, "timeout")
         return self._counted(lambda: self._online().stream(action, params, seconds, self._origin()))
 
     def _online(self) -> WsConnection:
@@ -231,8 +220,8 @@ class WsClient(Bot):
             frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
             if frame is None and pinged:
                 seconds = f"{self.ping_interval + self.ping_timeout:g}"
-                english, chinese = f"it was silent for {seconds} s", f"{seconds} 秒没有动静"
-                raise connection_lost(self._base, english, chinese)
+                reason = f"{seconds} 秒没有动静", f"it was silent for {seconds} s"
+                raise connection_lost(self._base, reason)
             if frame is None:
                 ws.ping()
             pinged = frame is None
@@ -251,8 +240,8 @@ class WsClient(Bot):
             return None
         if opcode == ABNF.OPCODE_CLOSE:
             code = int.from_bytes(data[:2], "big") or "no code"
-            english, chinese = f"OneBot closed it ({code})", f"OneBot 关闭了它（{code}）"
-            raise connection_lost(self._base, english, chinese)
+            reason = f"OneBot 关闭了它（{code}）", f"OneBot closed it ({code})"
+            raise connection_lost(self._base, reason)
         is_ping = opcode in (ABNF.OPCODE_PING, ABNF.OPCODE_PONG)
         return b"" if is_ping else data
 
@@ -263,13 +252,13 @@ class WsClient(Bot):
         if self._stopping.is_set():
             return connection_ended(self._base)
         if isinstance(error, AuthenticationError):
-            return token_refused(self._base, bool(self._token))
+            return addresses.token_refused(self._base, bool(self._token))
         if isinstance(error, OneBotError):
             return error
         is_usual = isinstance(error, (WebSocketException, OSError))
         level = logging.DEBUG if is_usual else logging.ERROR
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
-        return connection_lost(self._base, error)
+        return connection_lost(self._base, (str(error), str(error)))
 
     def _not_connected(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the attempt to connect."""
@@ -281,9 +270,9 @@ class WsClient(Bot):
         if isinstance(error, NetworkError):  # the connection was lost at once
             error = ConnectionError()
         if isinstance(error, OSError):
-            return cannot_connect(base, error)
-        if status in (401, 403) and self._address.port != WEBUI_PORT:
-            return token_refused(base, bool(self._token))
+            return addresses.cannot_connect(base, error)
+        if status in (401, 403) and self._address.port != addresses.WEBUI_PORT:
+            return addresses.token_refused(base, bool(self._token))
         what = "别的内容", "something else (a redirect?)"
         if status:
             what = f"HTTP {status}", f"HTTP {status}"
@@ -295,4 +284,4 @@ class WsClient(Bot):
             "端口写成 HTTP 服务器的了吗？NapCat 的 WebSocket 服务器默认是 3001，路径是 /。",
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
-        return wrong_service(base, fact, advice)
+        return addresses.wrong_service(base, fact, advice)

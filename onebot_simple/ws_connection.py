@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from copy import copy
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from .actions import from_json, to_json
+from .actions import Stream, from_json, to_json
+from .addresses import Words
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
 from .waits import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
+READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
-Answer: TypeAlias = dict[str, Any]
-Answers: TypeAlias = SimpleQueue[Answer | OneBotError]  # an error: the connection has ended
+Answers: TypeAlias = SimpleQueue[dict[str, Any] | OneBotError]  # an error: the connection has ended
 
 _call_numbers = count(1)  # of all calls in this process
 
@@ -48,7 +49,7 @@ class WsConnection:
 
     def stream(
         self, action: str, params: dict[str, Any], timeout: float, origin: str = ""
-    ) -> Generator[Answer, None, None]:
+    ) -> Stream:
         """Call an action and yield its answers: a streaming action has several.
 
         timeout: seconds, for each answer. origin: what makes the call, for the echo.
@@ -72,7 +73,7 @@ class WsConnection:
         finally:
             del self._waiting[echo]
 
-    def _next(self, answers: Answers, action: str, timeout: float) -> Answer:
+    def _next(self, answers: Answers, action: str, timeout: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -109,7 +110,7 @@ class WsConnection:
             self._complain(kind, list(content)[:20])
         return None
 
-    def _receive_answer(self, answer: Answer) -> None:
+    def _receive_answer(self, answer: dict[str, Any]) -> None:
         echo, answers = answer.get("echo"), None
         if echo is not None and echo != "":
             found = (one._waiting.get(echo) for one in self.siblings if isinstance(echo, str))
@@ -132,19 +133,19 @@ class WsConnection:
             answers.put(copy(reason))  # each thread adds a traceback of its own to it
 
 
-def _is_last(action: str, frame: Answer) -> bool:
+def _is_last(action: str, frame: dict[str, Any]) -> bool:
     if frame.get("status") == "failed" or action == "upload_file_stream":
         return True  # each call of an upload has exactly one answer
     data = frame.get("data")
     return not (isinstance(data, dict) and data.get("type") == "stream")
 
 
-def connection_lost(address: str, reason: object, chinese: object = None) -> NetworkError:
-    """The error for a connection that ended by itself; `chinese` is the reason in Chinese."""
-    said = [printable(str(words)).rstrip(".。") for words in (chinese or reason, reason)]
+def connection_lost(address: str, reason: Words) -> NetworkError:
+    """The error for a connection that ended by itself."""
+    chinese, english = (printable(words).rstrip(".。") for words in reason)
     return NetworkError(
-        f"和 {address} 的连接断开了：{said[0]}。OneBot 还开着吗？动作可能已经执行了。 "
-        f"The connection to {address} was lost: {said[1]}. Is OneBot still running? "
+        f"和 {address} 的连接断开了：{chinese}。OneBot 还开着吗？动作可能已经执行了。 "
+        f"The connection to {address} was lost: {english}. Is OneBot still running? "
         "An action may have been carried out."
     )
 

@@ -33,9 +33,9 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
     problem = _problem(request, server.access_token, is_loopback(server.host))
     if problem is None:
         return None
-    status, (chinese, english) = problem
-    warn_of_refusal(server._said, peer, chinese, english)
-    return status, f"{english}\n"
+    status, reason = problem
+    warn_of_refusal(server._said, peer, reason)
+    return status, f"{reason[1]}\n"
 
 
 def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
@@ -92,10 +92,9 @@ def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
     if data[:1] == TLS_HELLO:
         chinese = "它用的是 TLS，地址要以 ws:// 开头，不是 wss://"
         english = "it speaks TLS, and the address must begin with ws://, not wss://"
-    warn_of_refusal(
-        server._said,
-        peer,
+    reason = (
         f"{chinese}。NapCat 里要新建“WebSocket 客户端”（不是“HTTP 客户端”），地址填 {server.url}",
         f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
         f"{server.url}",
     )
+    warn_of_refusal(server._said, peer, reason)

@@ -92,8 +92,8 @@ class WebSocketHub(Thread):
         except OSError as error:
             self._selector.unregister(self._listener)  # until the next look around
             if not self._ending.is_set():
-                chinese, english = f"没有位置了（{error}）", f"there is no room, {error}"
-                warn_of_refusal(self._server._said, peer, chinese, english)
+                reason = f"没有位置了（{error}）", f"there is no room, {error}"
+                warn_of_refusal(self._server._said, peer, reason)
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out

@@ -5,26 +5,24 @@ Reverse WebSocket: OneBot connects to us; one server can take care of many accou
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from . import listening
-from .actions import Actions
+from .actions import Actions, Stream
 from .addresses import Words, authority, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
+from .logs import log
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, connection_ended, connection_lost
 from .ws_door import header
 from .ws_hub import WebSocketHub
-
-log = logging.getLogger("onebot_simple")
 
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
 ROLES = {"api": (API,), "event": (EVENT,)}  # by X-Client-Role; any other is Universal: both
@@ -47,9 +45,7 @@ class Account(Actions):
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
         return server._counted(
@@ -147,9 +143,7 @@ class WsServer(Bot):
                 )
             time.sleep(0.02)
 
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         return self._meant()._stream(action, params, timeout)
 
     def _actions_of(self, event: Event) -> Actions:
@@ -253,7 +247,7 @@ class WsServer(Bot):
         """The connection has ended; an older one of its account takes over, if there is one."""
         account, name = connection.account, connection.calls.address
         chinese, english = map(printable, reason)
-        lost = connection_lost(name, english, chinese)
+        lost = connection_lost(name, reason)
         connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
         self._strangers.discard(connection)
         account._set([one for one in account._connections if one is not connection])

@@ -822,7 +822,8 @@ def our_threads() -> list[threading.Thread]:
 def test_the_threads_that_serve_are_not_called_handlers() -> None:
     with EventServer(port=0) as server, raw(server):
         wait_until(lambda: [one.name for one in our_threads()].count("onebot_simple server") == 2)
-        assert "onebot_simple handler" not in [one.name for one in our_threads()]
+        [another] = [one.name for one in our_threads() if one.name != "onebot_simple server"]
+        assert another == "onebot_simple handler"  # it looks for handlers that are slow
 
 
 def test_a_route_that_streams_for_ever_ends_with_the_server() -> None:

@@ -259,13 +259,13 @@ def test_an_error_nobody_thought_of_does_not_end_the_reading(
 
     def bad(record: logging.LogRecord) -> bool:
         if record.msg.startswith("已连接"):
-            module.log.removeFilter(bad)
+            logging.getLogger("onebot_simple").removeFilter(bad)
             raise RuntimeError("a bad filter")
         return True
 
     caplog.set_level(logging.INFO)
     peer = ForwardWs(Api())
-    module.log.addFilter(bad)
+    logging.getLogger("onebot_simple").addFilter(bad)
     with Running(peer.url) as running:
         wait_until(lambda: len(peer.sockets) == 2)
         peer.push(message("still here"))

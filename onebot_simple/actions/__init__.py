@@ -13,10 +13,11 @@ from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
 
 from .. import files
 from ..errors import failure, is_failed, printable
+from ..logs import log
 from ..segment import check, media
 from .arguments import checked, one_of
 from .standard import StandardActions
@@ -24,7 +25,7 @@ from .standard import StandardActions
 if TYPE_CHECKING:
     from .. import typed
 
-log = logging.getLogger("onebot_simple")
+Stream: TypeAlias = Generator[dict[str, Any], None, None]  # the answers to a call, in order
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
@@ -51,9 +52,7 @@ class Actions(StandardActions):
             return next(answers)
 
     @abstractmethod
-    def _stream(
-        self, action: str, params: dict[str, Any], timeout: float | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
         """Call an action, and yield its answers whole: a streaming action has several.
 
         timeout: seconds for each answer; None: the client's or bot's own.

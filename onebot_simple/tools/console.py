@@ -17,11 +17,10 @@ from threading import get_ident
 from typing import Any
 
 from ..errors import UNPRINTABLE
+from ..logs import log
 
 MARKS = (("✔", "✘"), ("√", "×"), ("+", "x"))  # good and bad; not every console has each
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
-
-log = logging.getLogger("onebot_simple")
 
 
 def say(text: str) -> bool:
