@@ -74,7 +74,7 @@ class Bot(Running):
     def send(
         self,
         event: Event,
-        message: segment.Message,
+        message: segment.Message = "",
         *,
         at_sender: bool = False,
         reply_message: bool = False,
@@ -326,7 +326,7 @@ class Bot(Running):
             log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
         elif "reply" in operation:
             self._carry_out(event, {"reply": operation["reply"]})
-        return to_json("the response", body) if body else None
+        return to_json("HTTP", body) if body else None
 
     def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
         for action, params in calls_for(event, operation):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from . import segment
@@ -61,7 +62,8 @@ _ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the
 def post_type_of(event: Event) -> str:
     """The post_type; what the account itself said is "message_sent", however it was reported."""
     post_type: str = event["post_type"]
-    return "message_sent" if post_type == "message" and _is_own(event, "user_id") else post_type
+    is_own = post_type == "message" and _is_account(event, event.get("user_id"))
+    return "message_sent" if is_own else post_type
 
 
 def name_of(event: Event) -> str:
@@ -84,15 +86,18 @@ def is_message(event: Event) -> bool:
 def is_own_deed(event: Event, name: str) -> bool:
     """Whether the account itself said it, or poked somebody. name: that of the event."""
     if name == "notice.notify.poke":  # in a private chat, user_id is the other one
-        return _is_own(event, "sender_id" if event.get("sender_id") else "user_id")
+        return _is_account(event, event.get("sender_id") or event.get("user_id"))
     return name.startswith("message_sent")
 
 
-def _is_own(event: Event, key: str) -> bool:
-    actor, account = event.get(key), event.get("self_id")
-    if type(actor) is not int or type(account) is not int:  # they nearly always are
-        actor, account = id_of(actor), id_of(account)
-    return actor is not None and actor == account
+def _is_account(event: Event, user: object) -> bool:
+    """Whether a user is the account itself. In a guild of go-cqhttp, it has another id as well."""
+    account = event.get("self_id")
+    if type(user) is not int or type(account) is not int:  # they nearly always are
+        user, account = id_of(user), id_of(account)
+    if user is None or user == account:
+        return user is not None
+    return "self_tiny_id" in event and user == id_of(event["self_tiny_id"])
 
 
 def is_online(event: Event) -> bool | None:
@@ -129,7 +134,7 @@ def peer_of(event: Event) -> Any:
     Of what the account did itself: the user at the other end.
     """
     for key in (*_ACTORS, "sender_id", "target_id"):
-        if event.get(key) and not _is_own(event, key):
+        if event.get(key) and not _is_account(event, event[key]):
             return event[key]
     return None
 
@@ -142,19 +147,22 @@ def conversation_of(event: Event) -> Hashable:
 
 def person_of(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    return _key(event.get("self_id")), chat_of(event), _key(peer_of(event))
+    who, anonymous = peer_of(event), event.get("anonymous")
+    if isinstance(anonymous, dict):  # all anonymous members share one user_id
+        who = anonymous.get("id")
+    return _key(event.get("self_id")), chat_of(event), _key(who)
 
 
 def _key(value: object) -> str:
     """An id as a part of a key; 123 and "123" are the same id, and what is no id becomes ""."""
-    return str(value) if isinstance(value, (int, str, float)) else ""
+    return str(value) if isinstance(value, (int, str)) else str(id_of(value) or "")
 
 
 def id_of(value: object) -> int | None:
     """An id as a number, however it was written; None for what is no id."""
     try:
-        return int(value) if isinstance(value, (int, str)) else None
-    except ValueError:
+        return int(value) if isinstance(value, (int, str, float)) else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -170,8 +178,8 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
     for prefix in prefixes:
         is_begun, said = plain_signs(start[: len(prefix)]) == prefix, start[len(prefix) :]
         if is_begun and said and not said[0].isspace():
-            word, *args = (said + segment.plain_text(rest)).split(None, 1)
-            return word, args[0].rstrip() if args else ""
+            word, *args = said.split(None, 1)
+            return word, "".join([*args, segment.plain_text(rest)]).strip()
     return None
 
 
@@ -181,16 +189,17 @@ def plain_signs(text: str) -> str:
 
 
 def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
-    """What is said behind all that may stand in front of a command: a text, and what follows."""
+    """The first text behind what may stand in front of a command, and the segments after it."""
     parts, before = segment.to_list(event), ""
-    for number, part in enumerate(parts, 1):
+    for number, part in enumerate(parts):
         kind = part["type"]
         if kind == "text":
-            if said := _UNSEEN.sub("", segment.plain_text(part)):
-                return said, parts[number:]
-            continue
+            if not _UNSEEN.sub("", segment.plain_text(part)):
+                continue
+            texts = list(takewhile(lambda one: one["type"] == "text", parts[number:]))
+            return _UNSEEN.sub("", segment.plain_text(texts)), parts[number + len(texts) :]
         # behind a reply, QQ puts an @ of the quoted person by itself
-        is_meant = before == "reply" or str(part["data"].get("qq")) == str(event.get("self_id"))
+        is_meant = before == "reply" or _is_account(event, part["data"].get("qq"))
         if kind != "reply" and not (kind == "at" and is_meant):
             break
         before = kind

@@ -121,6 +121,7 @@ def _signature_of(function: Any) -> inspect.Signature | None:
 
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
     """The predicate of a wait_for(), but an event on which it fails does not match."""
+    _check_kind(predicate, getattr(predicate, "__name__", repr(predicate)))
     failed: list[str] = []
 
     def wants(event: Event) -> bool:

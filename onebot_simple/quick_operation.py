@@ -53,7 +53,8 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
                 f'A quick operation has no field "{field}"{hint}'
             )
-        if value and _FIELDS[field] not in ("anywhere", kind):
+        says_something = value or (field == "approve" and value is not None)
+        if says_something and _FIELDS[field] not in ("anywhere", kind):
             raise TypeError(
                 f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
@@ -76,7 +77,15 @@ def plain(message: Any) -> list[Segment]:
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
     """
-    return [] if message is None or message == "" else segment.check(message)
+    return [] if message is None or message == "" else [*map(_plain_node, segment.check(message))]
+
+
+def _plain_node(part: Segment) -> Segment:
+    """The segment; if it is a node, a str in it is plain text, too."""
+    content = part["data"].get("content")
+    if part["type"] != "node" or content is None:
+        return part
+    return {**part, "data": {**part["data"], "content": plain(content)}}
 
 
 def check_event(event: object, call: str) -> None:

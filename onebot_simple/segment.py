@@ -356,7 +356,7 @@ def media(file: Media) -> str:
     name, content = "bytes", file
     if isinstance(file, PathLike):
         name = str(Path(file).absolute())
-        if not Path(name).exists():
+        if Path(name).is_dir() or not Path(name).exists():
             said = "没有这个文件，路径对吗？ there is no such file, is the path right?"
             raise FileNotFoundError(ENOENT, said, name)
         with open(name, "rb") as opened:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onebot_simple import ActionFailed, ActionNotFound, WsClient
+from onebot_simple import ActionFailed, ActionNotFound, HttpClient, WsClient
 from onebot_simple.actions import Actions, from_json, to_json
 
 from .conftest import Stage
@@ -240,6 +240,7 @@ def test_the_call_that_is_shown_is_the_one_to_write() -> None:
             r"call_action\(action, name=value",
         ),
         (lambda it: it.call_action(None), "call_action.. needs action"),
+        (lambda it: it.call_action(action="get_status"), r"call_action.. needs action.*\(action, "),
         (lambda it: it.upload_file(None), "upload_file.. needs path"),
         (lambda it: it.download_file("x", "folder"), r"download_file\(file, to=..., progress=..."),
         (
@@ -256,6 +257,14 @@ def test_wrong_calls_are_refused_in_both_languages(
         call(recorder)
     assert not str(caught.value).isascii()
     assert recorder.sent == []
+
+
+def test_params_of_a_request_stand_in_one_dict() -> None:
+    client: Any = HttpClient("http://127.0.0.1:9")
+    with pytest.raises(
+        TypeError, match=r"没有参数 message.*Write request\(action, params, timeout="
+    ):
+        client.request("send_msg", message="hi")
 
 
 def test_the_traceback_of_a_failed_call_is_the_line_of_the_caller_and_one_of_ours() -> None:

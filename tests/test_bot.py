@@ -97,6 +97,16 @@ def not_http(stage: Stage) -> bool:
     return stage.transport != "http_answer"  # there at_sender is OneBot's to carry out
 
 
+def test_what_a_stranger_typed_stays_text_in_a_node_written_by_hand(stage: Stage) -> None:
+    def node(content: Any) -> dict[str, Any]:
+        return {"type": "node", "data": {"user_id": 5, "nickname": "x", "content": content}}
+
+    stage.bot.on_command("say")(lambda event, args: [node(args), node([node(args)])])
+    stage.go()
+    stage.push(message(f"/say {TYPED}", group_id=30001))
+    assert kinds_in(stage.api.wait_call("send_msg")["message"]) == {"node", "text"}
+
+
 @pytest.mark.parametrize("way", CALLED)
 def test_what_a_stranger_typed_never_comes_alive_in_a_call(calling_stage: Stage, way: str) -> None:
     bot, api = calling_stage.bot, calling_stage.api

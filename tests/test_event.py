@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -47,12 +48,14 @@ def key(user_id: Any) -> Any:
     return conversation_of(event), person_of(event)
 
 
-@pytest.mark.parametrize("same", [(7, "7"), (10**17, str(10**17)), ("a", "a")])
+@pytest.mark.parametrize("same", [(7, "7"), (10**17, str(10**17)), ("a", "a"), (7.0, 7)])
 def test_a_number_and_its_digits_are_the_same_id(same: tuple[Any, Any]) -> None:
     assert key(same[0]) == key(same[1])
 
 
-@pytest.mark.parametrize("other", [True, "+7", " 7 ", "7_0", "７", "7.0", -7, None, [], {}])
+@pytest.mark.parametrize(
+    "other", [True, "+7", " 7 ", "7_0", "７", "7.0", -7, None, [], {}, math.inf, math.nan]
+)
 def test_nothing_else_is(other: Any) -> None:
     assert key(other) not in (key(7), key(70), key(1))
 
@@ -157,6 +160,28 @@ def test_what_the_account_said_is_called_message_sent_however_it_is_reported() -
     assert name_of(message()) == "message.private.friend"
 
 
+def test_in_a_guild_the_account_has_another_id_as_well() -> None:
+    own = GUILD | {"user_id": "144115218", "self_tiny_id": "144115218"}
+    assert name_of(own) == "message_sent.guild.channel"
+    assert name_of(own | {"user_id": "144115219"}) == "message.guild.channel"
+    said = {"message": "[CQ:at,qq=144115218] /hello"}
+    assert command_of(own | said, ("/",)) == ("hello", "")
+
+
+@pytest.mark.parametrize("own", [10001.0, "10001"])
+def test_the_own_number_is_known_however_it_is_written(own: Any) -> None:
+    assert name_of(message("hi", user_id=own)).startswith("message_sent.")
+
+
+def test_each_anonymous_member_is_somebody_else_though_they_share_a_user_id() -> None:
+    one, other = (
+        message("hi", group_id=1, user_id=80000000, anonymous={"id": number, "name": "x"})
+        for number in (1, 2)
+    )
+    assert person_of(one) != person_of(other)
+    assert person_of(one) == person_of(dict(one))
+
+
 # -- commands --
 
 
@@ -206,6 +231,30 @@ def test_anything_else_before_the_word_makes_it_no_command(said: Any) -> None:
 def test_any_white_space_ends_the_word_and_arguments_stay_as_typed(space: str) -> None:
     said = segment.to_list([f"/天气{space}北京　ＡＢ，／!"])
     assert command_of(message(said), ("/",)) == ("天气", "北京　ＡＢ，／!")
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        (["/", "天气 b"], ("天气", "b")),
+        (["/天", "气 b"], ("天气", "b")),
+        (["/天气", segment.image("a.png"), "北京"], ("天气", "北京")),
+        (["/天气", at(20002), " 10"], ("天气", "10")),
+        (["/天气", segment.image("a.png")], ("天气", "")),
+        (["/天气 a", segment.image("a.png"), "b "], ("天气", "ab")),
+    ],
+)
+def test_texts_that_follow_each_other_are_one_and_any_other_segment_ends_the_word(
+    said: Any, command: tuple[str, str]
+) -> None:
+    assert command_of(message(segment.to_list(said)), ("/",)) == command
+
+
+def test_no_number_of_empty_texts_makes_the_search_for_a_command_slow() -> None:
+    said = segment.to_list([""] * 20_000 + ["/hello"])
+    began = time.monotonic()
+    assert command_of(message(said), ("/",)) == ("hello", "")
+    assert time.monotonic() - began < 2
 
 
 def test_a_full_width_sign_is_the_same_as_its_ascii_one() -> None:

@@ -86,6 +86,7 @@ def test_what_is_no_answer_names_the_function_and_what_it_returned(
     [
         (message(), {"ban": True}, '"ban" is no answer to a message event'),
         (message(), {"approve": True}, '"approve" is no answer to a message event'),
+        (message(), {"approve": False}, '"approve" is no answer to a message event'),
         (FRIEND, {"delete": True}, '"delete" is no answer to a request event'),
         (message(group_id=30001), {"remark": "x"}, "only to a request"),
     ],
@@ -191,6 +192,7 @@ def test_an_answer_to_nobody_is_an_error_that_says_what_to_call(
         (lambda bot: bot.ask({"user_id": 5}), r'bot\.ask\(event, "\.\.\."\)'),
         (lambda bot: bot.send(30001, "hi"), r'bot\.send\(event, "\.\.\."\)'),
         (lambda bot: bot.approve(None), r"bot\.approve\(event\)"),
+        (lambda bot: bot.send("hi"), r'bot\.send\(event, "..."\)'),
         (lambda bot: bot.reject("flag", "no"), r"bot\.reject\(event\)"),
     ],
 )

@@ -240,6 +240,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing.png") as caught:
         segment.image(missing)
     assert caught.value.filename == str(missing)
+    with pytest.raises(FileNotFoundError, match="没有这个文件.*is the path right"):
+        segment.image(tmp_path)  # a folder
 
 
 def test_a_file_that_is_too_big_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -388,6 +388,19 @@ def test_wait_for_takes_a_function(bot: WsServer) -> None:
         bot.wait_for("yes")  # type: ignore[arg-type]
 
 
+def test_wait_for_refuses_what_would_match_everything(bot: WsServer) -> None:
+    async def later(event: Event) -> bool:
+        return False
+
+    def one_by_one(event: Event) -> Iterator[bool]:
+        yield False
+
+    with pytest.raises(TypeError, match="later 是 async 函数"):
+        bot.wait_for(later)
+    with pytest.raises(TypeError, match="one_by_one 里有 yield"):
+        bot.wait_for(one_by_one)
+
+
 def test_a_condition_that_exits_harms_nobody(
     bot: WsServer, caplog: pytest.LogCaptureFixture
 ) -> None:

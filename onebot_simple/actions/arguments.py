@@ -22,7 +22,7 @@ _WRITTEN: dict[Any, str] = {Parameter.KEYWORD_ONLY: "{}=...", Parameter.VAR_KEYW
 def checked(cls: Class) -> Class:
     """Decorate a class: each of its actions checks what it is given, then does its work."""
     for name, method in list(vars(cls).items()):
-        if isfunction(method) and not name.startswith("_") and name != "request":  # no action
+        if isfunction(method) and not name.startswith("_"):
             setattr(cls, name, _checked(method))
     return cls
 
@@ -58,12 +58,13 @@ def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str,
         chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
         english = f"takes at most {most} without a name, {len(values)} were given"
         raise _refused(method, chinese, english)
-    given = dict(zip(positional, values, strict=False)) | named
+    takes_any = _ANY_NAME in written.values()  # what is named is a param of the action
+    given = dict(zip(positional, values, strict=False)) | ({} if takes_any else named)
     for name in required:
         if given.get(name) is None:
             chinese, english = "它没有给，或者是 None", "which is missing or None"
             raise _refused(method, f"需要 {name}，{chinese}", f"needs {name}, {english}")
-    for name in named if _ANY_NAME not in written.values() else ():
+    for name in () if takes_any else named:
         if name in positional[: len(values)]:
             raise _refused(method, f"{name} 写了两次", f"was given {name} twice")
         if name not in written:

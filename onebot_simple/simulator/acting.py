@@ -170,7 +170,8 @@ class Acting:
         path: JSON Lines; a line is an event, or a frame {"time", "direction", "transport",
         "frame"} that holds one, as `listen --save` and the page write them. The account's
         number becomes 10001 everywhere; people and groups that the world does not know join
-        it. ValueError names a line that is broken, and then nothing is pushed.
+        it, those of guilds do not. ValueError names a line that is broken, and then nothing is
+        pushed.
         """
         return self._replay(read_log(path))
 

@@ -1,4 +1,8 @@
-"""Actions on groups and their members."""
+"""Actions on groups and their members.
+
+What changes nothing causes no event: a bot that answers an event with the action that caused it
+would otherwise hear of itself for ever.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +63,9 @@ def set_group_ban(world: World, params: Params) -> Any:
     if member.user_id == BOT:
         raise Failure("机器人不能禁言自己。 The bot cannot mute itself.")
     world.require_power(group, member)
-    mute(world, group, member, int(params["duration"] or 0), BOT)
+    duration = int(params["duration"] or 0)
+    if duration > 0 or member.muted_until > time.time():
+        mute(world, group, member, duration, BOT)
 
 
 def mute(world: World, group: Group, member: Member, duration: int, operator_id: int) -> None:
@@ -79,6 +85,8 @@ def mute(world: World, group: Group, member: Member, duration: int, operator_id:
 def set_group_whole_ban(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
+    if group.all_muted == params["enable"]:
+        return
     group.all_muted = params["enable"]
     kind, duration = ("ban", -1) if params["enable"] else ("lift_ban", 0)
     _publish(
@@ -99,7 +107,10 @@ def set_group_admin(world: World, params: Params) -> Any:
     world.require_power(group, member, owner=True)
     if member.user_id == BOT:
         raise Failure("机器人不能改自己的身份。 The bot cannot change its own role.")
-    member.role = "admin" if params["enable"] else "member"
+    role = "admin" if params["enable"] else "member"
+    if member.role == role:
+        return
+    member.role = role
     kind = "set" if params["enable"] else "unset"
     _publish(world, "group_admin", group, sub_type=kind, user_id=member.user_id)
 
@@ -109,16 +120,21 @@ def set_group_card(world: World, params: Params) -> Any:
     group, member = _target(world, params)
     if member.user_id != BOT:
         world.require_power(group, member)
-    old, member.card = member.card, params["card"]
-    _publish(world, "group_card", group, user_id=member.user_id, card_new=member.card, card_old=old)
+    old, new = member.card, params["card"]
+    member.card = new
+    if old != new:
+        who = {"user_id": member.user_id, "card_new": new, "card_old": old}
+        _publish(world, "group_card", group, **who)
 
 
 @action("set_group_name", "group_id:id! group_name!")
 def set_group_name(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
-    group.group_name = params["group_name"]
-    _publish(world, "notify", group, sub_type="group_name", user_id=BOT, name_new=group.group_name)
+    name = params["group_name"]
+    changed, group.group_name = group.group_name != name, name
+    if changed:
+        _publish(world, "notify", group, sub_type="group_name", user_id=BOT, name_new=name)
 
 
 @action("set_group_leave", "group_id:id! is_dismiss:only_if_true=false")
@@ -137,8 +153,10 @@ def set_group_leave(world: World, params: Params) -> Any:
 def set_group_special_title(world: World, params: Params) -> Any:
     group, member = _target(world, params)
     world.require_power(group, owner=True)
-    member.title = params["special_title"]
-    _publish(world, "notify", group, sub_type="title", user_id=member.user_id, title=member.title)
+    title = params["special_title"]
+    changed, member.title = member.title != title, title
+    if changed:
+        _publish(world, "notify", group, sub_type="title", user_id=member.user_id, title=title)
     return ABSENT
 
 

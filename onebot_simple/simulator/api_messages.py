@@ -117,11 +117,12 @@ def mark_all_as_read(world: World, params: Params) -> Any:
 def set_msg_emoji_like(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     likers = message.likes.setdefault(params["emoji_id"], set())
+    changed = params["set"] != (BOT in likers)
     if params["set"]:
         likers.add(BOT)
     else:
         likers.discard(BOT)
-    if message.group_id is not None:
+    if changed and message.group_id is not None:  # else a bot could hear of itself for ever
         likes = [{"emoji_id": params["emoji_id"], "count": max(len(likers), 1)}]
         world.publish(
             events.notice(
@@ -168,18 +169,19 @@ def get_emoji_likes(world: World, params: Params) -> Any:
 def set_essence_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     group = _essence_group(world, message)
-    group.essence[message.message_id] = {"operator_id": BOT, "operator_time": int(time.time())}
-    world.publish(
-        events.notice(
-            "essence",
-            sub_type="add",
-            group_id=group.group_id,
-            user_id=message.user_id,
-            sender_id=message.user_id,
-            operator_id=BOT,
-            message_id=message.message_id,
+    if message.message_id not in group.essence:
+        group.essence[message.message_id] = {"operator_id": BOT, "operator_time": int(time.time())}
+        world.publish(
+            events.notice(
+                "essence",
+                sub_type="add",
+                group_id=group.group_id,
+                user_id=message.user_id,
+                sender_id=message.user_id,
+                operator_id=BOT,
+                message_id=message.message_id,
+            )
         )
-    )
     return {"errCode": 0, "errMsg": "success"}
 
 

@@ -77,6 +77,13 @@ class Core:
         # guards peers, pushers, _threads and last_http_call; notified when they change
         self.changed = threading.Condition()
 
+    def begin_anew(self) -> None:
+        """Forget what happened on the wire before. The world, faults and answers stay."""
+        self.log.clear()
+        self.journal.clear()
+        self.causes = Causes()
+        self.last_http_call = 0.0
+
     # who is connected
 
     def add_peer(self, peer: Peer) -> None:

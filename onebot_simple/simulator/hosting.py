@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -93,23 +92,18 @@ class HostedBot:
 class MistakeWatch(logging.Handler):
     """Hears of the errors of handlers through the log of the bot."""
 
-    _lock_of_all = threading.Lock()  # guards _all
-    _all: set[MistakeWatch] = set()
-
     def __init__(self, bot: Any, journal: Journal) -> None:
         super().__init__(logging.WARNING)
         self._bot = bot
         self._journal = journal
+        self._earlier_run: Any = None  # the flag of the bot's run before this one
 
     def start(self) -> None:
-        with self._lock_of_all:
-            self._all.add(self)
+        self._earlier_run = getattr(self._bot, "_stopping", None)
         logging.getLogger("onebot_simple").addHandler(self)
 
     def stop(self) -> None:
         logging.getLogger("onebot_simple").removeHandler(self)
-        with self._lock_of_all:
-            self._all.discard(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         if not logging.getLogger().handlers and logging.lastResort:
@@ -123,12 +117,20 @@ class MistakeWatch(logging.Handler):
             self._journal.add_mistake(_mistake(error, record))
 
     def _happened_here(self, trace: TracebackType | None) -> bool:
-        """Whether it happened in this bot, where tests with several run side by side."""
-        with self._lock_of_all:
-            if len(self._all) == 1:
-                return True
-        frames = [frame for frame, _ in traceback.walk_tb(trace)]
-        return any(frame.f_locals.get("self", self) is self._bot for frame in frames)
+        """Whether it happened in this bot, and since it was started here.
+
+        A handler that outlives its test may fail during the next one, which has no fault in it.
+        """
+        if self._bot is None:  # bots that were connected by hand: nothing tells whose it is
+            return True
+        objects = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(trace))
+        bots = (one for one in objects if hasattr(one, "_stopping"))
+        bot: Any = next(bots, None)  # the outermost: a handler may also call another bot
+        if bot is not self._bot:
+            return False
+        run = bot._now.stopping  # the flag of the run in which the handler began
+        is_over = run.is_set() and run is not bot._stopping
+        return not is_over and run is not self._earlier_run
 
 
 def _mistake(error: BaseException, record: logging.LogRecord) -> Mistake:

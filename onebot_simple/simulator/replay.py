@@ -6,12 +6,14 @@ A log is JSON Lines in UTF-8. A line is an event itself, or a frame with its cir
 
 `time` is in seconds since 1970. `direction` is "in" for what came to the bot, "out" for what the
 bot sent. `frame` is what crossed the wire: an event, a call, or the answer to one, an object
-without tokens. Only events that came in are replayed. Empty lines are skipped.
+without tokens. Only events that came in are replayed. Empty lines are skipped. Events of guilds,
+which the world does not have, are passed on as they are.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..segment import to_list
+from .json_text import InvalidJson, encode
 from .world import BOT, Event, Group, Member, Message, World
 
 POST_TYPES = ("message", "message_sent", "notice", "request", "meta_event")
@@ -50,7 +53,7 @@ def read_lines(lines: Iterable[str], name: str) -> list[Event]:
     ]
     if not events:
         raise ValueError(f"{name} 里没有事件。 {name} holds no events.")
-    return [_with_our_account(event) for event in events]
+    return events
 
 
 def _event_of(name: str, number: int, line: str) -> Iterator[Event]:
@@ -66,20 +69,30 @@ def _event_of(name: str, number: int, line: str) -> Iterator[Event]:
         if content.get("direction") == "out" or "post_type" not in content["frame"]:
             return
         content = content["frame"]
-    problem = _problem(content)
+    try:
+        problem = _problem(content)
+        event = content if problem else _with_our_account(content)
+        encode(event)  # as it will be pushed
+    except (InvalidJson, RecursionError):
+        raise _broken(name, number, "嵌套太深", "is nested too deeply") from None
     if problem:
         raise _broken(name, number, f"的事件不对：{problem}", f"holds a broken event: {problem}")
-    yield content
+    yield event
+
+
+def _is_of_guild(event: Event) -> bool:
+    """Whether it is of a go-cqhttp guild, where ids are strings."""
+    return event.get("message_type") == "guild" or event.get("guild_id") is not None
 
 
 def _problem(event: Event) -> str:
     """What of an event does not fit its kind; nothing when all does."""
     if event["post_type"] not in POST_TYPES:
         return f"post_type {event['post_type']!r}"
-    numbers = ["self_id", *PEOPLE, "group_id", "message_id"]
-    for name in numbers:
+    for name in ("self_id", *PEOPLE, "group_id", "message_id"):
         value = event.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        kinds = (int, str) if _is_of_guild(event) and name != "self_id" else int
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
             return f"{name} {value!r}"
     if event["post_type"] in ("message", "message_sent"):
         needed = ["user_id", "message_id", "message"]
@@ -89,7 +102,16 @@ def _problem(event: Event) -> str:
             return f"no {missing[0]}"
         if not _is_message(event["message"]):
             return f"message {str(event['message'])[:100]!r}"
+        if not _is_time(event.get("time", 0)):
+            return f"time {event['time']!r}"
     return ""
+
+
+def _is_time(value: Any) -> bool:
+    if value is None:
+        return True
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -math.inf < value < math.inf  # JSON has no NaN, but Python reads it
 
 
 def _is_message(message: Any) -> bool:
@@ -112,7 +134,7 @@ def _broken(name: str, number: int, chinese: str, english: str) -> ValueError:
 
 def _with_our_account(event: Event) -> Event:
     old = event.get("self_id")
-    if old is None or old == BOT:
+    if not old or old == BOT:  # NapCat writes 0 for whom it cannot find
         return {**event, "self_id": BOT}
     number = re.compile(rf"(?<!\d){old}(?!\d)")
     renamed: Event = _renamed(event, old, number)
@@ -136,7 +158,12 @@ def _renamed(value: Any, old: int, number: re.Pattern[str]) -> Any:
 
 
 def let_in(world: World, event: Event) -> None:
-    """People and groups of an event join the world, and its message can be looked up."""
+    """People and groups of an event join the world, and its message can be looked up.
+
+    What has no number there, or 0, which NapCat writes for what it cannot find, stays outside.
+    """
+    if _is_of_guild(event):
+        return
     told = event.get("sender")
     sender: dict[str, Any] = told if isinstance(told, dict) else {}
     people = [event[name] for name in PEOPLE if event.get(name)]
@@ -152,7 +179,9 @@ def let_in(world: World, event: Event) -> None:
             if user not in group.members and not (leaves and user == event.get("user_id")):
                 group.members[user] = _member(user, sender if user == event.get("user_id") else {})
     elif event.get("message_type") == "private" and event.get("sub_type") == "friend":
-        world.people[event["user_id"]].is_friend = True
+        friend = world.people.get(event.get("user_id", 0))
+        if friend:
+            friend.is_friend = True
     if event["post_type"] in ("message", "message_sent"):
         _remember(world, event)
 
@@ -177,6 +206,8 @@ def _member(user_id: int, sender: dict[str, Any]) -> Member:
 
 def _remember(world: World, event: Event) -> None:
     in_group = event.get("message_type") == "group"
+    if in_group and event["group_id"] not in world.groups:
+        return
     target = event.get("target_id")
     peer = event["user_id"] if event["user_id"] != BOT or not target else target
     message = Message(

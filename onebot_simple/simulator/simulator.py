@@ -18,6 +18,8 @@ from .transports import Transports
 from .wire import WireLog
 from .world import Message, World
 
+# unittest cuts a traceback where this name is found: so it ends in the line of the test
+__unittest = True
 CONNECT_SECONDS = 5.0  # for a bot that was given
 SETTLE_SECONDS = 1.0  # for it to receive the last events of a test
 
@@ -86,6 +88,7 @@ class Simulator(Acting, Expecting, Faulting):
             return self
         with ExitStack() as undone:  # in case that the bot does not start
             undone.callback(self.stop)
+            self._core.begin_anew()
             self._watch.start()
             self._transports.start()
             if self._hosted:
@@ -106,8 +109,8 @@ class Simulator(Acting, Expecting, Faulting):
     def stop(self) -> None:
         """停止机器人，断开一切连接；可以再次 start()。
 
-        Stop the bot, close every connection and end every thread, within a few seconds; may be
-        started again.
+        Stop the bot, close every connection and end every thread, within a few seconds. May be
+        started again: the calls, frames and errors then begin anew, the world goes on.
         """
         try:
             if self._hosted:

@@ -80,6 +80,7 @@ class WireLog:
         self._token = token
         self._frames: dict[int, Frame] = {}
         self._last_id = 0
+        self._cleared = 0  # the id of the last frame before clear()
         self._connections = 0
         self._events: Counter[int] = Counter()  # by connection
         self._listening = True
@@ -139,7 +140,7 @@ class WireLog:
         return [frame.to_dict(self._token, limit) for frame in frames]
 
     def _after(self, last_seen: int) -> list[Frame]:
-        first = max(last_seen + 1, self._last_id - self.limit + 1, 1)
+        first = max(last_seen, self._last_id - self.limit, self._cleared) + 1
         return [self._frames[number] for number in range(first, self._last_id + 1)]
 
     @property
@@ -151,6 +152,12 @@ class WireLog:
     def closed(self) -> bool:
         with self._changed:
             return not self._listening
+
+    def clear(self) -> None:
+        """Forget every frame. The ids go on, so that none comes twice."""
+        with self._changed:
+            self._frames.clear()
+            self._cleared = self._last_id
 
     def open(self) -> None:
         with self._changed:

@@ -6,16 +6,19 @@ import json
 import socket
 import sys
 import threading
+import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
+from onebot_simple import ActionFailed, EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.simulator import Failure, Simulator
 from onebot_simple.simulator.journal import KEPT, Journal
 from onebot_simple.simulator.wire import WireLog
 from onebot_simple.simulator.world import RESOLVABLE_MESSAGES
+
+from ..peers import wait_until
 
 BOT, ALICE, BOB, CAROL, GROUP = 10001, 20001, 20002, 20003, 30001
 AnyBot = EventServer | WsClient | WsServer
@@ -248,6 +251,29 @@ def test_a_failure_ends_in_the_line_of_the_test(
     assert shown[-1].frame.code.raw is wait.__code__
 
 
+def at_the_end_of_the_with(qq: Simulator) -> None:
+    bot = WsClient("ws://127.0.0.1:3001")
+    bot.on_message(lambda event: [][0])
+    with Simulator(bot) as other:
+        other.send_private("hi")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda qq: qq.wait_reply(0.01), lambda qq: qq.wait_connected(0), at_the_end_of_the_with],
+    ids=["wait_reply", "wait_connected", "the end of the with"],
+)
+def test_a_failure_ends_in_the_line_of_the_test_under_unittest_too(
+    wait: Callable[[Simulator], object],
+) -> None:
+    with Simulator() as qq:
+        result = unittest.FunctionTestCase(lambda: wait(qq)).run()
+    assert result is not None
+    ((_, shown),) = result.failures
+    assert __file__ in shown
+    assert "/onebot_simple/" not in shown.partition("AssertionError")[0]
+
+
 def test_silence_also_fails_for_what_came_before(qq: Simulator) -> None:
     qq.send_private("loud")
     line = first_line(lambda: qq.expect_silence(3))
@@ -369,6 +395,75 @@ def test_a_wait_that_ends_with_the_bot_is_no_error(bot: WsClient) -> None:
     with Simulator(bot) as qq:
         qq.send_private("hi")
         qq.wait_reply()
+
+
+def test_a_simulator_that_is_entered_again_begins_anew_in_the_same_world(bot: WsClient) -> None:
+    bot.on_private_message(lambda event: "hi")
+    bot.on_group_message(lambda event: [][0])
+    qq = Simulator(bot)
+    with pytest.raises(AssertionError, match="IndexError"), qq:
+        said = qq.send_private("unread")["message_id"]
+        wait_until(lambda: qq.calls)
+        qq.send_group("boom")
+    last = qq.frames[-1]["id"]
+    assert len(qq.calls) == 1  # a test may look at them after the end
+    with qq:
+        assert qq.calls == []
+        assert qq.frames[0]["id"] > last
+        qq.expect_silence(0)
+        assert "IndexError" not in first_line(lambda: qq.wait_reply(0))
+        assert bot.get_msg(said)["raw_message"] == "unread"
+        assert qq.wire.wait_after(0, 0)[0]["id"] > last
+
+
+def test_a_simulator_that_is_started_again_waits_for_somebody_to_call_again() -> None:
+    client, qq = HttpClient("http://127.0.0.1:3000"), Simulator()
+    with qq, client:
+        client.api_root = qq.http_url
+        client.get_status()
+        qq.wait_connected(1)
+    with qq:
+        assert "nobody connected" in first_line(lambda: qq.wait_connected(0))
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["another bot", "the same bot"])
+def test_an_error_of_the_test_before_counts_for_none(
+    same: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    late, go_on = WsClient("ws://127.0.0.1:3001"), threading.Event()
+
+    @late.on_group_message
+    def slow(event: dict[str, Any]) -> None:
+        go_on.wait(10)
+        raise ZeroDivisionError("late")
+
+    with Simulator(late) as qq:
+        qq.send_group("hi")
+    bot = late if same else WsClient("ws://127.0.0.1:3001")
+    bot.on_private_message(lambda event: [][0])
+    with Simulator(bot) as qq:
+        go_on.set()
+        wait_until(lambda: "ZeroDivisionError: late" in caplog.text)
+        qq.send_private("hi")
+        qq.expect_error(IndexError)
+
+
+def test_an_error_counts_for_the_bot_whose_handler_it_ended() -> None:
+    one, other = WsServer(), WsServer()
+    one.on_message(lambda event: other.get_msg(1))
+    with Simulator(one) as qq, Simulator(other) as another:
+        qq.send_private("hi")
+        qq.expect_error(ActionFailed)
+        assert len(another.calls) == 1
+
+
+def test_without_a_bot_the_errors_of_all_that_were_connected_by_hand_count(bot: WsClient) -> None:
+    bot.on_message(lambda event: [][0])
+    with Simulator() as qq:
+        bot.url = qq.ws_url
+        with bot:
+            qq.send_private("hi")
+            qq.expect_error(IndexError)
 
 
 def test_errors_are_told_apart_when_two_bots_run_at_once() -> None:

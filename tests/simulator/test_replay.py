@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onebot_simple import EventServer, WsClient, segment
 from onebot_simple.simulator import Simulator
+from onebot_simple.simulator.replay import PEOPLE
 
 OLD, ALICE, STRANGER, GROUP, OTHER = 987654321, 20001, 555000111, 30001, 777000222
 
@@ -109,7 +114,13 @@ def test_people_groups_and_messages_join_the_world(tmp_path: Path) -> None:
         (message("x", 1, user_id="Bob"), "user_id 'Bob'"),
         (message("x", 1, message=[5]), r"message '\[5\]'"),
         ({"post_type": "message", "self_id": 1}, "broken event"),
+        (message("x", 1, message_type="guild", message_id=[]), r"message_id \[\]"),
+        (message("x", 1, message_type="guild", user_id=None), "no user_id"),
         ("[" * 5000, "Line 2 of day.jsonl is not JSON"),
+        (message("x", 1, time="abc"), "time 'abc'"),
+        (message("x", 1, time=math.inf), "time inf"),
+        (message("x", 1, time=True), "time True"),
+        (message("x", 1, self_id="10001"), "self_id '10001'"),
     ],
 )
 def test_a_broken_line_is_named_and_nothing_is_pushed(
@@ -122,6 +133,109 @@ def test_a_broken_line_is_named_and_nothing_is_pushed(
             qq.replay(saved(tmp_path, message("fine", 1), line))
         assert "第 2 行" in str(caught.value)
         assert (pushed, OTHER in qq.world.groups) == ([], False)
+
+
+@pytest.mark.parametrize("key", ["message", "time", "deep"])
+@pytest.mark.parametrize("depth", [100, 400, 700, 900, 2000])
+def test_what_is_nested_too_deeply_is_refused_before_anything_is_pushed(
+    key: str, depth: int
+) -> None:
+    line, deep = json.dumps(message("x", 1, **{key: "HERE"})), "[" * depth + "]" * depth
+    qq = Simulator()
+    pushed: list[Any] = []
+    qq.world.listeners.append(pushed.append)
+    with suppress(ValueError):  # how deep is too deep depends on the version of Python
+        qq.replay_lines([json.dumps(message("fine", 1)), line.replace('"HERE"', deep)])
+    assert len(pushed) in ((0, 2) if key == "deep" else (0,))
+
+
+GUILD_MESSAGE = {
+    "time": 1700000000,
+    "self_id": OLD,
+    "post_type": "message",
+    "message_type": "guild",
+    "sub_type": "channel",
+    "guild_id": "1",
+    "channel_id": "2",
+    "self_tiny_id": "144115218748146488",
+    "user_id": "144115218000000000",
+    "message_id": "BAC-1",
+    "message": [{"type": "text", "data": {"text": "hi"}}],
+    "sender": {"user_id": "144115218000000000", "nickname": "Zoe"},
+}
+GUILD_NOTICE = {
+    **GUILD_MESSAGE,
+    "post_type": "notice",
+    "notice_type": "guild_channel_recall",
+    "operator_id": "144115218000000000",
+}
+
+
+@pytest.mark.parametrize("event", [GUILD_MESSAGE, GUILD_NOTICE])
+def test_events_of_guilds_are_passed_on_as_they_are(tmp_path: Path, event: dict[str, Any]) -> None:
+    bot = WsClient("ws://127.0.0.1:3001")
+    with Simulator(bot) as qq, bot:
+        people, groups = dict(qq.world.people), dict(qq.world.groups)
+        events = (one for one in bot.events() if one["post_type"] != "meta_event")
+        pushed = qq.replay(saved(tmp_path, event))
+        assert next(events) == pushed[0] == {**event, "self_id": 10001}
+        assert (qq.world.people, qq.world.groups, len(qq.world.messages)) == (people, groups, 0)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"message_type": "private", "sub_type": "friend", "group_id": None, "user_id": 0},
+        {"user_id": 0},
+        {"group_id": 0},
+        {"self_id": 0},
+        {"sender": None, "time": None},
+        {"sender": [], "time": 1.5, "message_type": None},
+    ],
+)
+def test_what_napcat_could_not_look_up_stays_outside(
+    tmp_path: Path, unknown: dict[str, Any]
+) -> None:
+    bot = WsClient("ws://127.0.0.1:3001")
+    event = message("hi", 5, font=0, **unknown)
+    with Simulator(bot) as qq:
+        pushed = qq.replay(saved(tmp_path, event, message("last", 6)))
+        assert len(pushed) == 2
+        assert (pushed[0]["user_id"], pushed[0]["font"]) == (event["user_id"], 0)
+        assert 0 not in qq.world.people and 0 not in qq.world.groups
+        if event["group_id"] == 0:
+            assert 5 not in qq.world.messages
+        else:
+            assert bot.get_msg(5)["message_id"] == 5
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=3)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["message", "message_sent", "notice", "request"]),
+    st.sampled_from(["private", "group", "guild"]),
+    st.dictionaries(st.sampled_from([*message("", 0), *PEOPLE, "notice_type"]), VALUES, max_size=3),
+)
+def test_any_event_is_pushed_or_refused_before_anything_is(
+    post_type: str, kind: str, wrong: dict[str, Any]
+) -> None:
+    event = message("x", 7, **{"post_type": post_type, "message_type": kind, **wrong})
+    qq = Simulator()
+    pushed: list[Any] = []
+    qq.world.listeners.append(pushed.append)
+    try:
+        qq.replay_lines([json.dumps(message("fine", 1)), json.dumps(event)])
+        assert len(pushed) == 2
+    except ValueError as error:
+        assert "Line 2 of log" in str(error)
+        assert pushed == []
 
 
 def test_a_file_in_another_encoding_or_without_events_is_said(tmp_path: Path) -> None:

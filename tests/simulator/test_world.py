@@ -135,6 +135,41 @@ def test_admins_cards_titles_and_names_change(bot: Bot) -> None:
     assert bot.event("group_ban")["user_id"] == 0
 
 
+@pytest.mark.parametrize(
+    ("action", "params", "undone"),
+    [
+        ("set_msg_emoji_like", {"emoji_id": "76"}, {"emoji_id": "76", "set": False}),
+        ("set_group_admin", {"user_id": CAROL, "enable": True}, {"user_id": CAROL}),
+        ("set_group_card", {"user_id": CAROL, "card": "C."}, {"user_id": CAROL}),
+        ("set_group_special_title", {"user_id": CAROL, "special_title": "Dr"}, {"user_id": CAROL}),
+        ("set_group_name", {"group_name": "New"}, {"group_name": "Lab"}),
+        ("set_group_whole_ban", {"enable": True}, {"enable": False}),
+        ("set_essence_msg", {}, None),
+    ],
+)
+def test_what_changes_nothing_causes_no_event(
+    bot: Bot, action: str, params: Json, undone: Json | None
+) -> None:
+    """A bot that answers a notice with the action behind it must not hear of itself for ever."""
+    said = bot.qq.send_group("hi")["message_id"]
+    published: list[Json] = []
+    bot.qq.world.listeners.append(published.append)
+    for change in (params, undone):
+        if change is not None:
+            published.clear()
+            for _ in range(2):
+                bot.call(action, group_id=GROUP, message_id=said, **change)
+            assert len(published) == 1
+
+
+def test_who_is_not_muted_cannot_be_unmuted_but_muted_anew(bot: Bot) -> None:
+    published: list[Json] = []
+    bot.qq.world.listeners.append(published.append)
+    for duration in (0, 60, 120, 0, 0):
+        bot.call("set_group_ban", group_id=GROUP, user_id=CAROL, duration=duration)
+    assert [event["duration"] for event in published] == [60, 120, 0]
+
+
 def test_a_friend_request_can_be_approved_once(bot: Bot) -> None:
     bot.qq.friend_request(20005, "let me in")
     request = bot.event("friend")
