@@ -176,6 +176,22 @@ def test_a_failed_answer_is_printed_and_exit_code_1(
     assert "名字拼错了吗" in shown.err and "check the spelling" in shown.err
 
 
+def test_a_param_that_is_missing_is_named_before_anything_is_called(
+    qq: Simulator, address: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", "send_group_msg", "group_id=30001", *address]) == 2
+    shown = capsys.readouterr()
+    assert "缺少 message：写成 call send_group_msg group_id=... message=...。" in shown.err
+    assert "Missing: message. Write call send_group_msg group_id=... message=..." in shown.err
+    assert (shown.out, qq.calls) == ("", [])
+    # what only OneBot knows goes out: its own names for a param, null, actions we do not know
+    node = '[{"type": "node", "data": {"user_id": 1, "nickname": "A", "content": "hi"}}]'
+    params = ["group_id=30001", f"message={node}"]
+    assert main(["call", "send_group_forward_msg", *params, *address]) == 0
+    for words in (["get_msg", "message_id=null"], ["call_action"], ["__init__"]):
+        assert main(["call", *words, *address]) == 1
+
+
 def test_what_onebot_says_does_not_reach_the_terminal_as_commands(
     qq: Simulator, address: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

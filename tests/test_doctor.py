@@ -267,6 +267,27 @@ def test_a_token_in_the_address(doctor: Doctor, strict: Simulator) -> None:
         doctor.finds("地址写错了", f"{url}?access_token=%E5%AF%86")
 
 
+def test_a_token_that_nobody_asks_for(doctor: Doctor, qq: Simulator) -> None:
+    for url in (qq.http_url, qq.ws_url):
+        shown = doctor.is_content(url, "--token", TOKEN)
+        assert "token 正确" not in shown
+        assert "· OneBot 不要 token，给什么都能进去" in shown
+        assert doctor.is_content(f"{url}?access_token={TOKEN}") == shown
+
+
+def test_a_token_when_a_second_connection_is_not_taken(doctor: Doctor) -> None:
+    came: list[Request] = []
+
+    def refusal(connection: ServerConnection, request: Request) -> Response | None:
+        came.append(request)
+        return connection.respond(503, "") if len(came) > 1 else None
+
+    with ws_server(refusal=refusal) as port:
+        shown = doctor.is_content(f"ws://127.0.0.1:{port}", "--token", TOKEN)
+    assert "✔ token 被接受了。 The token is accepted." in shown
+    assert "Authorization" in came[0].headers and "Authorization" not in came[1].headers
+
+
 def test_a_token_in_the_address_that_onebot_dials(doctor: Doctor, strict: Simulator) -> None:
     url = f"ws://127.0.0.1:{free_port()}"
     strict.connect_to(url)

@@ -113,12 +113,16 @@ def test_the_second_account_of_lesson_14(tmp_path: Path) -> None:
     with Simulator() as qq, running("14_several_accounts.py", ONEBOT_PORT=str(port)) as bot:
         bot.wait_for("listening on")
         qq.connect_to(f"ws://127.0.0.1:{port}")
-        with running(script):
+        with running(script) as account:
             bot.wait_for("10002 小号 second")
             bot.wait_for("10001 ")
             qq.send_private("/accounts")
             lines = qq.wait_reply()["text"].splitlines()
             assert sorted(lines) == ["10001: 1 个群", "10002: 0 个群"]
+            if os.name != "nt":  # where terminate() is no Ctrl+C
+                bot.end()
+                assert account.process.wait(10) == 0
+        assert "Traceback" not in account.output or os.name == "nt"
 
 
 def test_the_types_of_events_are_only_for_editors(qq: Simulator) -> None:

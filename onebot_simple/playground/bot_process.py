@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ RUNNER = Path(__file__).with_name("run_bot.py")
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.3  # how often the bot's folder is looked through
 END_SECONDS = 0.8  # what a bot gets to end by itself
+MAKES_BOT = re.compile(r"\b(?:WsClient|WsServer|EventServer)\(")
 OUTPUT_LINES = 1_000
 LINE_LENGTH = 4_000
 
@@ -180,17 +182,27 @@ class BotProcess:
             )
         elif forgotten:
             self._say(
-                "[playground] 机器人没有运行：文件的最后一行要写 bot.run()。 The bot does not run: "
-                "the last line of its file must be bot.run()."
+                "[playground] 机器人没有运行：文件的最后一行要写 bot.run()，带括号。 The bot "
+                "does not run: the last line of its file must be bot.run(), with the brackets."
+            )
+        elif _makes_bot(self.file):
+            self._say(
+                "[playground] 程序运行完了。要让机器人一直运行，最后一行写 bot.run()，带括号。 "
+                "The program has finished. To keep a bot running, end with bot.run(), with the "
+                "brackets."
             )
         else:
-            self._say(
-                "[playground] 机器人运行完了（最后一行写 bot.run() 了吗？）。 The bot has finished "
-                "(is bot.run() its last line?)."
-            )
+            self._say("[playground] 程序运行完了。 The program has finished.")
 
     def _files(self) -> dict[str, Any]:
         return stamps(self._file) if self._file else {}
+
+
+def _makes_bot(file: Path) -> bool:
+    try:
+        return bool(MAKES_BOT.search(file.read_text(encoding="utf-8", errors="replace")))
+    except OSError:  # it has been removed meanwhile
+        return False
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import socket
 import sys
@@ -38,12 +39,14 @@ class Playground:
         self._stopping = threading.Event()
         file = Path(options.bot) if options.bot else None
         # an unreadable file is an OSError now, before anything runs
-        source = file.read_text(encoding="utf-8", errors="replace") if file else None
+        source = _read(file) if file else None
+        http_port = _free_port(options.http_port, file, source)
+        ws_port = _free_port(options.ws_port, file, source)
         self._replayed = read_log(options.replay) if options.replay else []
         self.simulator = Simulator(
             access_token=options.token,
-            http_port=free_or_zero(options.http_port),
-            ws_port=free_or_zero(options.ws_port),
+            http_port=http_port,
+            ws_port=ws_port,
             reconnect_interval=RECONNECT_MS,
             max_frames=MAX_FRAMES,
         )
@@ -131,6 +134,32 @@ class Playground:
         yield f"\n打开 open:  {self.page.link}\n结束 stop:  Ctrl+C\n"
 
 
+def _read(file: Path) -> str:
+    if file.is_dir():
+        raise ValueError(
+            f"{file} 是文件夹：写出机器人的文件，例如 playground bot.py。 "
+            f"{file} is a folder: name the bot's file, such as playground bot.py."
+        )
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _free_port(wanted: int, file: Path | None, source: str | None) -> int:
+    """The port, or 0 when it is taken, for any other.
+
+    ValueError when the bot would go to whoever has the port, whatever we do: the address stands
+    in its file, and it does not ask ONEBOT_URL, as the examples do.
+    """
+    port = free_or_zero(wanted)
+    address = rf"""["']\w+://[^"'\s]*:{wanted}\b"""
+    if port == wanted or not source or "ONEBOT_URL" in source or not re.search(address, source):
+        return port
+    raise ValueError(
+        f"端口 {wanted} 被占用，而 {file} 里写的就是它：先结束那里的程序（另一个练习场按 Ctrl+C，"
+        f"或者关掉 NapCat），再来一次。 Port {wanted} is taken, and {file} goes there: end what is "
+        "there (Ctrl+C in another playground, or close NapCat), then try again."
+    )
+
+
 def _is_somebody_there(lamps: dict[str, dict[str, Any]]) -> bool:
     """Whether a bot would hear an event: one that is connected, or whose server listens."""
     if lamps["ws"]["connected"] or lamps["ws_reverse"]["connected"]:
@@ -157,8 +186,11 @@ def run(options: argparse.Namespace) -> int:
         try:
             playground = Playground(options)
         except FileNotFoundError as error:
+            name = f"{error.filename}.py"
+            meant = f" 是 {name} 吗？ {name}?" if os.path.isfile(name) else ""
             print(
-                f"找不到 {error.filename}：先 cd 进入它的文件夹。 No such file: cd to its folder.",
+                f"找不到 {error.filename}：先 cd 进入它的文件夹。 No such file: cd to its folder."
+                f"{meant}",
                 file=sys.stderr,
             )
             return 2

@@ -120,8 +120,11 @@ def _forgotten(names: dict[str, Any], file: Path) -> str:
     source = file.read_text(encoding="utf-8", errors="replace")
     for name, value in names.items():
         if not isinstance(value, type) and hasattr(value, "on_message") and hasattr(value, "run"):
-            used = rf"\b{re.escape(name)}\s*\.\s*(?:run|start)\b|\bwith\s+{re.escape(name)}\b"
+            bot = rf"\b{re.escape(name)}"
             code = re.sub(r"#.*", "", source)
+            # a line that is no more than `bot.run` has forgotten the brackets, and calls nothing
+            code = re.sub(rf"^\s*{bot}\s*\.\s*(?:run|start)\s*$", "", code, flags=re.M)
+            used = rf"{bot}\s*\.\s*(?:run|start)\b|\bwith\s+{bot}\b"
             return "" if re.search(used, code) else name
     return ""
 

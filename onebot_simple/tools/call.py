@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from inspect import signature
 from typing import Any
 
 from ..actions import Actions
+from ..actions.standard import StandardActions
 from ..errors import OneBotError, failure, is_failed
 from ..http_client import HttpClient
 from ..ws_client import WsClient
@@ -28,6 +30,13 @@ def run(options: argparse.Namespace) -> int:
     params = {name: value_of(name, text) for name, text in options.params}
     if len(params) < len(options.params):
         complain("有一个参数写了两次。 A parameter is given twice.")
+        return 2
+    if missing := _missing(options.action, params):
+        right = " ".join([options.action, *(f"{name}=..." for name in [*params, *missing])])
+        complain(
+            f"缺少 {'、'.join(missing)}：写成 call {right}。 "
+            f"Missing: {', '.join(missing)}. Write call {right}"
+        )
         return 2
     client_class = WsClient if options.url.lower().startswith("ws") else HttpClient
     try:
@@ -52,6 +61,18 @@ def _show(client: Actions, action: str, params: dict[str, Any]) -> int:
         if not heard:
             break
     return 0
+
+
+def _missing(action: str, params: dict[str, Any]) -> list[str]:
+    """What an action that we know needs and was not given. NapCat says that in code, or never."""
+    method = getattr(StandardActions, action, None)
+    if method is None or action.startswith("_"):
+        return []
+    known = list(signature(method).parameters.values())[1:]  # without self
+    if not params.keys() <= {one.name for one in known}:
+        return []  # it may be another OneBot's, which knows better
+    by_name = [one for one in known if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return [one.name for one in by_name if one.default is one.empty and one.name not in params]
 
 
 def value_of(name: str, text: str) -> Any:

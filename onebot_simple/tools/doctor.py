@@ -34,6 +34,8 @@ from .reception import receive
 FORWARD_SECONDS, REVERSE_SECONDS = 5.0, 30.0
 FIRST_EVENT_SECONDS = 0.3
 
+Client = HttpClient | ListeningClient
+
 
 def run(options: argparse.Namespace, around: Surroundings = HERE) -> int:
     """检查一种连接方式；返回退出码。
@@ -76,10 +78,10 @@ def _dial(
     place = Place(address.host, address.port, address.secure, seconds)
     _check_port(report, address, place, around)
     path = urlsplit(address.base).path.rstrip("/")
-    if scheme == "http":
-        _connect(report, HttpClient(url, token, timeout=seconds), bool(token), place, path)
-    else:
-        _connect(report, ListeningClient(url, token, timeout=seconds), bool(token), place, path)
+    kind: type[Client] = HttpClient if scheme == "http" else ListeningClient
+    client = kind(url, token, timeout=seconds)
+    without = kind(address.base + address.query, timeout=seconds) if token else None
+    _connect(report, client, without, place, path)
 
 
 def _check_port(report: Report, address: Address, place: Place, around: Surroundings) -> None:
@@ -119,8 +121,9 @@ def _about_closed_port(address: Address, around: Surroundings) -> list[str]:
 
 
 def _connect(
-    report: Report, client: HttpClient | ListeningClient, has_token: bool, place: Place, path: str
+    report: Report, client: Client, without: Client | None, place: Place, path: str
 ) -> None:
+    """Connect and call. without: the same client without the token, if there is a token."""
     is_http = isinstance(client, HttpClient)
     kind = "HTTP" if is_http else "WebSocket"
     spoken = f"那里说的是 {kind}。", f"{kind} is spoken there."
@@ -130,7 +133,7 @@ def _connect(
             if is_http:
                 client.request("get_version_info")
             report.good(*spoken)
-            _report_token(report, has_token)
+            _report_token(report, without)
             failed = "连上了，但是调用出错了。", "Connected, but a call went wrong."
             report_account(report, client)
             if isinstance(client, ListeningClient):
@@ -138,7 +141,7 @@ def _connect(
     except AuthenticationError:
         if is_http or place.takes_websockets():
             report.good(*spoken)
-        raise _wrong_token(has_token) from None
+        raise _wrong_token(without is not None) from None
     except OneBotError as error:
         there = what_is_there(place, "http" if is_http else "ws", path)
         raise Trouble(*failed, str(error), *there) from None
@@ -153,11 +156,24 @@ def _report_events(report: Report, client: ListeningClient, path: str) -> None:
     report_events(report, events)
 
 
-def _report_token(report: Report, has_token: bool) -> None:
-    if has_token:
-        report.good("token 正确。", "The token is right.")
-    else:
+def _report_token(report: Report, without: Client | None) -> None:
+    """Say whether the token counts. An OneBot that wants none takes any, also a wrong one."""
+    if without is None:
         report.good("OneBot 不要 token。", "OneBot wants no token.")
+        return
+    try:
+        with without:
+            without.request("get_version_info")
+    except AuthenticationError:
+        report.good("token 正确。", "The token is right.")
+    except OneBotError:  # such as an OneBot that takes one connection only
+        report.good("token 被接受了。", "The token is accepted.")
+    else:
+        report.note(
+            "OneBot 不要 token，给什么都能进去；别的机器也能连到它时，在 NapCat 里设置一个。",
+            "OneBot wants no token and takes any; set one in NapCat if other machines can reach "
+            "it.",
+        )
 
 
 def _wrong_token(has_token: bool) -> Trouble:

@@ -108,10 +108,50 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
         with command(str(file), f"--ws-port={port}") as playground:
             playground.wait_for(f"Port {port} is taken")
             playground.wait_for("may connect to whatever has taken the port")
-            playground.wait_for(r"is bot\.run\(\) its last line\?")
     with command("nothing.py") as playground:
         playground.wait_for("找不到 nothing.py：先 cd 进入")
         assert playground.process.wait(10) == 2
+    with command("bot", folder=tmp_path) as playground:
+        playground.wait_for(r"是 bot\.py 吗？ bot\.py\?")
+    with command(".", folder=tmp_path) as playground:
+        playground.wait_for("是文件夹：写出机器人的文件，例如 playground bot.py")
+        assert playground.process.wait(10) == 2
+
+
+def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(f"bot = WsClient('ws://127.0.0.1:{port}', 't')", "utf-8")
+        with command(str(file), f"--ws-port={port}") as playground:
+            playground.wait_for(f"端口 {port} 被占用，而 .*bot.py 里写的就是它：先结束")
+            playground.wait_for("end what is there")
+            assert playground.process.wait(10) == 2
+            assert "token=" not in playground.output
+        # one that asks ONEBOT_URL first is told where to go, and others do not care
+        for source in (f"os.getenv('ONEBOT_URL', 'ws://127.0.0.1:{port}')", f"print({port})"):
+            file.write_text(f"import os\n{source}\n", "utf-8")
+            with command(str(file), f"--ws-port={port}") as playground:
+                playground.wait_for("The program has finished")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("01_call_the_api.py", r"程序运行完了。 The program has finished\.\n"),
+        ("from onebot_simple import WsClient\ndef main():\n    WsClient('')", "最后一行写 bot.run"),
+        ("from onebot_simple import WsServer\nbot = WsServer()", "机器人没有运行"),
+        ("from onebot_simple import WsServer\nbot = WsServer()\nbot.run", "机器人没有运行"),
+    ],
+    ids=["calls only", "main() is never called", "no run()", "no brackets"],
+)
+def test_a_program_that_ended_is_told_what_fits(tmp_path: Path, source: str, words: str) -> None:
+    file = EXAMPLES / source
+    if not source.endswith(".py"):
+        file = tmp_path / "bot.py"
+        file.write_text(source, "utf-8")
+    with command(str(file)) as playground:
+        playground.wait_for(words)
 
 
 def test_a_changed_file_is_started_again_and_a_crash_is_told(tmp_path: Path) -> None:

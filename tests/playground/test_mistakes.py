@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
+from .conftest import free_port
 from .visits import IDLE, expect, run_as_test, visited
 
 BOOM = """import os
@@ -106,6 +107,7 @@ def test_a_message_that_no_bot_received_says_so(tab: Page, tmp_path: Path) -> No
         ("import schedule_xyz", "python -m pip install schedule_xyz"),
         ("import yaml_.x", "python -m pip install yaml_"),
         (BOOM.replace("bot.run()", "print('ready')"), "bot.run()"),
+        (BOOM.replace("bot.run()", "bot.run  # here it goes"), "要写 bot.run()，带括号"),
         ("print('first line')\nx = [1,\n", "SyntaxError · bot.py:2"),
         ("for n in range(99):\n    print(f'line {n}')\n1 / 0", "ZeroDivisionError · bot.py:3"),
     ],
@@ -120,6 +122,23 @@ def test_why_there_is_no_bot_is_said_with_what_to_do(
             expect(visit.page.locator("#alert pre")).not_to_contain_text("line 1\n")
             (tmp_path / "bot.py").write_text("raise SystemExit('other')", encoding="utf-8")
             expect(visit.page.locator("#alert pre")).to_have_text("other")
+
+
+def test_a_bot_that_goes_to_another_port_is_told_where_to_go(tab: Page, tmp_path: Path) -> None:
+    elsewhere = f"ws://127.0.0.1:{free_port()}"
+    lost = BOOM.replace('os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001")', repr(elsewhere))
+    with visited(tab, lost, tmp_path) as visit:
+        alert = visit.page.locator("#alert")
+        home = visit.playground.simulator.ws_url
+        expect(alert).to_contain_text(f"练习场的 WebSocket 在 {home}，它连的是这里吗？")
+        expect(alert).to_contain_text(f"❌ 连不上 {elsewhere}：对方拒绝连接。")
+        expect(alert.locator("pre")).to_be_hidden()
+        visit.page.locator("#language").click()
+        expect(alert).to_contain_text(f"❌ Cannot connect to {elsewhere}: connection refused.")
+        visit.page.locator("#language").click()
+        (tmp_path / "bot.py").write_text(lost.replace(elsewhere, home), encoding="utf-8")
+        visit.expect_lamp("ws")
+        expect(alert).to_be_hidden()
 
 
 def test_a_file_that_hides_a_module_of_python_is_named(tab: Page, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 import { $, button, el, listen, on, post, state, tell } from "./base.js";
 import { pipName } from "./bubbles.js";
 import { follow } from "./follow.js";
-import { t } from "./words.js";
+import { isEnglish, t } from "./words.js";
 
 const MAX_LINES = 1000;
 const LAST = 12; // lines of output that a crash shows
@@ -16,6 +16,10 @@ export function drawBot() {
 	$("bot").replaceChildren(...[el("span", { class: `dot ${how === "running" ? "on" : how === "crashed" ? "bad" : ""}` }),
 		el("span", name || t("echoBot")), el("small", t(how)), errors.length ? el("b.errors", `❌ ${errors.length}`) : ""].filter(Boolean));
 	$("bot").title = t("botOutput");
+	drawAlert();
+}
+
+export function drawAlert() {
 	const words = problem();
 	const alert = $("alert");
 	// the same words again would be read out again
@@ -31,9 +35,19 @@ export function drawBot() {
 function problem() {
 	const { state: how, exit_code: code, problem: told } = state.bot;
 	if (told?.kind === "not_run" && how === "finished") return [t("notRun", `${told.name}.run()`)];
+	if (how === "running") return notConnected();
 	if (how !== "crashed") return [];
 	if (told?.module) return [t("botCrashed", code), t("install", pipName(told.module)) + ` python -m pip install ${pipName(told.module)}`];
 	return [t("botCrashed", code), ...(told ? [`❌ ${[told.type, told.where].filter(Boolean).join(" · ")}${told.text ? `: ${told.text.slice(0, 300)}` : ""}`] : [])];
+}
+
+// A bot that tries in vain says so in its output, which is closed most of the time.
+function notConnected() {
+	const { ws, ws_reverse: reverse } = state.lamps;
+	const last = lines.at(-1);
+	if (!ws || ws.connected || reverse.connected || last?.run !== state.bot.starts) return [];
+	const said = last.text.match(isEnglish() ? /WARNING.* (Cannot connect to .*?\.) / : /WARNING (连不上 .*?。)/);
+	return said ? [t("notConnected", ws.address), `❌ ${said[1]}`] : [];
 }
 
 // the end of this run's output, not of an earlier one
@@ -41,7 +55,7 @@ function drawLastWords() {
 	const box = $("last-words");
 	if (!box) return;
 	box.textContent = lines.filter((line) => line.run === state.bot.starts).slice(-LAST).map((line) => line.text).join("\n");
-	box.hidden = !box.textContent;
+	box.hidden = !box.textContent || state.bot.state === "running";
 	box.scrollTop = box.scrollHeight;
 }
 
@@ -57,6 +71,7 @@ export function addLines(news) {
 	lines.splice(0, Math.max(lines.length - MAX_LINES, 0));
 	while (log.rows.childElementCount > MAX_LINES) log.rows.firstElementChild.remove();
 	log.added(news.length);
+	drawAlert();
 	drawLastWords();
 }
 

@@ -1,6 +1,6 @@
 // The page as a whole: live updates, language, theme, large type, tabs.
 import { $, listen, on, state } from "./base.js";
-import { addLines, drawBot, relabelOutput, sayAgainAfterRestart, showOutput, startBot } from "./bot.js";
+import { addLines, drawAlert, drawBot, relabelOutput, sayAgainAfterRestart, showOutput, startBot } from "./bot.js";
 import { addItems, drawAll, drawPeople, drawRequests, relabelLog, startChat } from "./chat.js";
 import { startComposer } from "./composer.js";
 import { startHand } from "./hand.js";
@@ -17,7 +17,7 @@ let seen = ""; // the last update of it
 
 // what has changed, and who draws it
 const DRAWERS = [
-	[["lamps"], drawLamps], [["faults", "heart"], drawFaults], [["gate"], drawHeld], [["bot"], drawBot],
+	[["lamps"], drawLamps], [["lamps"], drawAlert], [["faults", "heart"], drawFaults], [["gate"], drawHeld], [["bot"], drawBot],
 	[["people", "groups"], drawPeople], [["settled"], drawRequests], [["bot", "lamps"], sayAgainAfterRestart],
 ];
 
