@@ -49,7 +49,7 @@ EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
 # an event that has come: its name, account and label, and who wants the response
 Arrival = tuple[Event, str, int | None, str, Respond | None]
-Loop = SimpleQueue[Arrival]  # what a `for event in bot.events()` has still to see
+Loop = SimpleQueue[Arrival]  # the events that one `for event in bot.events()` has not taken yet
 
 
 class Bot(Running):
@@ -202,7 +202,7 @@ class Bot(Running):
         finally:
             now.account, now.label, now.handler = before
             with self._state:
-                if not stopping.is_set():  # else stop() counts what the loop has not seen
+                if not stopping.is_set():  # otherwise stop() counts the events that are left
                     self._loops = tuple(one for one in self._loops if one is not loop)
                     while not loop.empty():
                         self._queue(loop.get(), True)
@@ -312,13 +312,13 @@ class Bot(Running):
         for action, params in calls_for(event, operation):
             try:
                 self._call_for(event, action, params)
-            except OneBotError as error:  # one that fails does not keep the others from running
+            except OneBotError as error:  # the other actions are still carried out
                 level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
                 said = printable(f"{self._now.handler}: {error}")
                 log.log(level, "%s", said, extra={"origin": self._origin()})
 
     def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
-        """What the first handler that answers wants done."""
+        """Run the handlers. Return the quick operation of the first one that answers."""
         command = None
         if self._commands and is_message(event):
             command = command_of(event, self._prefixes)

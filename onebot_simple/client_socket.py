@@ -40,7 +40,7 @@ class ClientSocket:
         self._base = ""  # of the address
         self._sock = socket.socket()
         self._deadline: float | None = None  # of the handshakes
-        # the same memory for each piece: pieces of memory of ever other sizes would fill the heap
+        # one buffer for all: new ones of ever other sizes would fragment the memory
         self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._sending = Lock()  # held by the thread that sends, until all of it is sent
@@ -115,7 +115,7 @@ class ClientSocket:
                 with suppress(ssl.SSLWantReadError), self._encrypting:
                     return work()
             finally:
-                if self._deadline is not None:  # later, TLS's own words go with our next data
+                if self._deadline is not None:  # a handshake; later, this goes with our next data
                     self.send(b"")
             data = self._receive()
             with self._encrypting:

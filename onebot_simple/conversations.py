@@ -3,7 +3,7 @@
 Turns: one job at a time in each chat, different chats side by side.
 
 A chat with something to do has a line of jobs, and a thread that works it off: that thread has the
-turn of the chat. A job that waits for an event gives the turn up, so that another thread serves
+turn of the chat. (A chat is any key: of a QQ chat, a timer, a connection of the HTTP server.) A job that waits for an event gives the turn up, so that another thread serves
 the chat meanwhile, and takes it back before it goes on.
 """
 
@@ -34,8 +34,9 @@ class Line:
         self.jobs: deque[Job] = deque()
         self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
-        self.looks = 0  # how many times in a row slow() has found jobs waiting
-        self.released = 0  # how many end() let go on beside the one that has the turn
+        self.looks = 0  # how many times in a row slow() has found waiting jobs
+        # How many waiters end() resumed although another job still has the turn.
+        self.released = 0
 
 
 class Waiter:
@@ -46,7 +47,7 @@ class Waiter:
         self.key = key  # only events that are offered under it count; None: all events
         self.line = line  # whose turn it gives up and takes back; None outside of a job
         self.doing = line.doing if line else ""
-        self.is_aside = False  # it has given up its turn
+        self.is_aside = False  # whether it has given up its turn
         self.event: Any = None
         self.stopped = False  # the wait ended because the bot is stopped
         self.go_on = Event()  # set when the wait is over and the turn has come back
@@ -72,7 +73,7 @@ class Conversations:
         self._ending = False  # end() has begun: every wait ends
         self._closed = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
-        self._idle: list[Condition] = []  # on each waits a thread, to be called
+        self._idle: list[Condition] = []  # on each of these waits an idle thread
         self._is_called = False  # a thread has been called, and is on its way
 
     def put(self, chat: Hashable, function: Callable[..., object], *arguments: Any) -> bool:
@@ -88,7 +89,7 @@ class Conversations:
             if self._ready:
                 self._call_thread()
             self.queued = queued = self.queued + 1
-        if queued % BREATH == 0:  # so that handlers can catch up: a short queue is a fast one
+        if queued % BREATH == 0:  # give the handlers' threads time: a short queue is faster
             time.sleep(1e-6)
         return True
 
@@ -240,7 +241,8 @@ class Conversations:
                         self._call_thread()
                 if line.jobs and not line.returning and not line.released:
                     self.queued -= 1
-                    line.doing, line.looks = "wait_for()", 0  # its conditions run before handlers
+                    # until a handler starts, the thread runs the conditions of wait_for()
+                    line.doing, line.looks = "wait_for()", 0
                     return line.jobs.popleft()
                 here.line = None
                 self._pass_turn(line)
@@ -268,7 +270,7 @@ class Conversations:
             line.doing = name
 
     def slow(self, looks: int) -> list[tuple[str, int]]:
-        """What others have waited for at so many looks in a row, and how many wait."""
+        """The jobs that kept others waiting at so many looks in a row, and how many wait."""
         with self._lock:
             lines = [line for line in self._lines.values() if line.jobs]
             for line in lines:
@@ -299,7 +301,7 @@ class Conversations:
             self._closed = True
             dropped, self.queued = self.queued, 0
             for line in self._lines.values():
-                while line.returning:  # a job keeps the turn and does not end: they do, beside it
+                while line.returning:  # a job keeps the turn: these go on beside it, to their end
                     waiter = line.returning.popleft()
                     dropped += waiter.event is not None
                     waiter.event, waiter.stopped = None, True

@@ -138,5 +138,5 @@ def failure(action: str, response: dict[str, Any]) -> ActionFailed:
 
 
 def printable(text: str) -> str:
-    """Without what would break a log line or a terminal: control characters, lone surrogates."""
+    """The text with everything escaped that would break a log line or a terminal."""
     return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)

@@ -13,7 +13,7 @@ from typing import Any
 from . import segment
 from .errors import printable
 
-Event = Mapping[str, Any]  # a dict; so written, a TypedDict will do, too
+Event = Mapping[str, Any]  # a dict. A TypedDict is a Mapping, too, but no dict[str, Any].
 
 _FULL_NAMES = """
 message.private.friend message.private.group message.private.group_self message.private.other
@@ -44,7 +44,7 @@ meta_event.heartbeat
 """.split()
 
 EVENT_NAMES = sorted(
-    {full.rsplit(".", up)[0] for full in _FULL_NAMES for up in range(full.count(".") + 1)}
+    {".".join(full.split(".")[:depth]) for full in _FULL_NAMES for depth in (1, 2, 3)}
 )
 
 # white space, and what has no width, at the beginning of a text
@@ -53,7 +53,7 @@ _UNSEEN = re.compile(
     "\U000e0001\U000e0020-\U000e007f]+"
 )
 _PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_ACTORS = ("user_id", "operator_id", "peer_id")  # what may name who did it, the best first
+_ACTORS = ("user_id", "operator_id", "peer_id")  # they may hold the user who did it; the best first
 
 
 # -- its name -------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def post_type_of(event: Event) -> str:
 
 
 def name_of(event: Event) -> str:
-    """The most particular name that an event answers to, such as "notice.notify.poke"."""
+    """The full name of an event, such as "notice.notify.poke"."""
     post_type = post_type_of(event)
     kind = event.get("message_type" if post_type == "message_sent" else f"{post_type}_type")
     if not isinstance(kind, str) or "." in kind:

@@ -191,7 +191,7 @@ class EventServer(Bot):
         abort(400, "事件必须有 post_type。 An event needs a post_type.")
 
     def _explain(self, error: HTTPException) -> HTTPException:
-        """Say what to change when something came to no view, in the log or in the browser."""
+        """Explain a 404 or a 405: in the log what to change in NapCat, or to a browser."""
         if request.routing_exception is None and request.endpoint != "receive":  # the user's view
             return error
         if request.method == "POST":

@@ -53,12 +53,12 @@ class Handler:
 
     def run(self, *arguments: Any) -> Any:
         """Call the function with as many of the arguments as it takes."""
-        if self._takes == 1 or (self._has_default and arguments[1:] == ("",)):  # no args
-            return self.function(arguments[0])
+        if self._has_default and arguments[1:] == ("",):  # no args: its own default counts
+            arguments = arguments[:1]
         return self.function(*arguments[: self._takes])
 
     def is_for(self, event_name: str, word: str | None) -> bool:
-        """Whether it waits for such events; `word` is the command, None for what is none."""
+        """Whether it waits for such events; `word`: the command; None if it is none."""
         if self.commands is not None and word not in self.commands:
             return False
         return f"{event_name}.".startswith(self.names)
@@ -81,7 +81,7 @@ def _check_kind(function: Any, name: str) -> None:
 
 
 def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
-    """Those of the counts of arguments with which the function can be called, the least first."""
+    """The counts of arguments with which the function can be called, the smallest first."""
     signature = _signature_of(function)
     if signature is None:
         return [min(1, counts[-1])]  # it gets the event alone

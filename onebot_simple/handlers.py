@@ -176,7 +176,7 @@ class Handlers(Actions):
         commands: Iterable[str] | None = None,
         add: Callable[[Handler], object] | None = None,
     ) -> Decorator:
-        """What makes a handler of a function and adds it."""
+        """Return the decorator that registers a function as a handler."""
 
         def register(function: Any = None) -> Any:
             if function is None:  # @bot.on_message()
@@ -189,7 +189,7 @@ class Handlers(Actions):
     def _add(self, handler: Handler) -> None:
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
-        self._found = {}  # a look-up that still runs writes into the old one
+        self._found = {}  # a thread that is in _handlers_for() now fills the old one
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
@@ -198,7 +198,7 @@ class Handlers(Actions):
         found = known.get(key)
         if found is None:
             found = [handler for handler in self._handlers if handler.is_for(*key)]
-            if event_name in EVENT_NAMES:  # a peer must not fill our memory with names
+            if event_name in EVENT_NAMES:  # a sender could invent names and fill the memory
                 known[key] = found
         return found
 
@@ -218,7 +218,7 @@ def _prefixes_in(prefix: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_event_name(name: object) -> None:
-    """An error with a suggestion when no event is called so."""
+    """Raise an error with a suggestion if no event has this name."""
     if not isinstance(name, str):
         raise TypeError(
             f'括号里要写事件名：@bot.on("notice.group_increase")，不是 {name!r}。 '
@@ -242,7 +242,7 @@ def _check_event_name(name: object) -> None:
 
 
 def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
-    """An error when a message could never call a command of that name."""
+    """Raise an error if no message could call a command of this name."""
     if not isinstance(name, str):
         raise TypeError(
             f'括号里要写指令名：@bot.on_command("hello")，不是 {name!r}。 '

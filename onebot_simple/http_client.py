@@ -148,7 +148,7 @@ def _answer(
     response: requests.Response,
     body: bytes | bytearray,
 ) -> dict[str, Any]:
-    """What OneBot answered. An HTTP error of the standard becomes a failed answer."""
+    """The response of OneBot. HTTP 400, 404 and 406 become a failed one."""
     try:
         content = from_json(body)
     except ValueError:
@@ -174,8 +174,8 @@ def _answer(
 
 
 def _failure(action: str, at: str, error: BaseException, seconds: float) -> NetworkError:
-    """What a call raises after `error`, which says whether the action may have arrived."""
-    reason = error  # below requests and urllib3 is the cause, such as a ConnectionRefusedError
+    """The error to raise for `error`. It says whether the action may have been carried out."""
+    reason = error  # requests and urllib3 wrap the cause, such as a ConnectionRefusedError
     while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
         reason = inner[0]
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):

@@ -118,8 +118,8 @@ def _reason(port: int, number: int) -> Words:
 def warn_of_refusal(said: dict[str, float], peer: str, reason: Words) -> None:
     """Log why somebody may not come in: once a minute for each peer and reason.
 
-    said: what was logged, and when. Behind the first comma of the reason may stand words of the
-    peer's own.
+    said: what was logged, and when. The peer may choose what stands behind the first comma of the
+    reason, so only the words before it count.
     """
     (chinese, english), now = reason, time.monotonic()
     for key, then in list(said.items()):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .event_server import EventServer
 
 UNREAD_SECONDS = 1.0  # how long what nobody read may take to come
-PIECE, PIECES = 64 * 1024, 4096  # bytes; so many are thrown away of a body that nobody read
+PIECE, PIECES = 64 * 1024, 4096  # bytes; at most so many are read of a body that nobody wants
 
 
 class _Connection(WSGIRequestHandler):
@@ -82,7 +82,7 @@ class PostServer(ThreadedWSGIServer):
         super().__init__(host, port, bot.app, _Connection, fd=sock.fileno())
         self.bot = bot
         self.connections: set[Any] = set()
-        # each connection is one, so that their threads are reused
+        # each connection is a chat of its own here, since Conversations reuses threads
         self.turns = Conversations("onebot_simple server")
 
     def begin(self) -> None:

@@ -14,7 +14,7 @@ from . import segment
 from .event import Event, chat_of, name_of, peer_of
 from .segment import Segment
 
-# each field, and to which events it is an answer
+# each field, and the events for which it is allowed
 _FIELDS = {
     **dict.fromkeys(("reply", "auto_escape", "at_sender"), "anywhere"),
     **dict.fromkeys(("delete", "kick", "ban", "ban_duration"), "group message"),
@@ -59,10 +59,10 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
                 f'"{field}" 不能用在 {kind} 事件上，只能用在 {_FIELDS[field]} 上。 '
                 f'"{field}" is no answer to a {kind} event, only to a {_FIELDS[field]}.'
             )
-    operation = {field: value for field, value in result.items() if value}  # the rest says nothing
-    if result.get("approve") is not None:  # but a no does
+    operation = {field: value for field, value in result.items() if value}  # without the empty ones
+    if result.get("approve") is not None:  # False says no
         operation["approve"] = bool(result["approve"])
-    if result.get("ban_duration") == 0:  # and 0 seconds do
+    if result.get("ban_duration") == 0:  # 0 seconds lift a ban
         operation["ban_duration"] = 0
     operation.pop("auto_escape", None)
     reply: Any = result.get("reply")
@@ -103,7 +103,7 @@ def message_call(
 ) -> Call:
     """The action that sends `message` to where the event came from.
 
-    In front stand the quotation and the @, as far as the event has what to quote and whom to @.
+    A quotation and an @ come first, if they are wanted and the event has what they need.
     """
     kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), peer_of(event)
     front = []

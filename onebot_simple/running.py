@@ -39,7 +39,7 @@ DRAIN_SECONDS = 0.6  # how long stop() lets handlers finish before it closes the
 END_SECONDS = 0.6  # and how long it then waits for them to end
 STOP_SECONDS = 2.4  # the longest that a second stop() waits for the first
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
-LOOK_SECONDS = 5  # how often that is looked for
+LOOK_SECONDS = 5  # how often slow handlers are looked for
 LONG_QUEUE = 1000  # events that wait: this many are warned of
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
@@ -50,9 +50,9 @@ class Now(local):
     """What a thread is handling."""
 
     account: int | None = None
-    label = ""  # of the event, or what else is the reason
+    label = ""  # of the event, as echoes show it; or "every" or "connection"
     handler = ""
-    stopping = Flag()  # set by stop(), and stays so for what ran before a restart
+    stopping = Flag()  # of the run in which the handler began: after a restart, it stays set
 
 
 class Running(Handlers):
@@ -78,7 +78,7 @@ class Running(Handlers):
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
-        self._loops: tuple[SimpleQueue[Any], ...] = ()  # what each events() has still to see
+        self._loops: tuple[SimpleQueue[Any], ...] = ()  # one queue for each loop of events()
         self._timers: list[tuple[float, Callable[[], object]]] = [
             (LOOK_SECONDS, self._warn_of_slow_handlers)
         ]
@@ -92,7 +92,7 @@ class Running(Handlers):
         Starts, and blocks until stop() or Ctrl+C.
         """
         is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) == SIG_DFL
-        if is_ours:  # then `docker stop` is as Ctrl+C
+        if is_ours:  # `docker stop` sends SIGTERM: let it end the bot as Ctrl+C does
             signal.signal(SIGTERM, signal.default_int_handler)
         try:
             self.start()

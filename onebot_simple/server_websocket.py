@@ -60,7 +60,7 @@ class ServerWebSocket:
         self._fragments = bytearray()  # of a message that is not whole yet
         self._heard = time.monotonic()  # when something arrived last, be it a part of a frame
         self._pinged = 0.0  # when we asked for a sign of life
-        self._deadline = self._heard + HANDSHAKE_SECONDS  # of the handshake, later of the goodbye
+        self._deadline = self._heard + HANDSHAKE_SECONDS  # until then, the handshake or the goodbye must be done
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken = 0.0  # when it took something last
@@ -122,7 +122,7 @@ class ServerWebSocket:
                     protected(self._server._received, self, message)
         if self._protocol.close_expected():
             self._end_with_reason(data)
-        self.flush()  # such as pongs
+        self.flush()  # the protocol may have something to send, such as a pong
         if len(self._unsent) > MAX_UNSENT:
             self._hang_up(READS_NOTHING)
 
@@ -157,7 +157,7 @@ class ServerWebSocket:
     # -- the end ------------------------------------------------------------------------------
 
     def overdue(self) -> Words | None:
-        """Why it must be given up now, if it must. One that is silent is pinged before that."""
+        """Ping a silent connection. Return why it must be given up now, or None."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
         if self.reason or not self.is_open:  # it has said goodbye, or shakes hands
@@ -197,7 +197,7 @@ class ServerWebSocket:
 
 
 def protected(function: Callable[..., object], *arguments: object) -> None:
-    """Call it. If it fails, be it in a log handler, the reader goes on with the next."""
+    """Call it, and log any error: the reader must go on."""
     try:
         function(*arguments)
     except Exception:

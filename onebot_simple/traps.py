@@ -62,5 +62,5 @@ def main_loaded_twice() -> str:
 def _file_of(module: object) -> str:
     try:
         return str(os.path.abspath(vars(module)["__file__"]))
-    except Exception:  # it has none, as in a REPL; and anything may stand in sys.modules
+    except Exception:  # a REPL has no file, and sys.modules may hold any object
         return ""

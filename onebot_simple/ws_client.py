@@ -130,7 +130,7 @@ class WsClient(Bot):
             raise self._failure or connection_ended(self._base)
 
     def _close(self) -> None:
-        ws, sock = self._ws, self._socket  # which the reader may take away
+        ws, sock = self._ws, self._socket  # the reader may set them to None meanwhile
         if ws is not None and sock is not None:
             # a sender that is stuck keeps us waiting, until its socket is shut down
             too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
@@ -142,7 +142,7 @@ class WsClient(Bot):
         if sock is not None:
             sock.shutdown()
         if self._reader is not None:
-            self._reader.join(END_SECONDS)  # one that waits for DNS ends by itself later
+            self._reader.join(END_SECONDS)  # if it waits for DNS, it ends later, by itself
 
     # -- the reader thread --------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class WsClient(Bot):
             ws = self._dial(sock)
             since = time.monotonic()
             calls = WsConnection(ws.send, self._base, self._complain)
-            # NapCat greets us now, or it refuses the token; others need not say anything
+            # NapCat sends an event now, or refuses the token. Others may send nothing.
             greeting = self._frame(ws, FIRST_FRAME_SECONDS)
             event = calls.receive(greeting) if greeting else None
             self_id = id_of(event.get("self_id")) if event else None

@@ -43,7 +43,7 @@ class WsConnection:
         self._send = send
         self._complain = complain
         self._waiting: dict[str, Answers] = {}  # where the answers to a call are put, by its echo
-        self._random = secrets.token_hex(4)  # with which the echo of each of our calls ends
+        self._random = secrets.token_hex(4)  # every echo ends with it: no other bot's is the same
         self._closed: OneBotError | None = None  # why, once it is
         self._gave_up = False  # a call has failed, and its answer may still come
 
@@ -59,7 +59,7 @@ class WsConnection:
         answers: Answers = SimpleQueue()
         self._waiting[echo] = answers  # before it is sent: answers are fast
         try:
-            if self._closed is not None:  # close() came before this call, and frees it no more
+            if self._closed is not None:  # close() came first, and did not see this call
                 raise copy(self._closed)
             self._send(f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}')
             while True:

@@ -37,7 +37,7 @@ class WebSocketHub(Thread):
         self._listener = listener
         self._server = server
         self._selector = selectors.DefaultSelector()
-        # the same memory each time: pieces of memory of ever other sizes would fill the heap
+        # one buffer for all: new ones of ever other sizes would fragment the memory
         self._chunk = memoryview(bytearray(CHUNK))
         self._ending = Flag()
         self.start()
@@ -74,7 +74,7 @@ class WebSocketHub(Thread):
             time.sleep(TICK_SECONDS)
             return
         for key, _ in self._selector.select(TICK_SECONDS):
-            if key.data:
+            if key.data:  # a connection; the listener has none
                 self._read(key.data)
             else:
                 self._accept()
@@ -104,7 +104,7 @@ class WebSocketHub(Thread):
     def _read(self, connection: ServerWebSocket) -> None:
         try:
             data = bytes(self._chunk[: connection.socket.recv_into(self._chunk)])
-        except BlockingIOError:  # nothing after all
+        except BlockingIOError:  # select() was wrong, there is nothing
             return
         except OSError:
             data = b""

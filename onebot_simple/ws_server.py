@@ -40,7 +40,7 @@ class Account(Actions):
         self.self_id = self_id  # 0: it has not said whose it is
         self._server = server
         self._connections: list[ServerWebSocket] = []  # the newest is last
-        self._newest: dict[str, ServerWebSocket] = {}  # of each role
+        self._newest: dict[str, ServerWebSocket] = {}  # the newest connection, by role
         self._seen: set[str] = set()  # the roles that were ever connected
         self._is_greeted = False  # whether on_connect was told
         self._is_twin = False  # whether it was said that it is connected twice
@@ -112,7 +112,7 @@ class WsServer(Bot):
     def bots(self) -> dict[int, Account]:
         """连着的账号：self_id → 可以调用动作的对象。
 
-        The connected accounts: self_id to that on which actions can be called.
+        The connected accounts, by self_id. Actions can be called on each.
         """
         return {key: one for key, one in self._accounts.copy().items() if one._connections}
 
@@ -229,10 +229,10 @@ class WsServer(Bot):
             )
 
     def _received(self, connection: ServerWebSocket, message: bytes) -> None:
-        """Take a message: what stands in the loop `async for message in websocket` elsewhere."""
+        """Take one message: the body of the loop `async for message in websocket`."""
         try:
             event = connection.calls.receive(message)
-        except AuthenticationError as error:  # an answer to nobody, for we sent no token
+        except AuthenticationError as error:  # it refuses a token that we never sent
             self._complain("对 access_token 的拒绝 a refused access_token", error)
             return
         if event is None:

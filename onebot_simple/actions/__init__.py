@@ -221,8 +221,8 @@ def from_json(data: str | bytes | bytearray) -> dict[str, Any]:
         content, end = _decoder.raw_decode(text)
         if end < len(text) or not isinstance(content, dict):
             raise ValueError("JSON, but not one object")
-        # half a sign is no text; in an answer it is rather kept, somebody waits for the rest
-        # (the search for a single backslash is ten times as fast, and mostly there is none)
+        # Refuse an event with half a character. A response with one is kept: a caller waits for it.
+        # (Most frames hold no backslash, and the search for a single one is ten times as fast.)
         if "\\" in text and ("\\ud" in text or "\\uD" in text) and "post_type" in content:
             json.dumps(content, ensure_ascii=False).encode()
     except UnicodeError:

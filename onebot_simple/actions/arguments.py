@@ -40,7 +40,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@cache  # at the first call: most programs call a few of the methods only
+@cache  # a method is looked at when it is called first: most programs call few of them
 def _parameters_of(method: Callable[..., Any]) -> tuple[list[str], list[str], dict[str, str]]:
     """Those that need no name, those that must be given, and how each is written in a call."""
     parameters = list(signature(method).parameters.values())[1:]  # without self
