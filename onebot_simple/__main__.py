@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn, TypeAlias
 
-from .addresses import check_seconds, check_token, check_url
+from .addresses import check_seconds, check_token, check_url, without_secrets
 
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
@@ -81,7 +81,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options, more = parser.parse_known_args(arguments)
     # argparse does not find the params that stand behind an option
     if more and (not hasattr(options, "params") or any(word.startswith("-") for word in more)):
-        parser.error(f"不认识 unrecognized: {' '.join(more)}")
+        names = [word.partition("=")[0] for word in more if word.startswith("-")]  # no values
+        parser.error(f"不认识 unrecognized: {' '.join(names or more)}")
     for word in more:
         try:
             options.params.append(_param(word))
@@ -265,7 +266,7 @@ def _param(text: str) -> tuple[str, str]:
 def _url(text: str) -> str:
     if "://" not in text:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 write it so"
+            f"{without_secrets(text)!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 write it so"
         )
     try:
         check_url(text, "ws" if text.lower().startswith("ws") else "http")

@@ -22,11 +22,11 @@ FULL_WIDTH = re.compile("[^/]*(?://)?[^/?#]*?([\uff01-\uff5e\u3000\u3002])")
 # a name or an IPv4 address, or an IPv6 one
 HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?", re.IGNORECASE)
 
-Words: TypeAlias = tuple[str, str]  # the same in Chinese and in English
+Bilingual: TypeAlias = tuple[str, str]  # the same in Chinese and in English
 
 # Why a connection could not be made. The first kind of error that fits counts, and {} is what the
 # system says of it.
-REASONS: dict[type[BaseException], Words] = {
+REASONS: dict[type[BaseException], Bilingual] = {
     ConnectionRefusedError: (
         "对方拒绝连接。NapCat（或练习场）启动了吗？网络配置里的这个服务器启用了吗？"
         "地址和端口对吗？NapCat 在 Docker 里时，端口映射了吗？",
@@ -98,7 +98,7 @@ def _taken_apart(text: str, scheme: str) -> Address:
     return Address(base, query, host, port, secure, check_token(token))
 
 
-def _problem(text: str, scheme: str) -> Words | None:
+def _problem(text: str, scheme: str) -> Bilingual | None:
     """What is wrong with an address, and what to do about it; None when it is fine."""
     if "<" in text or ">" in text:
         return "里还有占位符：换成真的", "still holds a placeholder: put a real address there"
@@ -234,7 +234,7 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
     return wrong_service(url, (f"连不上 {url}", f"Cannot connect to {url}"), (chinese, english))
 
 
-def wrong_service(url: str, fact: Words, advice: Words) -> NetworkError:
+def wrong_service(url: str, fact: Bilingual, advice: Bilingual) -> NetworkError:
     """The error to raise when there is no OneBot at `url`, or not the one that was expected."""
     if urlsplit(url).port == WEBUI_PORT:
         advice = (

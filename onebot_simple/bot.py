@@ -1,7 +1,7 @@
 """机器人：收到事件，交给处理函数，把返回值变成回答；ask() 和 wait_for() 等下一个事件。
 
 The bot: receives events, hands them to handlers, turns what they return into answers, and waits
-for events.
+for events. The decorators are in handlers.py; starting, stopping and the log are in running.py.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .event import (
     conversation_of,
     event_line,
     id_of,
+    is_by_account,
     is_message,
-    is_own_deed,
     label_of,
     name_of,
-    peer_of,
-    person_of,
+    speaker_key,
+    user_of,
 )
 from .handler import never_failing
 from .logs import log
@@ -38,16 +38,18 @@ from .quick_operation import (
     check_event,
     message_call,
     operation_of,
-    plain,
     request_call,
     response_body,
+    segments_to_send,
 )
 from .running import Running
 from .waits import SLICE_SECONDS
 
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
-# an event that has come: its name, account and label, and who wants the response
+
+# An event that has come; its name; the account on which it is answered; what echoes call it; and
+# what gets the response to its post (None: actions are called). A plain tuple is the fastest.
 Arrival = tuple[Event, str, int | None, str, Respond | None]
 Loop = SimpleQueue[Arrival]  # the events that one `for event in bot.events()` has not taken yet
 
@@ -79,7 +81,7 @@ class Bot(Running):
         Returns ``{"message_id": int}``. Errors: those of any action.
         """
         check_event(event, 'send(event, "...")')
-        content = plain(message)
+        content = segments_to_send(message)
         if not content:
             raise ValueError("要发的消息是空的。 send() needs something to send.")
         return self._call_for(event, *message_call(event, content, at_sender, reply_message))
@@ -122,14 +124,14 @@ class Bot(Running):
         """
         check_event(event, 'ask(event, "...")')
         seconds = check_seconds(timeout, "timeout")
-        person = peer_of(event)
+        person = user_of(event)
         if person is None:
             raise ValueError(
                 "这个事件里没有可以问的人（没有 user_id）。 "
                 "ask() needs an event with a user_id; this one names nobody."
             )
-        question = plain(prompt)
-        with self._conversations.waiter(is_message, person_of(event)) as waiter:
+        question = segments_to_send(prompt)
+        with self._conversations.waiter(is_message, speaker_key(event)) as waiter:
             if question:  # sent when the wait is registered: the answer may be fast
                 self.send(event, question)
             said = self._wait(waiter, seconds, f"{person} 没有回答", f"{person} did not answer")
@@ -162,7 +164,7 @@ class Bot(Running):
         if event is None:
             raise WaitTimeout(f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s.")
         if is_message(event):
-            self._now.label = label_of(event)  # it is the cause of what the handler does now
+            self._current.label = label_of(event)  # it is the cause of what the handler does now
         return event
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -171,9 +173,10 @@ class Bot(Running):
         Yields the events from now on, in order of arrival, until the bot is stopped.
 
         Handlers do not see them; ask() and wait_for() come first. Left with ``break``, the loop
-        takes no more. RuntimeError when the bot is not started.
+        takes no more, if it is written in the line of the ``for``. RuntimeError when the bot is not
+        started; AuthenticationError when the access_token is refused later.
         """
-        with self._state:
+        with self._state_lock:
             if not self._running or self._stopping.is_set():
                 raise RuntimeError(
                     "机器人还没有启动：先写 with bot:，循环写在它里面。 "
@@ -182,30 +185,32 @@ class Bot(Running):
             loop = Loop()
             self._loops += (loop,)
         events = self._events(loop, self._stopping)
-        next(events)  # to its first yield: otherwise leaving the loop would not run the `finally`
+        next(events)  # a generator that was never begun does not run its `finally`
         return events
 
     def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
-        now = self._now
-        before = now.account, now.label, now.handler
+        now = self._current
+        before = now.self_id, now.label, now.place
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
                 try:
-                    event, _, now.account, now.label, _ = loop.get(timeout=SLICE_SECONDS)
+                    event, _, now.self_id, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
+                    if self._failure is not None:  # no more will come, and nobody else says why
+                        raise self._failure from None
                     continue
-                now.handler = "events@"
+                now.place = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
-            now.account, now.label, now.handler = before
-            with self._state:
+            now.self_id, now.label, now.place = before
+            with self._state_lock:
                 if not stopping.is_set():  # otherwise stop() counts the events that are left
                     self._loops = tuple(one for one in self._loops if one is not loop)
                     while not loop.empty():
-                        self._queue(loop.get(), True)
+                        self._queue(loop.get(), nobody_waits=True)
 
     # -- one event ----------------------------------------------------------------------------
 
@@ -213,88 +218,87 @@ class Bot(Running):
         self,
         event: Event,
         *,
-        account: int | None = None,
         number: int = 0,
         respond: Respond | None = None,
     ) -> bool:
         """Take one event from OneBot. It is queued in its chat, never handled on this thread.
 
-        account: whose connection it came on, where it does not say so itself. number: its number
-        among the events of its connection. respond: gets the quick operation as JSON, or None,
-        instead of actions being called.
+        number: its number among the events of its connection. respond: gets the quick operation as
+        JSON, or None, instead of actions being called.
         Returns False when the event is dropped: it is none, or the bot is stopping.
         """
         self._count("events")
         post_type = event.get("post_type")
         if not isinstance(post_type, str) or "." in post_type:  # which is how names are joined
-            self._complain("没有 post_type 的事件 an event without post_type", list(event)[:20])
+            self._warn_dropped("没有 post_type 的事件 an event without post_type", list(event)[:20])
             return False
         level = logging.DEBUG if post_type == "meta_event" else logging.INFO
         if log.isEnabledFor(level):
             log.log(level, "%s", event_line(event))
-        account = id_of(event.get("self_id")) or account
+        self_id = id_of(event.get("self_id"))
         if post_type != "message":
-            self._watch_account(event, account)
+            self._watch_account(event, self_id)
         if self._stopping.is_set():
-            return self._drop()
+            return self._count_dropped()
         self._watch_queue()
-        arrival = event, name_of(event), account, label_of(event, number), respond
-        loops = self._loops
+        arrival = event, name_of(event), self_id, label_of(event, number), respond
+        loops = self._loops  # while one runs, all events go through one line, to keep their order
         if loops or self._conversations.is_busy(EVENTS):
-            return self._conversations.put(EVENTS, self._pass_on, arrival, loops) or self._drop()
-        return self._queue(arrival, False)
+            is_queued = self._conversations.put(EVENTS, self._pass_on, arrival, loops)
+            return is_queued or self._count_dropped()
+        return self._queue(arrival, nobody_waits=False)
 
-    def _queue(self, arrival: Arrival, is_offered: bool) -> bool:
-        """Let the event be handled in its turn. is_offered: nobody waits for it."""
+    def _queue(self, arrival: Arrival, nobody_waits: bool) -> bool:
+        """Queue an event in its chat. A handler thread calls _process() when its turn comes."""
         chat = conversation_of(arrival[0])
-        return self._conversations.put(chat, self._process, arrival, is_offered) or self._drop()
+        is_queued = self._conversations.put(chat, self._process, arrival, nobody_waits)
+        return is_queued or self._count_dropped()
 
-    def _drop(self) -> bool:
-        with self._counting:
+    def _count_dropped(self) -> bool:
+        with self._count_lock:
             self._dropped += 1
         return False
 
     def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
-        respond = arrival[-1]
-        if not self._goes_elsewhere(arrival, loops):
-            self._queue(arrival, True)
-        elif respond:
+        if not self._give_away(arrival, loops):
+            self._queue(arrival, nobody_waits=True)
+        elif respond := arrival[-1]:
             respond(None)
 
-    def _process(self, arrival: Arrival, is_offered: bool) -> None:
+    def _process(self, arrival: Arrival, nobody_waits: bool) -> None:
         """Let the handlers see an event, and do what they want done."""
-        now = self._now
-        event, name, now.account, now.label, respond = arrival
-        now.handler, response, operation = "", None, None
+        now = self._current
+        event, name, now.self_id, now.label, respond = arrival
+        now.place, response, operation = "", None, None
         try:
-            if is_offered or not self._goes_elsewhere(arrival, ()):
-                operation = self._operation(event, name)
+            if nobody_waits or not self._give_away(arrival, ()):
+                operation = self._run_handlers(event, name)
             if operation and respond:
                 response = self._in_response(event, operation)
             elif operation:
                 self._carry_out(event, operation)
         except Exception as error:
-            self._report(now.handler, error)
+            self._report(now.place, error)
         finally:
             if respond:
                 respond(response)
 
-    def _goes_elsewhere(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
-        """Whether no handler is to see the event: somebody waits for it, or a loop takes it."""
-        event, name = arrival[:2]
-        is_own = is_own_deed(event, name)
+    def _give_away(self, arrival: Arrival, loops: tuple[Loop, ...]) -> bool:
+        """Give an event to whoever waits for it, or to the loops. False: handlers are to see it."""
+        event, name, self_id, label, _ = arrival
+        is_own = is_by_account(event, name)
         if is_own and event["post_type"] == "notice":
             return True  # else a bot that pokes back would poke for ever
         is_disguised = is_own and event["post_type"] != "message_sent"
-        if not is_disguised and self._conversations.offer(event, person_of):
+        if not is_disguised and self._conversations.offer(event, speaker_key):
             return True
         if is_own or not loops:
             return False
-        with self._state:  # a loop that is left now has the event, or does not get it
+        with self._state_lock:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]
             for loop in running:
-                loop.put((*arrival[:4], None))  # who posted it is answered now
+                loop.put((event, name, self_id, label, None))  # a post is answered at once
         self._watch_queue()
         return bool(running)
 
@@ -313,18 +317,18 @@ class Bot(Running):
             try:
                 self._call_for(event, action, params)
             except OneBotError as error:  # the other actions are still carried out
-                level = logging.INFO if self._now.stopping.is_set() else logging.ERROR
-                said = printable(f"{self._now.handler}: {error}")
-                log.log(level, "%s", said, extra={"origin": self._origin()})
+                level = logging.INFO if self._current.stopping.is_set() else logging.ERROR
+                text = printable(f"{self._current.place}: {error}")
+                log.log(level, "%s", text, extra={"origin": self._cause()})
 
-    def _operation(self, event: Event, name: str) -> dict[str, Any] | None:
+    def _run_handlers(self, event: Event, name: str) -> dict[str, Any] | None:
         """Run the handlers. Return the quick operation of the first one that answers."""
         command = None
         if self._commands and is_message(event):
             command = command_of(event, self._prefixes)
         word, args = command or (None, "")
         for handler in self._handlers_for(name, word):
-            self._begin(handler)
+            self._note_handler(handler)
             try:
                 result = handler.run(event, args)
                 if result is not None:

@@ -5,9 +5,11 @@ The socket that websocket-client works on: one thread reads, others write, with 
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -16,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from .addresses import Address
-from .errors import NetworkError
+from .waits import SLICE_SECONDS
 from .ws_connection import READS_NOTHING, connection_lost
 
 PIECE = 128 * 1024  # bytes
@@ -30,24 +32,27 @@ class ClientSocket:
     It receives in large pieces, for websocket-client asks for each part of each frame on its own.
     TLS happens in memory: before Python 3.13, an SSLSocket must not read and write at once.
 
-    stopping: set when nobody wants a connection any more. patience: seconds that the other side
-    may read nothing of what is sent; that is looked at when the timeout passes.
+    stopping: set when nobody wants a connection any more. send_timeout: seconds that the other
+    side may read nothing of what is sent.
     """
 
-    def __init__(self, stopping: Flag, patience: float) -> None:
+    def __init__(self, stopping: Flag, send_timeout: float) -> None:
         self._stopping = stopping
-        self._patience = patience
+        self._send_timeout = send_timeout
         self._base = ""  # of the address
         self._sock = socket.socket()
         self._deadline: float | None = None  # of the handshakes
+        self._timeout: float | None = None  # seconds until recv() gives up, after the handshakes
         # one buffer for all: new ones of ever other sizes would fragment the memory
         self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
-        self._sending = Lock()  # held by the thread that sends, until all of it is sent
+        self._send_lock = Lock()  # guards these two; nobody waits long while holding it
+        self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
+        self._taken_at = 0.0  # when it took something last
         self._failure: Exception | None = None  # why something could not be sent
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
-        self._encrypting = Lock()  # guards these three; nobody waits while holding it
+        self._tls_lock = Lock()  # guards these three; nobody waits while holding it
 
     def connect(self, address: Address, ca_file: str | None, seconds: float) -> None:
         """Connect to the first address of the host that answers, with TLS if it is wanted.
@@ -73,6 +78,7 @@ class ClientSocket:
             raise failed[0]  # the system puts those first that it can probably reach
         if self._stopping.is_set():  # or before there was a connection
             raise ConnectionAbortedError
+        self._sock.settimeout(SLICE_SECONDS)  # each wait comes in slices, and has its own end
         self._deadline = time.monotonic() + seconds
         if address.secure:
             context = ssl.create_default_context(cafile=ca_file)
@@ -93,70 +99,88 @@ class ClientSocket:
         return piece
 
     def _receive(self) -> bytes:
-        if self._deadline is not None:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._sock.settimeout(left)
-        try:
-            data = bytes(self._piece[: self._sock.recv_into(self._piece)])
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise self._failure or error from None
-        if not data:
-            raise self._failure or connection_lost(self._base, CLOSED)
-        return data
+        deadline = self._deadline or time.monotonic() + (self._timeout or math.inf)
+        while (now := time.monotonic()) < deadline:
+            if self._unsent and now > self._taken_at + SLICE_SECONDS:  # nobody waits for it now
+                self.flush()
+            try:
+                data = bytes(self._piece[: self._sock.recv_into(self._piece)])
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise self._failure or error from None
+            if not data:
+                raise self._failure or connection_lost(self._base, CLOSED)
+            return data
+        raise TimeoutError
 
     def _with_tls(self, work: Callable[[], Any]) -> Any:
         """Let OpenSSL work, and give it what it waits for."""
         while True:
             try:
-                with suppress(ssl.SSLWantReadError), self._encrypting:
+                with self._tls_lock:
                     return work()
+            except ssl.SSLWantReadError:
+                pass
             finally:
                 if self._deadline is not None:  # a handshake; later, this goes with our next data
                     self.send(b"")
             data = self._receive()
-            with self._encrypting:
+            with self._tls_lock:
                 self._incoming.write(data)
 
     def send(self, data: bytes) -> int:
-        """Send all of it. If that fails, the connection ends, and the reader hears why."""
-        with self._sending:
+        """Send data, after what still waits. If that fails, the connection ends, and the reader
+        hears why."""
+        with self._send_lock:
+            if not self._unsent:
+                self._taken_at = time.monotonic()
+            self._unsent.append(memoryview(self._encrypted(data)))
+        self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Send what waits, for a moment. What the other side does not take by then waits on."""
+        until = time.monotonic() + SLICE_SECONDS
+        with self._send_lock:
             try:
-                self._send_all(memoryview(self._encrypted(data)))
-            except (OSError, NetworkError) as error:
-                self._failure = self._failure or error
-                self.shutdown()
+                while self._unsent and time.monotonic() < until:
+                    sent = self._sock.send(self._unsent[0])
+                    self._taken_at = time.monotonic()
+                    self._unsent[0] = self._unsent[0][sent:]
+                    if not self._unsent[0]:
+                        self._unsent.popleft()
+            except TimeoutError:
+                if time.monotonic() > self._taken_at + self._send_timeout:
+                    self._fail(connection_lost(self._base, READS_NOTHING))
+            except OSError as error:
+                self._fail(error)
             except BaseException:  # Ctrl+C: nothing may follow half a frame
                 self.shutdown()
                 raise
-        return len(data)
+
+    def wait_until_sent(self, deadline: float) -> None:
+        """Wait until all is sent. After the deadline, the reader sends the rest."""
+        while self._unsent and self._failure is None and time.monotonic() < deadline:
+            self.flush()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        self.shutdown()
 
     def _encrypted(self, data: bytes) -> bytes:
         if self._tls is None:
             return data
-        with self._encrypting:
+        with self._tls_lock:
             if data:
                 self._tls.write(data)
             return self._outgoing.read()
 
-    def _send_all(self, left: memoryview) -> None:
-        moved = time.monotonic()
-        while left:
-            try:
-                left, moved = left[self._sock.send(left) :], time.monotonic()
-            except TimeoutError:  # the timeout of the socket is that of the reader
-                if time.monotonic() - moved > self._patience:
-                    raise connection_lost(self._base, READS_NOTHING) from None
-
     def settimeout(self, timeout: float | None) -> None:
-        self._deadline = None
-        self._sock.settimeout(timeout)
+        self._deadline, self._timeout = None, timeout
 
     def gettimeout(self) -> float | None:
-        return self._sock.gettimeout()
+        return self._timeout
 
     def shutdown(self) -> None:
         """End the connection, or the attempt to make one. Whoever waits for it is woken."""
@@ -165,5 +189,5 @@ class ClientSocket:
 
     def close(self) -> None:
         self.shutdown()
-        with self._sending:  # else the sender could write into the next socket of this number
+        with self._send_lock:  # else the sender could write into the next socket of this number
             self._sock.close()

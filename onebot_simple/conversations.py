@@ -3,8 +3,9 @@
 Turns: one job at a time in each chat, different chats side by side.
 
 A chat with something to do has a line of jobs, and a thread that works it off: that thread has the
-turn of the chat. (A chat is any key: of a QQ chat, a timer, a connection of the HTTP server.) A job that waits for an event gives the turn up, so that another thread serves
-the chat meanwhile, and takes it back before it goes on.
+turn of the chat. A job that waits for an event gives the turn up, so that another thread serves
+the chat meanwhile, and takes it back before it goes on. (A chat is any key: that of a QQ chat, of a
+timer, or of a connection of the HTTP server.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Event, Lock, Thread, current_thread, local
+from threading import Condition, Lock, Thread, current_thread, local
+from threading import Event as Flag
 from typing import Any
 
 from .logs import log
@@ -50,10 +52,10 @@ class Waiter:
         self.is_aside = False  # whether it has given up its turn
         self.event: Any = None
         self.stopped = False  # the wait ended because the bot is stopped
-        self.go_on = Event()  # set when the wait is over and the turn has come back
+        self.resumed = Flag()  # set when the wait is over and the turn has come back
 
 
-class Here(local):
+class ThisThread(local):
     """What a thread does."""
 
     line: Line | None = None  # whose turn this thread has
@@ -64,14 +66,14 @@ class Conversations:
 
     def __init__(self, threads: str) -> None:
         self._name = threads  # of its threads
-        self._here = Here()
+        self._this_thread = ThisThread()
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._ending = False  # end() has begun: every wait ends
-        self._closed = False  # put() takes no more jobs
+        self._stopping = False  # end() has begun: every wait ends
+        self._stopped = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
         self._idle: list[Condition] = []  # on each of these waits an idle thread
         self._is_called = False  # a thread has been called, and is on its way
@@ -79,7 +81,7 @@ class Conversations:
     def put(self, chat: Hashable, function: Callable[..., object], *arguments: Any) -> bool:
         """Run ``function(*arguments)`` when its turn in the chat comes; False after the end."""
         with self._lock:
-            if self._closed:
+            if self._stopped:
                 return False
             line = self._lines.get(chat)
             if line is None:
@@ -102,10 +104,10 @@ class Conversations:
     @contextmanager
     def waiter(self, wants: Callable[[Any], bool], key: Hashable = None) -> Iterator[Waiter]:
         """Register a wait for an event that `wants` accepts, among those offered under `key`."""
-        waiter = Waiter(wants, key, self._here.line)
+        waiter = Waiter(wants, key, self._this_thread.line)
         with self._lock:
-            waiter.stopped = self._ending
-            if not self._ending:
+            waiter.stopped = self._stopping
+            if not self._stopping:
                 self._waiters.setdefault(key, []).append(waiter)
         try:
             yield waiter
@@ -121,11 +123,11 @@ class Conversations:
                 if waiter.line is not None:
                     self._pass_turn(waiter.line)
         if waiter.is_aside:
-            if not wait_in_slices(waiter.go_on, seconds):
+            if not wait_in_slices(waiter.resumed, seconds):
                 with self._lock:
                     self._end_wait(waiter)
-                wait_in_slices(waiter.go_on)
-            self._here.line = waiter.line
+                wait_in_slices(waiter.resumed)
+            self._this_thread.line = waiter.line
         return waiter.event
 
     def offer(self, event: Any, key_of: Callable[[Any], Hashable]) -> bool:
@@ -146,7 +148,7 @@ class Conversations:
         """Let a waiter go on as soon as it has its turn; False when its wait was over already."""
         if not self._forget(waiter):
             return False
-        waiter.event, waiter.stopped = event, self._ending
+        waiter.event, waiter.stopped = event, self._stopping
         line = waiter.line
         if waiter.is_aside and waiter.line is not None:
             line = self._lines.get(waiter.line.chat)
@@ -157,7 +159,7 @@ class Conversations:
             else:
                 line.returning.append(waiter)
                 return True
-        self._go_on(waiter, line)
+        self._resume(waiter, line)
         return True
 
     def _forget(self, waiter: Waiter) -> bool:
@@ -176,19 +178,19 @@ class Conversations:
         if line.released:
             line.released -= 1  # another still has it
         elif line.returning:
-            self._go_on(line.returning.popleft(), line)
+            self._resume(line.returning.popleft(), line)
         elif line.jobs:
             self._ready.append(line)
             self._call_thread()
         else:
             del self._lines[line.chat]
 
-    def _go_on(self, waiter: Waiter, line: Line | None) -> None:
+    def _resume(self, waiter: Waiter, line: Line | None) -> None:
         """Let a waiter go on, with the turn of the line."""
         waiter.line = line
         if line is not None:
             line.doing, line.looks = waiter.doing, 0
-        waiter.go_on.set()
+        waiter.resumed.set()
 
     def _call_thread(self) -> None:
         """Let a thread see to the lines that have none.
@@ -229,7 +231,7 @@ class Conversations:
 
     def _next_job(self) -> Job | None:
         """The next job of this thread's line, or else of another; None when there is none."""
-        here = self._here
+        here = self._this_thread
         with self._lock:
             while True:
                 line = here.line
@@ -250,7 +252,7 @@ class Conversations:
     def _wait_for_line(self) -> bool:
         """Wait for a line that has no thread; False when this thread is to end."""
         while not self._ready:
-            if self._closed:
+            if self._stopped:
                 return False
             call = Condition(self._lock)
             self._idle.append(call)
@@ -265,7 +267,7 @@ class Conversations:
 
     def name_job(self, name: str) -> None:
         """Say what this thread is doing, for `slow()`."""
-        line = self._here.line
+        line = self._this_thread.line
         if line is not None:
             line.doing = name
 
@@ -289,16 +291,16 @@ class Conversations:
         while self._others() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def end(self, seconds: float) -> int:
+    def stop(self, seconds: float) -> int:
         """End the waits, the jobs and the threads. Return how many jobs were dropped."""
         deadline = time.monotonic() + seconds
         with self._lock:
-            self._ending = True
+            self._stopping = True
             for waiter in [one for waiters in self._waiters.values() for one in waiters]:
                 self._end_wait(waiter)
         self.drain(seconds / 2)
         with self._lock:
-            self._closed = True
+            self._stopped = True
             dropped, self.queued = self.queued, 0
             for line in self._lines.values():
                 while line.returning:  # a job keeps the turn: these go on beside it, to their end
@@ -306,7 +308,7 @@ class Conversations:
                     dropped += waiter.event is not None
                     waiter.event, waiter.stopped = None, True
                     line.released += 1
-                    self._go_on(waiter, line)
+                    self._resume(waiter, line)
                 line.jobs.clear()
             while self._idle:
                 self._idle.pop().notify()
@@ -320,12 +322,14 @@ class Conversations:
             )
         return dropped
 
-    def open(self) -> None:
+    def start(self) -> None:
         """Take jobs again after the end."""
         with self._lock:
-            self._ending = self._closed = False
+            self._stopping = self._stopped = False
 
     def _others(self) -> list[str]:
         """The names of what runs, but for what this thread does itself."""
         with self._lock:
-            return [line.doing for line in self._lines.values() if line is not self._here.line]
+            return [
+                line.doing for line in self._lines.values() if line is not self._this_thread.line
+            ]

@@ -48,11 +48,11 @@ EVENT_NAMES = sorted(
 )
 
 # white space, and what has no width, at the beginning of a text
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     r"^[\s\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u061c\ufff9-\ufffb"
     "\U000e0001\U000e0020-\U000e007f]+"
 )
-_PLAIN_SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ACTORS = ("user_id", "operator_id", "peer_id")  # they may hold the user who did it; the best first
 
 
@@ -83,7 +83,7 @@ def is_message(event: Event) -> bool:
     return post_type_of(event) == "message"
 
 
-def is_own_deed(event: Event, name: str) -> bool:
+def is_by_account(event: Event, name: str) -> bool:
     """Whether the account itself said it, or poked somebody. name: that of the event."""
     if name == "notice.notify.poke":  # in a private chat, user_id is the other one
         return _is_account(event, event.get("sender_id") or event.get("user_id"))
@@ -92,10 +92,10 @@ def is_own_deed(event: Event, name: str) -> bool:
 
 def _is_account(event: Event, user: object) -> bool:
     """Whether a user is the account itself. In a guild of go-cqhttp, it has another id as well."""
-    account = event.get("self_id")
-    if type(user) is not int or type(account) is not int:  # they nearly always are
-        user, account = id_of(user), id_of(account)
-    if user is None or user == account:
+    self_id = event.get("self_id")
+    if type(user) is not int or type(self_id) is not int:  # they nearly always are
+        user, self_id = id_of(user), id_of(self_id)
+    if user is None or user == self_id:
         return user is not None
     return "self_tiny_id" in event and user == id_of(event["self_tiny_id"])
 
@@ -125,10 +125,10 @@ def chat_of(event: Event) -> tuple[str, ...]:
         return "group", _key(group_id)
     if event.get("guild_id") and event.get("channel_id"):
         return "guild", _key(event["guild_id"]), _key(event["channel_id"])
-    return "user", _key(peer_of(event))
+    return "user", _key(user_of(event))
 
 
-def peer_of(event: Event) -> Any:
+def user_of(event: Event) -> Any:
     """The user who did it, never the account itself; None when the event names nobody.
 
     Of what the account did itself: the user at the other end.
@@ -145,9 +145,9 @@ def conversation_of(event: Event) -> Hashable:
     return _key(event.get("self_id")), chat
 
 
-def person_of(event: Event) -> Hashable:
+def speaker_key(event: Event) -> Hashable:
     """Who speaks where: the key under which ask() waits for the next message."""
-    who, anonymous = peer_of(event), event.get("anonymous")
+    who, anonymous = user_of(event), event.get("anonymous")
     if isinstance(anonymous, dict):  # all anonymous members share one user_id
         who = anonymous.get("id")
     return _key(event.get("self_id")), chat_of(event), _key(who)
@@ -176,16 +176,16 @@ def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | Non
     """
     start, rest = _beginning(event)
     for prefix in prefixes:
-        is_begun, said = plain_signs(start[: len(prefix)]) == prefix, start[len(prefix) :]
+        is_begun, said = half_width(start[: len(prefix)]) == prefix, start[len(prefix) :]
         if is_begun and said and not said[0].isspace():
             word, *args = said.split(None, 1)
             return word, "".join([*args, segment.plain_text(rest)]).strip()
     return None
 
 
-def plain_signs(text: str) -> str:
+def half_width(text: str) -> str:
     """The text with ASCII signs and letters in place of the full-width ones, such as ／."""
-    return text.translate(_PLAIN_SIGNS)
+    return text.translate(_HALF_WIDTH)
 
 
 def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
@@ -194,10 +194,10 @@ def _beginning(event: Event) -> tuple[str, list[segment.Segment]]:
     for number, part in enumerate(parts):
         kind = part["type"]
         if kind == "text":
-            if not _UNSEEN.sub("", segment.plain_text(part)):
+            if not _INVISIBLE.sub("", segment.plain_text(part)):
                 continue
             texts = list(takewhile(lambda one: one["type"] == "text", parts[number:]))
-            return _UNSEEN.sub("", segment.plain_text(texts)), parts[number + len(texts) :]
+            return _INVISIBLE.sub("", segment.plain_text(texts)), parts[number + len(texts) :]
         # behind a reply, QQ puts an @ of the quoted person by itself
         is_meant = before == "reply" or _is_account(event, part["data"].get("qq"))
         if kind != "reply" and not (kind == "at" and is_meant):

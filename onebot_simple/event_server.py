@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from socket import MSG_PEEK
 from typing import Any, NoReturn
@@ -20,7 +19,7 @@ from werkzeug.routing import Rule
 from werkzeug.wsgi import LimitedStream
 
 from . import listening
-from .actions import Actions, Stream, from_json
+from .actions import Actions, Responses, from_json
 from .addresses import authority, check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
@@ -70,10 +69,12 @@ class EventServer(Bot):
         self.host, self.port = listening.check_host(host, "EventServer"), listening.check_port(port)
         self.path, self.api = _check_path(path), _check_api(api)
         self.secret = check_token(secret, "secret")
-        self._said: dict[str, float] = {}  # what was warned of, and when
+        self._refusals: dict[str, float] = {}  # what was warned of, and when
         self._server: PostServer | None = None
         self.app = Flask("__main__")  # its templates and static files lie beside the script
-        self.app.post(path, endpoint="receive", strict_slashes=False)(self._receive)
+        self.app.add_url_rule(  # what @app.route(path, methods=["POST"]) does
+            path, "receive", self._receive, methods=["POST"], strict_slashes=False
+        )
         for status in (404, 405):
             self.app.register_error_handler(status, self._explain)
 
@@ -83,7 +84,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{authority(listening.host_to_dial(self.host), self.port)}{quote(self.path)}"
+        return f"http://{authority(listening.host_in_url(self.host), self.port)}{quote(self.path)}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -92,14 +93,15 @@ class EventServer(Bot):
 
         Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
         """
+        api = self._api_for(action)
 
-        def answer() -> Iterator[dict[str, Any]]:
-            yield self._api_for(action).request(action, params, timeout=timeout)
+        def call() -> Iterator[dict[str, Any]]:
+            yield api.request(action, params, timeout=timeout)  # it may be overridden
 
-        return next(self._counted(answer))
+        return next(self._counted(call()))
 
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
-        return self._counted(lambda: self._api_for(action)._stream(action, params, timeout))
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
+        return self._counted(self._api_for(action)._call(action, params, timeout))
 
     def _api_for(self, action: str) -> Actions:
         if self.api is None:
@@ -108,7 +110,7 @@ class EventServer(Bot):
                 f"Cannot call {action}: this EventServer has no api=, and an HTTP response holds a "
                 f"reply to a message only. Write {WITH_API}."
             )
-        if self._has_ended() and self._origin():
+        if self._is_stopped() and self._cause():
             raise NetworkError(
                 f"机器人已经停止了，没有调用 {action}。 Did not call {action}: the bot was stopped."
             )
@@ -157,11 +159,11 @@ class EventServer(Bot):
             f"X-Signature（签名）{chinese}。NapCat 里填的 token 要和这里的 secret 一模一样",
             f"X-Signature is {english}. The token in NapCat must be the same as the secret here",
         )
-        listening.warn_of_refusal(self._said, request.remote_addr or "?", reason)
+        listening.warn_of_refusal(self._refusals, request.remote_addr or "?", reason)
         abort(403 if given else 401, "。 ".join(reason))
 
     def _refuse(self, status: int, kind: str, what: object, advice: str = "") -> NoReturn:
-        self._complain(kind, what, advice)
+        self._warn_dropped(kind, what, advice)
         abort(status, advice or kind)
 
     def _quick_operation(self, event: Event) -> Response:
@@ -170,19 +172,21 @@ class EventServer(Bot):
         if not self.handle(event, respond=operations.put):
             self._not_taken()
         while True:
-            with suppress(Empty):
+            try:
                 return self._response(operations.get(timeout=SLICE_SECONDS))
-            if self._has_ended() and operations.empty():  # dropped, or its handler does not end
-                self._not_taken()
+            except Empty:
+                if self._is_stopped() and operations.empty():  # dropped, or its handler hangs
+                    self._not_taken()
 
     def _response(self, operation: str | None) -> Response:
         if not operation:
             return Response(status=204)
         if ignored := sorted(IGNORED.intersection(json.loads(operation))):
             kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP answer"
-            self._complain(kind, ignored, USE_API)
+            self._warn_dropped(kind, ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
-            self._complain("来晚了的回答 an answer", "OneBot hung up before it was ready", USE_API)
+            kind = "来晚了的回答，OneBot 已经挂断了 an answer: OneBot hung up before it was ready"
+            self._warn_dropped(kind, operation, USE_API)
         return Response(operation, mimetype="application/json")
 
     def _not_taken(self) -> NoReturn:
@@ -196,18 +200,18 @@ class EventServer(Bot):
             return error
         if request.method == "POST":
             advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
-            self._complain("给别的路径的事件 an event for another path", request.path, advice)
+            self._warn_dropped("给别的路径的事件 an event for another path", request.path, advice)
             error.description = advice
         elif request.headers.get("Upgrade", "").lower() == "websocket":
-            self._complain("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
+            self._warn_dropped("WebSocket 的握手 a WebSocket handshake", request.path, HTTP_CLIENT)
             error.description = HTTP_CLIENT
         elif request.path == self.path:
             error.description = POSTS_ONLY
         return error
 
-    def _not_http(self, start: bytes) -> None:
+    def _warn_no_http(self, start: bytes) -> None:
         if not self._stopping.is_set():  # else it may be a request that we cut off
-            self._complain("what is no HTTP", start, HTTP_CLIENT)
+            self._warn_dropped("不是 HTTP 的数据 what is no HTTP", start, HTTP_CLIENT)
 
     def _open(self) -> None:
         check_token(self.secret, "secret")
@@ -215,20 +219,21 @@ class EventServer(Bot):
         if all(rule.rule != path for rule in self.app.url_map.iter_rules("receive")):  # a new one
             rule = Rule(path, endpoint="receive", methods=["POST"], strict_slashes=False)
             self.app.url_map.add(rule)
+        # what app.run(port=...) does, but a port in use is an error that says so
         with listening.listen(host, self.port) as sock:
             self.port = sock.getsockname()[1]
             server = self._server = PostServer(sock, self)
-        server.begin()  # not by the attribute: a stop() may come now
+        server.start()  # not by the attribute: a stop() may come now
         listening.announce(self.url, self.host, self.secret, "a secret")
 
-    def _has_ended(self) -> bool:
+    def _is_stopped(self) -> bool:
         """Whether stop() has closed the server, so that nobody waits for an answer any more."""
         return self._stopping.is_set() and self._server is None
 
     def _close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.end()
+            server.stop()
 
 
 def _check_path(path: str) -> str:

@@ -18,32 +18,33 @@ from .logs import log
 class Handler:
     """A function, and what it is for. TypeError when it cannot be a handler.
 
-    called: the decorator. counts: how many arguments it may take, the fewest first.
+    decorator: its name. argument_counts: how many it may take, the fewest first.
     """
 
     def __init__(
         self,
         function: Callable[..., Any],
-        called: str,
-        counts: tuple[int, ...],
+        decorator: str,
+        argument_counts: tuple[int, ...],
         names: Iterable[str],
         commands: Iterable[str] | None,
     ) -> None:
         if not callable(function):
             raise TypeError(
-                f"@bot.{called} 登记的是函数，不是 {function!r}；指令写 @bot.on_command('hello')。 "
-                f"@bot.{called} takes a function, not {function!r}; or @bot.on_command('hello')."
+                f"@bot.{decorator} 登记的是函数，不是 {function!r}；"
+                "指令写 @bot.on_command('hello')。 "
+                f"@bot.{decorator} takes a function, not {function!r}; or @bot.on_command('hello')."
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)
         place = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}" if code else ""
         self.function = function
         self.name = getattr(inner, "__name__", type(inner).__name__)
-        self.origin = f"{self.name}@{place}"  # for echoes and the log, such as order@bot.py:28
+        self.place = f"{self.name}@{place}"  # for echoes and the log, such as order@bot.py:28
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
         _check_kind(function, self.name)
-        accepted = _accepted(function, self.name, counts)
+        accepted = _accepted(function, self.name, argument_counts)
         self._takes, self._has_default = accepted[-1], len(accepted) > 1
         if code and "input" in code.co_names:
             log.warning(
@@ -80,11 +81,11 @@ def _check_kind(function: Any, name: str) -> None:
             )
 
 
-def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
+def _accepted(function: Any, name: str, argument_counts: tuple[int, ...]) -> list[int]:
     """The counts of arguments with which the function can be called, the smallest first."""
     signature = _signature_of(function)
     if signature is None:
-        return [min(1, counts[-1])]  # it gets the event alone
+        return [min(1, argument_counts[-1])]  # it gets the event alone
     if next(iter(signature.parameters), "") == "self":
         raise TypeError(
             f"{name} 是类里的方法：先做一个对象 obj，再登记 bot.on_message(obj.{name})。 "
@@ -92,13 +93,13 @@ def _accepted(function: Any, name: str, counts: tuple[int, ...]) -> list[int]:
             f"then bot.on_message(obj.{name})."
         )
     accepted = []
-    for count in counts:
+    for count in argument_counts:
         with suppress(TypeError):
             signature.bind(*range(count))
             accepted.append(count)
     if not accepted:
-        wanted = {(0,): "()", (0, 1): "(self_id)"}.get(counts, "(event)")
-        or_args = f" 或 or def {name}(event, args):" if 2 in counts else ""
+        wanted = {(0,): "()", (0, 1): "(self_id)"}.get(argument_counts, "(event)")
+        or_args = f" 或 or def {name}(event, args):" if 2 in argument_counts else ""
         raise TypeError(
             f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
             f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"

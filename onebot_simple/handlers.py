@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 from .actions import Actions
 from .addresses import check_seconds
-from .event import EVENT_NAMES, plain_signs
+from .event import EVENT_NAMES, half_width
 from .handler import Handler
 from .logs import log
 
@@ -41,7 +41,7 @@ class Handlers(Actions):
         self.command_prefix = command_prefix
         self._handlers: list[Handler] = []
         self._commands: set[str] = set()
-        self._found: dict[tuple[str, str | None], list[Handler]] = {}  # by event and command
+        self._cache: dict[tuple[str, str | None], list[Handler]] = {}  # by event and command
         self._connect_handlers: list[Handler] = []
         self._disconnect_handlers: list[Handler] = []
 
@@ -128,7 +128,7 @@ class Handlers(Actions):
         """
         for name in names or (None,):  # no name at all is refused, too
             _check_command_name(name, self._prefixes)
-        return self._decorator("on_command", "message", counts=(1, 2), commands=names)
+        return self._decorator("on_command", "message", argument_counts=(1, 2), commands=names)
 
     @property
     def on_connect(self) -> Decorator:
@@ -137,7 +137,9 @@ class Handlers(Actions):
         Runs when an account is connected; the function takes its self_id (None if it is not
         known), or nothing.
         """
-        return self._decorator("on_connect", counts=(0, 1), add=self._connect_handlers.append)
+        return self._decorator(
+            "on_connect", argument_counts=(0, 1), add=self._connect_handlers.append
+        )
 
     @property
     def on_disconnect(self) -> Decorator:
@@ -146,7 +148,9 @@ class Handlers(Actions):
         Runs when an account is gone; the function takes its self_id (None if it is not known),
         or nothing.
         """
-        return self._decorator("on_disconnect", counts=(0, 1), add=self._disconnect_handlers.append)
+        return self._decorator(
+            "on_disconnect", argument_counts=(0, 1), add=self._disconnect_handlers.append
+        )
 
     def every(self, seconds: float) -> Decorator:
         """每隔多少秒运行一次，例如 ``@bot.every(60)``；函数没有参数。
@@ -162,7 +166,7 @@ class Handlers(Actions):
             )
         check_seconds(seconds, "seconds")
         add = partial(self._add_timer, seconds=seconds)
-        return self._decorator("every(60)", counts=(0,), add=add)
+        return self._decorator("every(60)", argument_counts=(0,), add=add)
 
     @abstractmethod
     def _add_timer(self, handler: Handler, seconds: float) -> None:
@@ -170,9 +174,9 @@ class Handlers(Actions):
 
     def _decorator(
         self,
-        called: str,
+        decorator: str,
         *names: str,
-        counts: tuple[int, ...] = (1,),
+        argument_counts: tuple[int, ...] = (1,),
         commands: Iterable[str] | None = None,
         add: Callable[[Handler], object] | None = None,
     ) -> Decorator:
@@ -181,7 +185,7 @@ class Handlers(Actions):
         def register(function: Any = None) -> Any:
             if function is None:  # @bot.on_message()
                 return register
-            (add or self._add)(Handler(function, called, counts, names, commands))
+            (add or self._add)(Handler(function, decorator, argument_counts, names, commands))
             return function
 
         return register
@@ -189,12 +193,12 @@ class Handlers(Actions):
     def _add(self, handler: Handler) -> None:
         self._handlers.append(handler)
         self._commands.update(handler.commands or ())
-        self._found = {}  # a thread that is in _handlers_for() now fills the old one
+        self._cache = {}  # a thread that is in _handlers_for() now fills the old one
 
     def _handlers_for(self, event_name: str, word: str | None) -> list[Handler]:
         """The handlers for an event of that name and that command, in order of registration."""
         key = event_name, word if word in self._commands else None
-        known = self._found
+        known = self._cache
         found = known.get(key)
         if found is None:
             found = [handler for handler in self._handlers if handler.is_for(*key)]
@@ -214,7 +218,7 @@ def _prefixes_in(prefix: str | Iterable[str]) -> tuple[str, ...]:
             f'command_prefix 要写成字符串，例如 "/"，或者好几个 ("/", "!")，不是 {prefix!r}。 '
             f'command_prefix must be a str such as "/", or several, ("/", "!"), not {prefix!r}.'
         )
-    return tuple(sorted(map(plain_signs, prefixes), key=len, reverse=True))
+    return tuple(sorted(map(half_width, prefixes), key=len, reverse=True))
 
 
 def _check_event_name(name: object) -> None:
@@ -255,7 +259,7 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
         )
     for prefix in prefixes:
         is_word = any(map(str.isalnum, prefix))  # such as "bot", with which "bottle" may begin
-        if prefix and not is_word and plain_signs(name).startswith(prefix):
+        if prefix and not is_word and half_width(name).startswith(prefix):
             raise ValueError(
                 f'指令名前面不用写 {prefix}，它会自动加上：on_command("{name[len(prefix) :]}")。 '
                 "leave the prefix out, it is added by itself."

@@ -18,11 +18,11 @@ from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from . import addresses
-from .actions import Actions, Stream, from_json, to_json
+from .actions import Actions, Responses, from_json, to_json
 from .errors import ApiTimeout, NetworkError
 from .logs import log
 
-MAX_ANSWER = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
+MAX_RESPONSE = 256 * 1024 * 1024  # bytes, unpacked: of an answer, and of a frame of a stream
 END_OF_FRAME = b"\r\n\r\n"  # behind each frame of a streaming action
 
 
@@ -60,9 +60,9 @@ class HttpClient(Actions):
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(trusted))
 
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
-        """Send the action, once and never again, whatever happens. Yield each frame of the answer:
-        request() takes the only one.
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
+        """`requests.post(url, json=params)` with limits: once and never again, whatever happens.
+        Yield each frame of the response: request() takes the only one.
 
         timeout: seconds until the first frame is there, and until each of the next ones.
         """
@@ -73,7 +73,7 @@ class HttpClient(Actions):
         url = f"{address.base.rstrip('/')}/{quote(action, safe='')}{address.query}"
         token = addresses.check_token(self.access_token or address.token)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        limit: Any = Timeout(total=seconds)  # for connecting and the head of the answer together
+        limit: Any = Timeout(total=seconds)  # to connect and until the head comes, not for each
         try:
             with self._session.post(
                 url, data=payload, headers=headers, timeout=limit, allow_redirects=False
@@ -81,7 +81,7 @@ class HttpClient(Actions):
                 if response.status_code in (401, 403) and address.port != addresses.WEBUI_PORT:
                     raise addresses.token_refused(address.base, bool(token))
                 for frame in _frames(response, seconds, deadline):
-                    yield _answer(action, address, token, response, frame)
+                    yield _response_in(action, address, token, response, frame)
         except (OSError, HTTPError, ValueError) as error:  # requests raises OSErrors, too
             log.debug("%s failed", action, exc_info=True)
             raise _failure(action, address.base, error, seconds) from None
@@ -132,16 +132,16 @@ def _frames(
             *frames, rest = rest.split(END_OF_FRAME)
             yield from frames
             is_first, deadline = False, time.monotonic() + seconds
-        if len(rest) > MAX_ANSWER:
+        if len(rest) > MAX_RESPONSE:
             raise NetworkError(
-                f"回答超过了 {MAX_ANSWER} 字节，不再接收。对方是 OneBot 吗？ "
-                f"The answer has more than {MAX_ANSWER} bytes, and is not received. Is that OneBot?"
+                f"回答超过了 {MAX_RESPONSE} 字节，不再接收。对方是 OneBot 吗？ "
+                f"The answer has more than {MAX_RESPONSE} bytes: not received. Is that OneBot?"
             )
     if is_first or rest.strip():
         yield rest
 
 
-def _answer(
+def _response_in(
     action: str,
     address: addresses.Address,
     token: str | None,

@@ -11,7 +11,7 @@ import socket
 import time
 from contextlib import suppress
 
-from .addresses import HOST, Words, authority, is_loopback
+from .addresses import HOST, Bilingual, authority, is_loopback
 from .errors import NetworkError
 from .logs import log
 
@@ -52,7 +52,7 @@ def is_everywhere(host: str) -> bool:
     return host in ("0.0.0.0", "::")
 
 
-def host_to_dial(host: str) -> str:
+def host_in_url(host: str) -> str:
     """The host in the URL of a server that listens at `host`: nobody can dial 0.0.0.0."""
     return "127.0.0.1" if is_everywhere(host) else host
 
@@ -94,7 +94,7 @@ def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
         ) from None
 
 
-def _reason(port: int, number: int) -> Words:
+def _reason(port: int, number: int) -> Bilingual:
     if number == errno.EACCES:
         return (
             "没有权限，或者系统保留了它。换一个 1024 以上的端口",
@@ -115,19 +115,19 @@ def _reason(port: int, number: int) -> Words:
     )
 
 
-def warn_of_refusal(said: dict[str, float], peer: str, reason: Words) -> None:
+def warn_of_refusal(refusals: dict[str, float], peer: str, reason: Bilingual) -> None:
     """Log why somebody may not come in: once a minute for each peer and reason.
 
-    said: what was logged, and when. The peer may choose what stands behind the first comma of the
-    reason, so only the words before it count.
+    refusals: what was logged, and when. The peer may choose what stands behind the first comma of
+    the reason, so only the words before it count.
     """
     (chinese, english), now = reason, time.monotonic()
-    for key, then in list(said.items()):
+    for key, then in list(refusals.items()):
         if now - then > SAID_AGAIN_SECONDS:
-            said.pop(key, None)
+            refusals.pop(key, None)
     key = f"{peer}: {english.partition(',')[0]}"
-    if key not in said:
-        said[key] = now
+    if key not in refusals:
+        refusals[key] = now
         log.warning(
             f"拒绝了来自 {peer} 的连接：{chinese}。 refused a connection from {peer}: {english}."
         )

@@ -65,7 +65,7 @@ class _Connection(WSGIRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, such as TLS."""
-        self.server.bot._not_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
+        self.server.bot._warn_no_http(self.raw_requestline[:100].split(b"?")[0])  # without a token
         super().send_error(code, message, explain)
 
     def log(self, *_: Any, **__: Any) -> None:
@@ -83,25 +83,25 @@ class PostServer(ThreadedWSGIServer):
         self.bot = bot
         self.connections: set[Any] = set()
         # each connection is a chat of its own here, since Conversations reuses threads
-        self.turns = Conversations("onebot_simple server")
+        self.threads = Conversations("onebot_simple server")
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Accept connections, on a thread of the server's own."""
-        self.turns.put("accept", self.serve_forever, 0.02)  # s: how often it looks for its end
+        self.threads.put("accept", self.serve_forever, 0.02)  # s: how often it looks for its end
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a thread serve a new connection."""
         self.connections.add(request)
-        self.turns.put(request, self._serve, request, client_address)
+        self.threads.put(request, self._serve, request, client_address)
 
     def _serve(self, request: Any, client_address: Any) -> None:
-        self.turns.name_job("an HTTP request")  # should it not end
+        self.threads.name_job("an HTTP request")  # should it not end
         try:
             self.process_request_thread(request, client_address)
         finally:
             self.connections.discard(request)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Listen no more, let the answers that are being made go out, and end the connections."""
         self.shutdown()
         own = request.environ.get("werkzeug.socket") if has_request_context() else None
@@ -109,5 +109,5 @@ class PostServer(ThreadedWSGIServer):
             for connection in self.connections - {own}:  # a view that stops the server answers
                 with suppress(OSError):
                     connection.shutdown(how)
-            self.turns.drain(0.3)
-        self.turns.end(0.1)
+            self.threads.drain(0.3)
+        self.threads.stop(0.1)

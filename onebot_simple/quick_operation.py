@@ -11,7 +11,7 @@ from reprlib import repr as brief  # of whatever depth and length
 from typing import Any
 
 from . import segment
-from .event import Event, chat_of, name_of, peer_of
+from .event import Event, chat_of, name_of, user_of
 from .segment import Segment
 
 # each field, and the events for which it is allowed
@@ -28,11 +28,11 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
         if not isinstance(result, dict) or "type" in result:
-            message = plain(result)
+            message = segments_to_send(result)
             return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
-        return _operation(event, result)
+        return _checked_operation(event, result)
     except TypeError as error:
         shown, kind = brief(result), type(result).__name__
         raise TypeError(
@@ -41,7 +41,7 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
         ) from None
 
 
-def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
+def _checked_operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     kind = event["post_type"]
     if kind == "message" and chat_of(event)[0] == "group":
         kind = "group message"
@@ -67,12 +67,12 @@ def _operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     operation.pop("auto_escape", None)
     reply: Any = result.get("reply")
     is_cq = result.get("auto_escape") is False and isinstance(reply, str)
-    if message := segment.from_cq(reply) if is_cq else plain(reply):
+    if message := segment.from_cq(reply) if is_cq else segments_to_send(reply):
         operation["reply"] = message
     return operation
 
 
-def plain(message: Any) -> list[Segment]:
+def segments_to_send(message: Any) -> list[Segment]:
     """A message to send, as segments; None and "" are none. TypeError for what is no message.
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
@@ -85,7 +85,7 @@ def _plain_node(part: Segment) -> Segment:
     content = part["data"].get("content")
     if part["type"] != "node" or content is None:
         return part
-    return {**part, "data": {**part["data"], "content": plain(content)}}
+    return {**part, "data": {**part["data"], "content": segments_to_send(content)}}
 
 
 def check_event(event: object, call: str) -> None:
@@ -105,7 +105,7 @@ def message_call(
 
     A quotation and an @ come first, if they are wanted and the event has what they need.
     """
-    kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), peer_of(event)
+    kind, group_id, user_id = chat_of(event)[0], event.get("group_id"), user_of(event)
     front = []
     if reply_message and event.get("message_id") is not None:
         front.append(segment.reply(event["message_id"]))

@@ -18,7 +18,7 @@ from threading import Lock, current_thread, local, main_thread
 from typing import Any, TypeVar
 
 from . import traps
-from .actions import Stream
+from .actions import Responses
 from .addresses import check_seconds
 from .conversations import Conversations
 from .errors import (
@@ -46,12 +46,12 @@ UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 AnyBot = TypeVar("AnyBot", bound="Running")
 
 
-class Now(local):
+class Current(local):
     """What a thread is handling."""
 
-    account: int | None = None
+    self_id: int | None = None
     label = ""  # of the event, as echoes show it; or "every" or "connection"
-    handler = ""
+    place = ""  # the handler and where it stands, such as order@bot.py:28
     stopping = Flag()  # of the run in which the handler began: after a restart, it stays set
 
 
@@ -59,21 +59,24 @@ class Running(Handlers):
     """启动和停止；Bot 的一部分。
 
     What a bot does about starting and stopping.
+
+    Before start() and after stop(): not _running. Started: _running. While it stops: _running, and
+    _stopping is set. At the end, _stopped is set. Threads may call start() and stop() at once.
     """
 
     def __init__(self, *, timeout: float = 30, command_prefix: str | Iterable[str] = "/") -> None:
         super().__init__(command_prefix)
         self.timeout = check_seconds(timeout, "timeout")
         self._conversations = Conversations("onebot_simple handler")
-        self._now = Now()
-        self._said_once: set[str] = set()
+        self._current = Current()
+        self._warned: set[str] = set()
         self._offline: set[int | None] = set()  # accounts that are logged out of QQ
-        self._counting = Lock()  # guards _counts and _dropped
+        self._count_lock = Lock()  # guards _counts and _dropped
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
         self._warn_at = LONG_QUEUE
-        self._starting = Lock()  # held by start(), of which there is one at a time
-        self._state = Lock()  # guards what follows
+        self._start_lock = Lock()  # held by start(), of which there is one at a time
+        self._state_lock = Lock()  # guards what follows
         self._running = False
         self._stopping = Flag()  # set when stop() begins; each start() makes a new one
         self._stopped = Flag()  # set when stop() is done
@@ -117,20 +120,20 @@ class Running(Handlers):
         log_to_console()
         if trap := traps.main_loaded_twice():
             log.warning("%s", trap)
-        with self._starting:
+        with self._start_lock:
             if self._stopping.is_set():  # a stop() that has begun comes first
                 wait_in_slices(self._stopped)
-            with self._state:
+            with self._state_lock:
                 if self._running:
                     return
                 self._running, self._failure, self._dropped = True, None, 0
                 self._are_timers_on, self._loops = False, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
-                self._conversations.open()
+                self._conversations.start()
             try:
                 self._open()
-                with self._state:
+                with self._state_lock:
                     self._are_timers_on = True
                     for timer in self._timers:
                         self._start_timer(*timer)
@@ -145,7 +148,7 @@ class Running(Handlers):
 
         Stops: no more events; every wait and every thread ends. A handler may call it, too.
         """
-        with self._state:
+        with self._state_lock:
             if not self._running:
                 return
             already = self._stopping.is_set()
@@ -155,17 +158,18 @@ class Running(Handlers):
                 wait_in_slices(self._stopped, STOP_SECONDS)
             return
         try:
-            self._end()
+            self._stop_everything()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started
             self._running = False
             self._stopped.set()
 
-    def _end(self) -> None:
+    def _stop_everything(self) -> None:
         try:
             self._conversations.drain(DRAIN_SECONDS)
         finally:  # after Ctrl+C, too
             self._close()
-            dropped = self._conversations.end(END_SECONDS) + self._unseen() + self._dropped
+            dropped = self._conversations.stop(END_SECONDS)
+            dropped += self._queued_in_loops() + self._dropped
             self._loops = ()
         if dropped:
             log.warning(
@@ -177,7 +181,8 @@ class Running(Handlers):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        with suppress(KeyboardInterrupt):  # a second Ctrl+C
+            self.stop()
 
     @abstractmethod
     def _open(self) -> None:
@@ -191,7 +196,7 @@ class Running(Handlers):
 
     def _add_timer(self, handler: Handler, seconds: float) -> None:
         timer = seconds, partial(self._run_all, [handler], "every")
-        with self._state:
+        with self._state_lock:
             self._timers.append(timer)
             if self._are_timers_on:  # else start() does it
                 self._start_timer(*timer)
@@ -210,28 +215,28 @@ class Running(Handlers):
     # -- what handlers do, and what the log says of it ----------------------------------------
 
     def _run_all(
-        self, handlers: list[Handler], label: str, account: int | None = None, *arguments: Any
+        self, handlers: list[Handler], label: str, self_id: int | None = None, *arguments: Any
     ) -> None:
         """Run handlers that are for no event."""
-        self._now.account, self._now.label = account, label
+        self._current.self_id, self._current.label = self_id, label
         for handler in handlers:
-            self._begin(handler)
+            self._note_handler(handler)
             try:
                 handler.run(*arguments)
             except BaseException as error:
                 self._report(handler.name, error, is_timer=label == "every")
 
-    def _begin(self, handler: Handler) -> None:
-        self._now.handler, self._now.stopping = handler.origin, self._stopping
-        self._conversations.name_job(handler.origin)
+    def _note_handler(self, handler: Handler) -> None:
+        self._current.place, self._current.stopping = handler.place, self._stopping
+        self._conversations.name_job(handler.place)
 
-    def _origin(self) -> str:
+    def _cause(self) -> str:
         """What this thread is handling, for echoes; "" outside of a handler."""
-        return f"{self._now.label}:{self._now.handler}" if self._now.handler else ""
+        return f"{self._current.label}:{self._current.place}" if self._current.place else ""
 
     def _report(self, name: str, error: BaseException, *, is_timer: bool = False) -> bool:
         """Log why a handler ended. True if a wait timed out, or the bot was stopped."""
-        stopped = isinstance(error, NetworkError) and self._now.stopping.is_set()
+        stopped = isinstance(error, NetworkError) and self._current.stopping.is_set()
         if stopped or isinstance(error, WaitTimeout):
             log.info(f"{name} 结束了。 {name} ended: {error}")
             return True
@@ -243,18 +248,18 @@ class Running(Handlers):
                 f"{name} 里调用了 sys.exit()，它只能结束这个函数；要停机器人，写 bot.stop()。 "
                 f"{name} called sys.exit(), which ends this function only; to stop the bot, call "
                 "bot.stop().",
-                extra={"origin": self._origin(), "error": error},  # for the simulator
+                extra={"origin": self._cause(), "error": error},  # for the simulator
             )
             return False
         log.error(
-            f"{name} 出错了： {name} failed:", exc_info=error, extra={"origin": self._origin()}
+            f"{name} 出错了： {name} failed:", exc_info=error, extra={"origin": self._cause()}
         )
         return False
 
-    def _complain(self, kind: str, what: object, advice: str = UNREADABLE) -> None:
+    def _warn_dropped(self, kind: str, what: object, advice: str = UNREADABLE) -> None:
         """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
-        if kind not in self._said_once:
-            self._said_once.add(kind)
+        if kind not in self._warned:
+            self._warned.add(kind)
             what = printable(ascii(what)[:200])
             log.warning(
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"
@@ -262,7 +267,7 @@ class Running(Handlers):
 
     def _watch_queue(self) -> None:
         """Warn of a long queue, and again each time when it has doubled."""
-        length, limit = self._conversations.queued + self._unseen(), self._warn_at
+        length, limit = self._conversations.queued + self._queued_in_loops(), self._warn_at
         if not length:
             self._warn_at = LONG_QUEUE
         elif length >= limit:
@@ -272,29 +277,28 @@ class Running(Handlers):
                 f"{limit} events wait for their turn: is a handler slow, or stuck?"
             )
 
-    def _watch_account(self, event: Event, account: int | None) -> None:
+    def _watch_account(self, event: Event, self_id: int | None) -> None:
         """Warn when QQ has logged the account out: the connection stays, and nothing comes."""
         online = is_online(event)
-        if online is False and account not in self._offline:
-            self._offline.add(account)
+        if online is False and self_id not in self._offline:
+            self._offline.add(self_id)
             said = printable(str(event.get("message") or "")[:200])
             log.warning(
-                f"账号 {account} 掉线了：在 OneBot 里重新登录。 "
-                f"Account {account} is offline: log in again in OneBot. {said}"
+                f"账号 {self_id} 掉线了：在 OneBot 里重新登录。 "
+                f"Account {self_id} is offline: log in again in OneBot. {said}"
             )
         elif online:
-            self._offline.discard(account)
+            self._offline.discard(self_id)
 
     # -- connections --------------------------------------------------------------------------
 
     def _connected(self, self_id: int | None) -> None:
-        self._tell(self._connect_handlers, self_id, self_id)
+        arguments = self._connect_handlers, "connection", self_id, self_id
+        self._conversations.put(("connection", self_id), self._run_all, *arguments)
 
     def _disconnected(self, self_id: int | None) -> None:
-        self._tell(self._disconnect_handlers, None, self_id)  # calls go to another account
-
-    def _tell(self, handlers: list[Handler], account: int | None, self_id: int | None) -> None:
-        arguments = handlers, "connection", account, self_id
+        # None: this account is gone, so the handlers' calls go to another one
+        arguments = self._disconnect_handlers, "connection", None, self_id
         self._conversations.put(("connection", self_id), self._run_all, *arguments)
 
     # -- counting -----------------------------------------------------------------------------
@@ -306,23 +310,23 @@ class Running(Handlers):
         Counters since the beginning: events, calls, failures (of calls), reconnects, and the
         number of events that are queued right now.
         """
-        with self._counting:
-            return {**self._counts, "queued": self._conversations.queued + self._unseen()}
+        with self._count_lock:
+            return {**self._counts, "queued": self._conversations.queued + self._queued_in_loops()}
 
-    def _unseen(self) -> int:
+    def _queued_in_loops(self) -> int:
         return sum(map(SimpleQueue.qsize, self._loops))
 
     def _count(self, what: str) -> None:
-        with self._counting:
+        with self._count_lock:
             self._counts[what] += 1
 
-    def _counted(self, stream: Callable[[], Iterator[dict[str, Any]]]) -> Stream:
+    def _counted(self, responses: Iterator[dict[str, Any]]) -> Responses:
         self._count("calls")
         try:
-            for answer in stream():
-                if is_failed(answer):
+            for response in responses:
+                if is_failed(response):
                     self._count("failures")
-                yield answer
+                yield response
         except OneBotError:
             self._count("failures")
             raise

@@ -19,8 +19,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from . import ws_door
-from .addresses import Words
+from . import ws_handshake
+from .addresses import Bilingual
 from .logs import log
 from .ws_connection import READS_NOTHING, WsConnection
 
@@ -49,33 +49,36 @@ class ServerWebSocket:
     account: Account  # whose it is; the server sets this and the next when it is open
     roles: tuple[str, ...]  # what it is for
 
-    def __init__(self, sock: socket.socket, host: str, server: WsServer) -> None:
+    def __init__(self, sock: socket.socket, peer: str, server: WsServer) -> None:
         self.socket = sock
-        self.host = host
-        self.calls = WsConnection(self.send, f"OneBot ? ({host})", server._complain)
+        self.peer = peer
+        self.connection = WsConnection(self.send, f"OneBot ? ({peer})", server._warn_dropped)
         self.is_open = False  # from the handshake to the end
-        self.reason: Words | None = None  # why it has ended, or is about to
+        self.reason: Bilingual | None = None  # why it has ended, or is about to
         self._server = server
         self._protocol = ServerProtocol(max_size=MAX_SIZE, logger=wire_log)
         self._fragments = bytearray()  # of a message that is not whole yet
-        self._heard = time.monotonic()  # when something arrived last, be it a part of a frame
-        self._pinged = 0.0  # when we asked for a sign of life
-        self._deadline = self._heard + HANDSHAKE_SECONDS  # until then, the handshake or the goodbye must be done
+        self._heard_at = time.monotonic()  # when something arrived last, be it a part of a frame
+        self._pinged_at = 0.0  # when we asked for a sign of life
+        self._deadline = (
+            self._heard_at + HANDSHAKE_SECONDS
+        )  # until then, the handshake or the goodbye must be done
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
-        self._taken = 0.0  # when it took something last
+        self._taken_at = 0.0  # when it took something last
 
     # -- out ----------------------------------------------------------------------------------
 
-    def send(self, text: str) -> None:
-        """Send a text message, and wait until it is sent.
+    def send(self, text: str, deadline: float) -> None:
+        """Send a text message, and wait until it is sent, or until the deadline.
 
         If the connection ends first, the server tells `calls`, where the caller hears of it.
         """
         with self._lock, suppress(InvalidState):  # it has just ended
             self._protocol.send_text(text.encode())
         self.flush()
-        while self._unsent and not self.reason:  # a large message, or a slow reader
+        # a large message, or a slow reader
+        while self._unsent and not self.reason and time.monotonic() < deadline:
             time.sleep(0.005)
             self.flush()
 
@@ -86,7 +89,7 @@ class ServerWebSocket:
                 self._unsent += map(memoryview, self._protocol.data_to_send())
                 while self._unsent:
                     sent = self.socket.send(self._unsent[0])
-                    self._taken = time.monotonic()
+                    self._taken_at = time.monotonic()
                     self._unsent[0] = self._unsent[0][sent:]
                     if not self._unsent[0]:
                         self._unsent.popleft()
@@ -97,7 +100,7 @@ class ServerWebSocket:
                 if not isinstance(error, OSError):
                     raise
 
-    def _hang_up(self, reason: Words) -> None:
+    def _hang_up(self, reason: Bilingual) -> None:
         self.reason = self.reason or reason
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
@@ -106,7 +109,7 @@ class ServerWebSocket:
 
     def receive(self, data: bytes) -> None:
         """Take what arrived: the handshake, then frames."""
-        self._heard = time.monotonic()
+        self._heard_at = time.monotonic()
         with self._lock:
             self._protocol.receive_data(data)
             arrived = self._protocol.events_received()
@@ -119,7 +122,7 @@ class ServerWebSocket:
                 if item.fin:
                     message = bytes(self._fragments) or item.data
                     self._fragments.clear()
-                    protected(self._server._received, self, message)
+                    protected(self._server._message_received, self, message)
         if self._protocol.close_expected():
             self._end_with_reason(data)
         self.flush()  # the protocol may have something to send, such as a pong
@@ -131,13 +134,13 @@ class ServerWebSocket:
         protocol = self._protocol
         if protocol.close_expected():
             return False  # rubbish came right behind it
-        refusal = ws_door.refusal(self._server, self.host, request)
+        refusal = ws_handshake.refusal(self._server, self.peer, request)
         protocol.send_response(protocol.reject(*refusal) if refusal else protocol.accept(request))
         if refusal:
             self._end(CUT_OFF)
         elif protocol.state is State.OPEN:
             self.is_open = True
-            self._server._opened(self, request)
+            self._server._connection_opened(self, request)
         return self.is_open
 
     def _end_with_reason(self, data: bytes) -> None:
@@ -152,44 +155,44 @@ class ServerWebSocket:
             self._end(said)
         elif not self.reason:
             self._end(CUT_OFF)
-            ws_door.misunderstood(self._server, self.host, data)
+            ws_handshake.warn_no_websocket(self._server, self.peer, data)
 
     # -- the end ------------------------------------------------------------------------------
 
-    def overdue(self) -> Words | None:
+    def check_alive(self) -> Bilingual | None:
         """Ping a silent connection. Return why it must be given up now, or None."""
         self.flush()
         now, timeout = time.monotonic(), self._server.ping_timeout
         if self.reason or not self.is_open:  # it has said goodbye, or shakes hands
             return CUT_OFF if now > self._deadline else None
         if self._unsent:  # our ping would wait behind it
-            return READS_NOTHING if now > self._taken + timeout else None
-        if self._pinged > self._heard:
-            return SILENT if now > self._pinged + timeout else None
-        if now > self._heard + self._server.ping_interval:
-            self._pinged = now
+            return READS_NOTHING if now > self._taken_at + timeout else None
+        if self._pinged_at > self._heard_at:
+            return SILENT if now > self._pinged_at + timeout else None
+        if now > self._heard_at + self._server.ping_interval:
+            self._pinged_at = now
             with self._lock:
                 self._protocol.send_ping(b"")
             self.flush()
         return None
 
-    def say_goodbye(self, code: CloseCode, reason: Words) -> None:
+    def say_goodbye(self, code: CloseCode, reason: Bilingual) -> None:
         """Tell the other side that we end it."""
         with self._lock, suppress(InvalidState):  # the protocol may have done so itself
             self._protocol.send_close(code)
         self._end(reason)
         self.flush()
 
-    def _end(self, reason: Words) -> None:
+    def _end(self, reason: Bilingual) -> None:
         """Take nothing any more. The other side has a moment to hang up: if we closed a socket that
         holds something unread, some systems would not deliver our last words."""
         if not self.reason:
             self.reason, self._deadline = reason, time.monotonic() + GOODBYE_SECONDS
         if self.is_open:
             self.is_open = False
-            protected(self._server._closed, self, self.reason)
+            protected(self._server._connection_closed, self, self.reason)
 
-    def close(self, reason: Words) -> None:
+    def close(self, reason: Bilingual) -> None:
         """Close the socket. The reason counts if there is no earlier one."""
         self._end(reason)
         with self._lock:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import time
-from threading import Event, current_thread, main_thread
+from threading import Event as Flag
+from threading import current_thread, main_thread
 
 SLICE_SECONDS = 0.2  # Windows cannot interrupt a longer wait of the main thread
 
 
-def wait_in_slices(flag: Event, seconds: float | None = None) -> bool:
+def wait_in_slices(flag: Flag, seconds: float | None = None) -> bool:
     """Wait for the flag, in slices on the main thread."""
     if current_thread() is not main_thread():
         return flag.wait(seconds)

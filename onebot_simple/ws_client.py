@@ -6,14 +6,13 @@ Forward WebSocket: we connect to OneBot's WebSocket server.
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from copy import copy
+from functools import partial
 from threading import Event as Flag
-from threading import Thread, Timer
+from threading import Thread
 from typing import Any
 
 from websocket import (
@@ -25,7 +24,7 @@ from websocket import (
 )
 
 from . import addresses
-from .actions import Stream
+from .actions import Responses
 from .bot import Bot
 from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
@@ -33,12 +32,11 @@ from .event import Event, id_of
 from .logs import log
 from .running import END_SECONDS
 from .waits import SLICE_SECONDS
-from .ws_connection import WsConnection, connection_ended, connection_lost
+from .ws_connection import WsConnection, bot_was_stopped, connection_lost
 
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
 FIRST_FRAME_SECONDS = 0.5
-GOODBYE_SECONDS = 0.2
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0  # seconds between attempts to connect
 JITTER = 1.5  # a delay is made longer by up to this factor, so that not all bots come at once
 
@@ -73,32 +71,32 @@ class WsClient(Bot):
         self.ping_timeout = addresses.check_seconds(ping_timeout, "ping_timeout")
         self._ca_file = addresses.check_ca_file(ca_file)
         self._read_settings()
-        self._patient = False  # whether start() returns before there is a connection
+        self._keeps_trying = False  # whether start() returns before there is a connection
         self._reader: Thread | None = None
         self._socket: ClientSocket | None = None  # of the connection, or of the attempt to make one
         self._ws: WebSocket | None = None  # both while connected
-        self._calls: WsConnection | None = None
+        self._connection: WsConnection | None = None
 
     def _read_settings(self) -> None:
         self._address = addresses.check_url(self.url, "ws")
         self._base = self._address.base  # it may be shown: it holds no token
         self._token = addresses.check_token(self.access_token or self._address.token)
 
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
         seconds = self.timeout if timeout is None else addresses.check_seconds(timeout, "timeout")
-        return self._counted(lambda: self._online().stream(action, params, seconds, self._origin()))
+        return self._counted(self._api().call(action, params, seconds, self._cause()))
 
-    def _online(self) -> WsConnection:
+    def _api(self) -> WsConnection:
         """Where calls go, or the error that says why there is no connection."""
-        calls = self._calls
-        if calls is None:
+        connection = self._connection
+        if connection is None:
             reason = self._failure or NetworkError(
                 f"现在没有连接 {self._base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
                 f"Not connected to {self._base} at the moment: the bot is not started (use "
                 "with bot: or bot.start()), or OneBot is not running."
             )
             raise copy(reason)  # each raise adds a traceback to it
-        return calls
+        return connection
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -109,11 +107,11 @@ class WsClient(Bot):
 
         AuthenticationError when the access_token is wrong.
         """
-        self._patient = True
+        self._keeps_trying = True
         try:
             super().run()
         finally:
-            self._patient = False
+            self._keeps_trying = False
 
     def _open(self) -> None:
         self._read_settings()
@@ -122,22 +120,17 @@ class WsClient(Bot):
         reader = Thread(None, self._stay_connected, "onebot_simple reader", args, daemon=True)
         reader.start()
         self._reader = reader  # only now, because stop() joins it
-        if self._patient:
+        if self._keeps_trying:
             return
         while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
             pass
         if self._stopping.is_set() or self._failure is not None:
-            raise self._failure or connection_ended(self._base)
+            raise self._failure or bot_was_stopped(self._base)
 
     def _close(self) -> None:
         ws, sock = self._ws, self._socket  # the reader may set them to None meanwhile
-        if ws is not None and sock is not None:
-            # a sender that is stuck keeps us waiting, until its socket is shut down
-            too_long = Timer(GOODBYE_SECONDS, sock.shutdown)
-            with suppress(RuntimeError):  # Python ends, and there are no more threads
-                too_long.start()
+        if ws is not None:
             ws.send_close()
-            too_long.cancel()
             log.info("已断开 disconnected from %s", self._base)
         if sock is not None:
             sock.shutdown()
@@ -153,9 +146,10 @@ class WsClient(Bot):
             seconds, reason = self._attempt(stopping, started)
             if stopping.is_set():
                 break
-            if isinstance(reason, AuthenticationError) or not (self._patient or started.is_set()):
-                self._failure = reason  # which run() or start() raises
-                if started.is_set() and not self._patient:
+            may_retry = self._keeps_trying or started.is_set()
+            if isinstance(reason, AuthenticationError) or not may_retry:
+                self._failure = reason  # start() or run() raises it,
+                if started.is_set() and not self._keeps_trying:  # unless start() has returned
                     log.error("%s", reason)
                 break
             if seconds > delay:
@@ -169,32 +163,33 @@ class WsClient(Bot):
 
     def _attempt(self, stopping: Flag, started: Flag) -> tuple[float, OneBotError]:
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
-        since, calls, self_id, sock = math.inf, None, None, None  # not connected yet
+        since = connection = self_id = sock = None  # not connected yet
         try:
             sock = self._socket = ClientSocket(stopping, self.ping_timeout)
             ws = self._dial(sock)
             since = time.monotonic()
-            calls = WsConnection(ws.send, self._base, self._complain)
+            send = partial(self._send, ws, sock)
+            connection = WsConnection(send, self._base, self._warn_dropped)
             # NapCat sends an event now, or refuses the token. Others may send nothing.
             greeting = self._frame(ws, FIRST_FRAME_SECONDS)
-            event = calls.receive(greeting) if greeting else None
+            event = connection.receive(greeting) if greeting else None
             self_id = id_of(event.get("self_id")) if event else None
-            self._ws, self._calls = ws, calls
+            self._ws, self._connection = ws, connection
             if started.is_set():
                 self._count("reconnects")
             started.set()
             log.info("已连接 connected to %s", self._base)
             self._connected(self_id)
-            self._read(ws, calls, event)
+            self._read(ws, connection, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._reason(error) if calls else self._not_connected(error)
+            reason = self._lost_error(error) if connection else self._connect_error(error)
         if sock:
             sock.close()
-        if calls and self._calls is calls:
-            self._ws = self._calls = None
-            calls.close(reason)
+        if connection and self._connection is connection:
+            self._ws = self._connection = None
+            connection.close(reason)
             self._disconnected(self_id)
-        return time.monotonic() - since, reason
+        return (time.monotonic() - since if since else 0.0), reason
 
     def _dial(self, sock: ClientSocket) -> WebSocket:
         """A new WebSocket, after the handshake."""
@@ -205,18 +200,23 @@ class WsClient(Bot):
             header=[f"Authorization: Bearer {self._token}"] if self._token else [],
             suppress_origin=True,
             skip_utf8_validation=True,  # json decodes the bytes anyway
+            enable_multithread=False,  # our socket has a lock of its own
             redirect_limit=0,
         )
         if ws.getstatus() != 101:  # websocket-client 1.8 takes a redirect for a success
             raise WebSocketException("a redirect")
         return ws
 
-    def _read(self, ws: WebSocket, calls: WsConnection, event: Event | None) -> None:
+    def _send(self, ws: WebSocket, sock: ClientSocket, text: str, deadline: float) -> None:
+        ws.send(text)
+        sock.wait_until_sent(deadline)
+
+    def _read(self, ws: WebSocket, connection: WsConnection, event: Event | None) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         pinged = False
         while True:
             if event is not None:
-                self.handle(event, number=calls.received)
+                self.handle(event, number=connection.received)
             frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
             if frame is None and pinged:
                 seconds = f"{self.ping_interval + self.ping_timeout:g}"
@@ -225,14 +225,14 @@ class WsClient(Bot):
             if frame is None:
                 ws.ping()
             pinged = frame is None
-            event = calls.receive(frame) if frame else None
-            if calls.backlog > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
+            event = connection.receive(frame) if frame else None
+            if connection.untaken > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
                 time.sleep(0.01)
-                calls.backlog = 0
+                connection.untaken = 0
 
     def _frame(self, ws: WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
-        if seconds != ws.gettimeout():  # setting it costs a system call, even if it is the same
+        if seconds != ws.gettimeout():  # to set it for each frame is slow
             ws.settimeout(seconds)
         try:
             opcode, data = ws.recv_data(control_frame=True)
@@ -247,10 +247,10 @@ class WsClient(Bot):
 
     # -- why there is no connection -------------------------------------------------------------
 
-    def _reason(self, error: Exception) -> OneBotError:
+    def _lost_error(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the connection."""
         if self._stopping.is_set():
-            return connection_ended(self._base)
+            return bot_was_stopped(self._base)
         if isinstance(error, AuthenticationError):
             return addresses.token_refused(self._base, bool(self._token))
         if isinstance(error, OneBotError):
@@ -260,7 +260,7 @@ class WsClient(Bot):
         log.log(level, "%s 断开了 ended:", self._base, exc_info=error)
         return connection_lost(self._base, (str(error), str(error)))
 
-    def _not_connected(self, error: Exception) -> OneBotError:
+    def _connect_error(self, error: Exception) -> OneBotError:
         """The error to raise for what ended the attempt to connect."""
         base, status = self._base, getattr(error, "status_code", None)
         # not the error itself, for it may show an answer that repeats our token

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from websockets.frames import CloseCode
 
-from .addresses import Words
+from .addresses import Bilingual
 from .listening import warn_of_refusal
 from .server_websocket import CUT_OFF, GOODBYE_SECONDS, ServerWebSocket, protected
 
@@ -39,31 +39,31 @@ class WebSocketHub(Thread):
         self._selector = selectors.DefaultSelector()
         # one buffer for all: new ones of ever other sizes would fragment the memory
         self._chunk = memoryview(bytearray(CHUNK))
-        self._ending = Flag()
+        self._stopping = Flag()
         self.start()
 
     def stop(self) -> None:
         """End all connections with a goodbye that they may answer, and the thread."""
-        self._ending.set()
+        self._stopping.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread at once on Linux
         self.join(TICK_SECONDS + 2 * GOODBYE_SECONDS)
 
     def run(self) -> None:
         next_look = 0.0
-        while not self._ending.is_set():
+        while not self._stopping.is_set():
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + TICK_SECONDS
-                protected(self._look_around)
+                protected(self._tick)
             protected(self._serve)
         with suppress(KeyError):  # there was no room
             self._selector.unregister(self._listener)
         self._listener.close()
-        for connection in self._connections():
-            connection.say_goodbye(CloseCode.GOING_AWAY, ("机器人停止了", "stopped"))
+        for ws in self._connections():
+            ws.say_goodbye(CloseCode.GOING_AWAY, ("机器人停止了", "stopped"))
         while self._connections():  # until they have hung up, too, or are overdue
             protected(self._serve)
-            protected(self._look_around)
+            protected(self._tick)
         self._selector.close()
 
     def _connections(self) -> list[ServerWebSocket]:
@@ -91,35 +91,35 @@ class WebSocketHub(Thread):
             return
         except OSError as error:
             self._selector.unregister(self._listener)  # until the next look around
-            if not self._ending.is_set():
+            if not self._stopping.is_set():
                 reason = f"没有位置了（{error}）", f"there is no room, {error}"
-                warn_of_refusal(self._server._said, peer, reason)
+                warn_of_refusal(self._server._refusals, peer, reason)
             return
         sock.setblocking(False)
         with suppress(OSError):  # it has gone again, which _read() will find out
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = ServerWebSocket(sock, peer, self._server)
-        self._selector.register(sock, selectors.EVENT_READ, connection)
+        ws = ServerWebSocket(sock, peer, self._server)
+        self._selector.register(sock, selectors.EVENT_READ, ws)
 
-    def _read(self, connection: ServerWebSocket) -> None:
+    def _read(self, ws: ServerWebSocket) -> None:
         try:
-            data = bytes(self._chunk[: connection.socket.recv_into(self._chunk)])
+            data = bytes(self._chunk[: ws.socket.recv_into(self._chunk)])
         except BlockingIOError:  # select() was wrong, there is nothing
             return
         except OSError:
             data = b""
         if data:
-            connection.receive(data)
+            ws.receive(data)
         else:
-            self._drop(connection, CUT_OFF)
+            self._give_up(ws, CUT_OFF)
 
-    def _look_around(self) -> None:
-        if not self._ending.is_set() and self._listener not in self._selector.get_map():
+    def _tick(self) -> None:
+        if not self._stopping.is_set() and self._listener not in self._selector.get_map():
             self._selector.register(self._listener, selectors.EVENT_READ)
-        for connection in self._connections():
-            if reason := connection.overdue():
-                self._drop(connection, reason)
+        for ws in self._connections():
+            if reason := ws.check_alive():
+                self._give_up(ws, reason)
 
-    def _drop(self, connection: ServerWebSocket, reason: Words) -> None:
-        self._selector.unregister(connection.socket)
-        connection.close(reason)
+    def _give_up(self, ws: ServerWebSocket, reason: Bilingual) -> None:
+        self._selector.unregister(ws.socket)
+        ws.close(reason)

@@ -1,6 +1,9 @@
 """反向 WebSocket：OneBot 来连我们，一个服务器可以接待很多账号。
 
 Reverse WebSocket: OneBot connects to us; one server can take care of many accounts.
+
+ws_hub reads all sockets, and each ServerWebSocket makes messages of what arrives. The loop of the
+documentation, `async for message in websocket`, has its body in `_message_received()`.
 """
 
 from __future__ import annotations
@@ -13,15 +16,15 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from . import listening
-from .actions import Actions, Stream
-from .addresses import Words, authority, check_seconds, check_token
+from .actions import Actions, Responses
+from .addresses import Bilingual, authority, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
 from .logs import log
 from .server_websocket import ServerWebSocket
-from .ws_connection import WsConnection, connection_ended, connection_lost
-from .ws_door import header
+from .ws_connection import WsConnection, bot_was_stopped, connection_lost
+from .ws_handshake import header
 from .ws_hub import WebSocketHub
 
 API, EVENT = "API", "Event"  # roles: actions go out, events come in
@@ -42,27 +45,25 @@ class Account(Actions):
         self._connections: list[ServerWebSocket] = []  # the newest is last
         self._newest: dict[str, ServerWebSocket] = {}  # the newest connection, by role
         self._seen: set[str] = set()  # the roles that were ever connected
-        self._is_greeted = False  # whether on_connect was told
-        self._is_twin = False  # whether it was said that it is connected twice
+        self._is_announced = False  # whether on_connect was told
+        self._warned_of_twins = False  # whether it was said that it is connected twice
 
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
         server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return server._counted(
-            lambda: self._calls().stream(action, params, seconds, server._origin())
-        )
+        return server._counted(self._api().call(action, params, seconds, server._cause()))
 
-    def _calls(self) -> WsConnection:
-        if connection := self._newest.get(API):
-            return connection.calls
-        raise NetworkError(self._server._not_here(self.self_id or "?"))
+    def _api(self) -> WsConnection:
+        if ws := self._newest.get(API):
+            return ws.connection
+        raise NetworkError(self._server._not_connected_text(self.self_id or "?"))
 
-    def _set(self, connections: list[ServerWebSocket]) -> None:
+    def _set_connections(self, connections: list[ServerWebSocket]) -> None:
         """The reader's thread does this; other threads see either the old or the new ones."""
         self._connections = connections
         self._newest = {role: one for one in connections for role in one.roles}
-        for connection in connections:
-            connection.calls.siblings = [one.calls for one in connections]
+        for ws in connections:
+            ws.connection.siblings = [one.connection for one in connections]
 
 
 class WsServer(Bot):
@@ -95,7 +96,7 @@ class WsServer(Bot):
         self.ping_timeout = check_seconds(ping_timeout, "ping_timeout")
         self._accounts: dict[int, Account] = {}  # all that were ever connected
         self._strangers: set[ServerWebSocket] = set()  # they have not said whose they are
-        self._said: dict[str, float] = {}  # what was warned of, and when
+        self._refusals: dict[str, float] = {}  # what was warned of, and when
         self._hub: WebSocketHub | None = None
 
     @property
@@ -104,7 +105,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{authority(listening.host_to_dial(self.host), self.port)}"
+        return f"ws://{authority(listening.host_in_url(self.host), self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class WsServer(Bot):
         """
         account = self._account(id_of(self_id) or 0)
         if not account._connections:
-            raise ApiNotAvailable(self._not_here(self_id))
+            raise ApiNotAvailable(self._not_connected_text(self_id))
         return account
 
     def wait_connected(self, timeout: float) -> None:
@@ -134,7 +135,7 @@ class WsServer(Bot):
         deadline = time.monotonic() + check_seconds(timeout, "timeout")
         while not any(API in account._newest for account in self.bots.values()):
             if self._stopping.is_set():
-                raise connection_ended(self.url)
+                raise bot_was_stopped(self.url)
             if time.monotonic() > deadline:
                 raise ApiNotAvailable(
                     f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"
@@ -143,8 +144,8 @@ class WsServer(Bot):
                 )
             time.sleep(0.02)
 
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
-        return self._meant()._stream(action, params, timeout)
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
+        return self._account_to_call()._call(action, params, timeout)
 
     def _actions_of(self, event: Event) -> Actions:
         self_id = id_of(event.get("self_id"))
@@ -154,28 +155,28 @@ class WsServer(Bot):
         """The account, connected or not."""
         return self._accounts.get(self_id) or Account(self, self_id)
 
-    def _meant(self) -> Account:
+    def _account_to_call(self) -> Account:
         """The account whose event is being handled, else the only one; a stranger is the only one
         if there is no account."""
-        if self._now.account:
-            return self._account(self._now.account)
+        if self._current.self_id:
+            return self._account(self._current.self_id)
         found = list(self.bots.values()) or [one.account for one in self._strangers.copy()]
         if len(found) == 1:
             return found[0]
-        chinese, english = self._listed()
+        chinese, english = self._connected_ids()
         raise ApiNotAvailable(
             f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，或者先用 "
             "server.wait_connected(30) 等它连上来。 it is not clear which account is meant, "
             f"{english}. Name it with server.bot(self_id), or wait with server.wait_connected(30)."
         )
 
-    def _listed(self) -> Words:
+    def _connected_ids(self) -> Bilingual:
         ids = ", ".join(map(str, sorted(self.bots)))
         nobody = "没有账号连着", "none is connected"
         return (f"连着的有 {ids}", f"connected: {ids}") if ids else nobody
 
-    def _not_here(self, self_id: object) -> str:
-        chinese, english = self._listed()
+    def _not_connected_text(self, self_id: object) -> str:
+        chinese, english = self._connected_ids()
         return (
             f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）：检查 self_id 和 NapCat 的"
             f"网络配置。 account {self_id} is not connected, or has no API connection, {english}. "
@@ -184,77 +185,77 @@ class WsServer(Bot):
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------
 
-    def _opened(self, connection: ServerWebSocket, request: Request) -> None:
+    def _connection_opened(self, ws: ServerWebSocket, request: Request) -> None:
         role = header(request, "X-Client-Role").lower()
-        connection.roles = ROLES.get(role, (API, EVENT))
-        connection.account = Account(self, 0)
-        connection.account._set([connection])
+        ws.roles = ROLES.get(role, (API, EVENT))
+        ws.account = Account(self, 0)
+        ws.account._set_connections([ws])
         if self_id := id_of(header(request, "X-Self-ID")):
-            self._greet(connection, self_id)
+            self._assign(ws, self_id)
         else:
-            self._strangers.add(connection)
+            self._strangers.add(ws)
             log.info(
                 "已连接，还不知道是哪个账号 connected, account not known yet: %s",
-                connection.calls.address,
+                ws.connection.name,
             )
 
-    def _greet(self, connection: ServerWebSocket, self_id: int) -> None:
+    def _assign(self, ws: ServerWebSocket, self_id: int) -> None:
         """The connection has said whose it is: it is the newest of that account."""
-        self._strangers.discard(connection)
-        account = self._accounts.setdefault(self_id, self._account(self_id))
-        new_roles = set(connection.roles).difference(account._newest)
-        connection.account = account
-        connection.calls.address = f"OneBot {self_id} ({connection.host})"
-        account._set([*account._connections, connection])
+        self._strangers.discard(ws)
+        account = self._accounts[self_id] = self._account(self_id)
+        new_roles = set(ws.roles).difference(account._newest)
+        ws.account = account
+        ws.connection.name = f"OneBot {self_id} ({ws.peer})"
+        account._set_connections([*account._connections, ws])
         if new_roles & account._seen:
             self._count("reconnects")
         account._seen |= new_roles
-        if API in account._newest and not account._is_greeted:
-            account._is_greeted = True
+        if API in account._newest and not account._is_announced:
+            account._is_announced = True
             self._connected(self_id)
-        log.info("已连接 connected: %s", connection.calls.address)
-        if len(new_roles) < len(connection.roles):
-            self._look_at_twins(account, connection.roles)
+        log.info("已连接 connected: %s", ws.connection.name)
+        if len(new_roles) < len(ws.roles):
+            self._look_at_twins(account, ws.roles)
 
     def _look_at_twins(self, account: Account, roles: tuple[str, ...]) -> None:
         twins = [one for one in account._connections if one.roles == roles]
         for one in twins[:-MAX_TWINS]:
             one.say_goodbye(CloseCode.POLICY_VIOLATION, TOO_MANY)
-        if not account._is_twin:
-            account._is_twin = True
+        if not account._warned_of_twins:
+            account._warned_of_twins = True
             log.warning(
                 f"账号 {account.self_id} 连了两次，只用新的那条连接：NapCat 里有两个一样的"
                 f"“WebSocket 客户端”吗？ account {account.self_id} is connected twice, and the "
                 'newest connection is used. Are there two such "WebSocket clients" in NapCat?'
             )
 
-    def _received(self, connection: ServerWebSocket, message: bytes) -> None:
+    def _message_received(self, ws: ServerWebSocket, message: bytes) -> None:
         """Take one message: the body of the loop `async for message in websocket`."""
         try:
-            event = connection.calls.receive(message)
+            event = ws.connection.receive(message)
         except AuthenticationError as error:  # it refuses a token that we never sent
-            self._complain("对 access_token 的拒绝 a refused access_token", error)
+            self._warn_dropped("对 access_token 的拒绝 a refused access_token", error)
             return
         if event is None:
             return
-        if not connection.account.self_id and (self_id := id_of(event.get("self_id"))):
-            self._greet(connection, self_id)
-        account = connection.account
-        if account._newest.get(EVENT, connection) is connection:
-            self.handle(event, account=account.self_id, number=connection.calls.received)
+        if not ws.account.self_id and (self_id := id_of(event.get("self_id"))):
+            self._assign(ws, self_id)
+        account = ws.account
+        if account._newest.get(EVENT, ws) is ws:
+            self.handle(event, number=ws.connection.received)
 
-    def _closed(self, connection: ServerWebSocket, reason: Words) -> None:
+    def _connection_closed(self, ws: ServerWebSocket, reason: Bilingual) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""
-        account, name = connection.account, connection.calls.address
+        account, name = ws.account, ws.connection.name
         chinese, english = map(printable, reason)
         lost = connection_lost(name, reason)
-        connection.calls.close(connection_ended(name) if self._stopping.is_set() else lost)
-        self._strangers.discard(connection)
-        account._set([one for one in account._connections if one is not connection])
+        ws.connection.close(bot_was_stopped(name) if self._stopping.is_set() else lost)
+        self._strangers.discard(ws)
+        account._set_connections([one for one in account._connections if one is not ws])
         if not account._connections:
-            if account._is_greeted:
+            if account._is_announced:
                 self._disconnected(account.self_id)
-            account._is_greeted = account._is_twin = False
+            account._is_announced = account._warned_of_twins = False
         log.info(f"{name} 断开了：{chinese}。 {name} disconnected: {english}.")
 
     # -- the server ---------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class Recorder(Actions):
         self.sent.append((action, params or {}))
         return self.answers.pop(0) if self.answers else ok({"n": 1})
 
-    def _stream(
+    def _call(
         self, action: str, params: dict[str, Any], timeout: float | None = None
     ) -> Generator[dict[str, Any], None, None]:
         self.sent.append((action, params))

@@ -264,6 +264,9 @@ def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
         (["call", "get_msg", "--nonsense"], "--nonsense"),
         (["call", "get_msg", "--url", "127.0.0.1:3000"], "http://127.0.0.1:3000"),
         (["call", "get_msg", "--url", "http://<host>:<port>"], "<host>:<port>"),
+        (["call", "get_msg", "--url", "127.0.0.1:3000/?access_token=s3cret"], "127.0.0.1:3000/"),
+        (["call", "get_msg", "--tokn", "s3cret"], "--tokn"),
+        (["call", "get_msg", "--tokn=s3cret"], "--tokn"),
         (["call", "get_msg", "--token", "密码"], "access_token"),
         (["listen", "3001"], "ws://127.0.0.1:3001"),
         (["listen", "ws://127.0.0.1:3001", "more"], "more"),
@@ -282,6 +285,7 @@ def test_badly_asked_is_exit_code_2(
     assert ended.value.code == 2
     shown = capsys.readouterr().err
     assert words in shown
+    assert "s3cret" not in shown
     assert "命令写错了" in shown and "Badly asked" in shown
     assert "密码" not in shown
 

@@ -14,10 +14,10 @@ from onebot_simple.event import (
     command_of,
     conversation_of,
     event_line,
-    is_own_deed,
+    is_by_account,
     name_of,
-    peer_of,
-    person_of,
+    speaker_key,
+    user_of,
 )
 
 from .peers import connect_event, message
@@ -45,7 +45,7 @@ def poke(**more: Any) -> dict[str, Any]:
 
 def key(user_id: Any) -> Any:
     event = {"post_type": "message", "message_type": "private", "self_id": 99, "user_id": user_id}
-    return conversation_of(event), person_of(event)
+    return conversation_of(event), speaker_key(event)
 
 
 @pytest.mark.parametrize("same", [(7, "7"), (10**17, str(10**17)), ("a", "a"), (7.0, 7)])
@@ -104,8 +104,8 @@ def test_an_event_belongs_to_its_group_else_to_the_user_at_the_other_end(
 
 
 def test_nobody_is_at_the_other_end_of_a_deed_of_the_account_that_names_nobody() -> None:
-    assert peer_of(message(user_id=10001)) is None
-    assert peer_of(connect_event()) is None
+    assert user_of(message(user_id=10001)) is None
+    assert user_of(connect_event()) is None
 
 
 def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
@@ -124,7 +124,7 @@ def test_all_of_a_group_is_one_conversation_and_meta_events_another() -> None:
 
 def test_two_channels_of_a_guild_are_two_chats() -> None:
     other = {**GUILD, "channel_id": "60002"}
-    assert person_of(GUILD) != person_of(other)
+    assert speaker_key(GUILD) != speaker_key(other)
     assert conversation_of(GUILD) != conversation_of(other)
 
 
@@ -139,7 +139,7 @@ def test_two_channels_of_a_guild_are_two_chats() -> None:
     ],
 )
 def test_what_the_account_says_and_pokes_is_its_own_deed(event: Any) -> None:
-    assert is_own_deed(event, name_of(event))
+    assert is_by_account(event, name_of(event))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_the_account_says_and_pokes_is_its_own_deed(event: Any) -> None:
     ],
 )
 def test_what_others_do_to_the_account_is_theirs(event: Any) -> None:
-    assert not is_own_deed(event, name_of(event))
+    assert not is_by_account(event, name_of(event))
 
 
 def test_what_the_account_said_is_called_message_sent_however_it_is_reported() -> None:
@@ -178,8 +178,8 @@ def test_each_anonymous_member_is_somebody_else_though_they_share_a_user_id() ->
         message("hi", group_id=1, user_id=80000000, anonymous={"id": number, "name": "x"})
         for number in (1, 2)
     )
-    assert person_of(one) != person_of(other)
-    assert person_of(one) == person_of(dict(one))
+    assert speaker_key(one) != speaker_key(other)
+    assert speaker_key(one) == speaker_key(dict(one))
 
 
 # -- commands --
@@ -289,4 +289,4 @@ def test_a_line_bears_whatever_a_peer_sends(broken: Any) -> None:
     for post_type in ("message", "notice", "request", "meta_event", "other"):
         assert len(event_line({**event, "post_type": post_type})) < 1000
         conversation_of({**event, "post_type": post_type})
-        person_of({**event, "post_type": post_type})
+        speaker_key({**event, "post_type": post_type})

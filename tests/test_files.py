@@ -365,7 +365,7 @@ class Streaming(Actions):
     ) -> Json:
         return self.frames[0]
 
-    def _stream(
+    def _call(
         self, action: str, params: Json, timeout: float | None = None
     ) -> Generator[Json, None, None]:
         yield from self.frames

@@ -389,6 +389,30 @@ def test_a_peer_that_reads_nothing_frees_who_sends_and_is_given_up(talks: bool) 
         over.set()
 
 
+def test_a_call_to_a_peer_that_takes_nothing_ends_at_its_own_timeout() -> None:
+    reads = threading.Event()
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        reads.wait(10)
+        taken = 0
+        while taken < 30_000_000:
+            taken += len(connection.recv(1_000_000))
+        connection.sendall(frame(message("all has come")))
+        stay(connection)
+
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard == ["hi"])
+        for size in (30_000_000, 10):  # the second waits behind the first
+            began = time.monotonic()
+            with pytest.raises(ApiTimeout):
+                running.bot.request("send_msg", {"message": "x" * size}, timeout=0.3)
+            assert time.monotonic() - began < 1.5
+        reads.set()  # what is left goes out, though nobody waits for it any more
+        wait_until(lambda: "all has come" in running.heard or len(server.connections) > 1)
+        assert len(server.connections) == 1
+
+
 def test_an_answer_to_the_last_connection_fits_no_call_of_this_one() -> None:
     """A relay may send it over the new connection all the same."""
     echoes: list[str] = []

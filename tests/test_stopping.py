@@ -356,6 +356,19 @@ def test_a_handler_of_connections_ends_as_quietly_as_any_other(
 
 
 @pytest.mark.usefixtures("whole_ctrl_c")
+def test_a_second_ctrl_c_at_the_end_of_a_with_prints_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # stop() must be there to be interrupted
+    release = threading.Event()
+    with WsServer(port=0) as bot:
+        bot.on_message(lambda event: release.wait(10))
+        bot.handle(message("hi"))
+        threading.Timer(0.3, _thread.interrupt_main).start()
+    release.set()
+
+
+@pytest.mark.usefixtures("whole_ctrl_c")
 def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

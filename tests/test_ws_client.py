@@ -381,6 +381,8 @@ def test_an_answer_with_another_echo_is_dropped_and_said_once(
         assert bot.call_action("x") == "x"
         assert bot.call_action("y") == "y"
     assert caplog.text.count("an answer that nobody waits for") == 1
+    assert "Late? Use a longer timeout=" in caplog.text
+    assert "could not be understood" not in caplog.text
 
 
 # -- starting -------------------------------------------------------------------------------------
@@ -491,6 +493,8 @@ def test_a_token_that_is_refused_later_ends_the_attempts(caplog: pytest.LogCaptu
         wait_until(lambda: "refused the access_token" in caplog.text)
         with pytest.raises(AuthenticationError, match="refused the access_token"):
             bot.get_status()
+        with pytest.raises(AuthenticationError, match="refused the access_token"):
+            next(bot.events())
         bot.stop()
         assert server.connections == 2
     assert turns == ["connected", "disconnected"]
@@ -796,7 +800,7 @@ def test_fragments_and_pings_in_between_make_one_frame(peer: ForwardWs) -> None:
 def test_an_action_has_a_name(peer: ForwardWs) -> None:
     wrong: Any
     with WsClient(peer.url) as bot:
-        for wrong in (b"send_like", 5, None):
+        for wrong in (b"send_like", 5):
             with pytest.raises(TypeError, match="An action has a name"):
                 bot.request(wrong)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from websocket import ABNF, WebSocket, create_connection
 
-from onebot_simple import NetworkError, WsServer, server_websocket, ws_hub
+from onebot_simple import ApiTimeout, NetworkError, WsServer, server_websocket, ws_hub
 
 from .peers import message, wait_until
 
@@ -504,6 +504,16 @@ def test_a_peer_that_takes_nothing_frees_who_sends_and_is_ended() -> None:
         again.send(json.dumps({"status": "ok", "retcode": 0, "data": None, "echo": echo}))
         calling.thread.join(5)
         assert calling.error is None
+
+
+def test_a_call_to_a_peer_that_takes_nothing_ends_at_its_own_timeout(scene: Scene) -> None:
+    scene.connect()
+    for text in (HUGE, "short"):  # the second waits behind the first
+        began = time.monotonic()
+        with pytest.raises(ApiTimeout):
+            scene.server.request("send_msg", {"message": text}, timeout=0.3)
+        assert time.monotonic() - began < 1
+    assert 10001 in scene.server.bots  # it may go on reading later
 
 
 def test_many_threads_send_whole_frames_until_the_connection_ends(scene: Scene) -> None:

@@ -25,7 +25,7 @@ from .standard import StandardActions
 if TYPE_CHECKING:
     from .. import typed
 
-Stream: TypeAlias = Generator[dict[str, Any], None, None]  # the answers to a call, in order
+Responses: TypeAlias = Generator[dict[str, Any], None, None]  # those to a call, in order
 
 # mypy: disable-error-code="no-any-return"
 # what a result holds is known from the documentation, not from call_action()
@@ -48,14 +48,14 @@ class Actions(StandardActions):
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError, ApiNotAvailable.
         """
-        with closing(self._stream(action, params or {}, timeout)) as answers:
-            return next(answers)
+        with closing(self._call(action, params or {}, timeout)) as responses:
+            return next(responses)
 
     @abstractmethod
-    def _stream(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Stream:
-        """Call an action, and yield its answers whole: a streaming action has several.
+    def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
+        """Call an action, and yield its responses whole: a streaming action has several.
 
-        timeout: seconds for each answer; None: the client's or bot's own.
+        timeout: seconds for each of them; None: the client's or bot's own.
         """
 
     def call_action(self, action: str, /, **params: Any) -> Any:
@@ -81,7 +81,7 @@ class Actions(StandardActions):
 
         Errors: ActionFailed when a frame is no success. Source: NapCat, stream actions.
         """
-        for frame in self._stream(action, _given(action, params)):
+        for frame in self._call(action, _given(action, params)):
             if is_failed(frame):
                 raise failure(action, frame)
             yield frame.get("data") or {}

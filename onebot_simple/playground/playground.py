@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..addresses import without_secrets
 from ..simulator.ports import free_or_zero
 from ..simulator.replay import read_log
 from ..simulator.simulator import Simulator
@@ -128,8 +129,8 @@ class Playground:
             yield "注意：机器人连接的是 ONEBOT_URL。 The bot connects to what ONEBOT_URL says."
         yield f"HTTP API            {self.simulator.http_url}"
         yield f"WebSocket           {self.simulator.ws_url}"
-        yield f"HTTP POST        →  {options.post_url}"
-        yield f"反向 reverse WS  →  {options.reverse_url}"
+        yield f"HTTP POST        →  {without_secrets(options.post_url)}"
+        yield f"反向 reverse WS  →  {without_secrets(options.reverse_url)}"
         yield f"机器人 bot          {options.bot or '回声机器人 the echo bot'}"
         yield f"\n打开 open:  {self.page.link}\n结束 stop:  Ctrl+C\n"
 

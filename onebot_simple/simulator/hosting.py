@@ -128,7 +128,7 @@ class MistakeWatch(logging.Handler):
         bot: Any = next(bots, None)  # the outermost: a handler may also call another bot
         if bot is not self._bot:
             return False
-        run = bot._now.stopping  # the flag of the run in which the handler began
+        run = bot._current.stopping  # the flag of the run in which the handler began
         is_over = run.is_set() and run is not bot._stopping
         return not is_over and run is not self._earlier_run
 

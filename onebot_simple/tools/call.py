@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(client: Actions, action: str, params: dict[str, Any]) -> int:
     streaming = action.endswith(STREAMING)
-    answers = client._stream(action, params) if streaming else [client.request(action, params)]
+    answers = client._call(action, params) if streaming else [client.request(action, params)]
     for answer in answers:
         heard = say(json_text(answer, indent=None if streaming else 2))
         if is_failed(answer):

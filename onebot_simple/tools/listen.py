@@ -49,12 +49,11 @@ class Listening(Bot):
         self,
         event: Event,
         *,
-        account: int | None = None,
         number: int = 0,
         respond: Callable[[str | None], None] | None = None,
     ) -> bool:
         if not isinstance(event.get("post_type"), str):
-            return super().handle(event, account=account, respond=respond)  # which warns
+            return super().handle(event, respond=respond)  # which warns
         self.arrived.put(event)
         if respond:
             respond(None)

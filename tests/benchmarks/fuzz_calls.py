@@ -11,7 +11,7 @@ from typing import Any
 from unicodedata import category
 
 from onebot_simple import ApiNotAvailable, AuthenticationError, EventServer, segment
-from onebot_simple.event import command_of, conversation_of, event_line, name_of, person_of
+from onebot_simple.event import command_of, conversation_of, event_line, name_of, speaker_key
 from onebot_simple.quick_operation import calls_for, operation_of, response_body
 from onebot_simple.ws_connection import WsConnection
 
@@ -65,7 +65,7 @@ def event_helpers(chance: random.Random, count: int, finds: Finds) -> None:
     def check(event: Any) -> None:
         assert isinstance(name_of(event), str)
         hash(conversation_of(event))
-        hash(person_of(event))
+        hash(speaker_key(event))
         line = event_line(event)
         assert not {category(character) for character in line} & {"Cc", "Cs", "Zl", "Zp"}
         assert len(line) < 4000
@@ -115,7 +115,7 @@ def _own(check: Callable[[Any, Any], None], event: Any, result: Any) -> None:
 def frame_receiver(chance: random.Random, count: int, finds: Finds) -> None:
     """Frames of any content: an event, nothing, or the refused token."""
     said: list[str] = []
-    connection = WsConnection(lambda text: None, "peer", lambda kind, what: said.append(kind))
+    connection = WsConnection(lambda *_: None, "peer", lambda kind, *_: said.append(kind))
     inputs = Inputs(chance)
     for _ in range(count):
         content: Any = inputs.event()
@@ -161,4 +161,4 @@ def wsgi_application(chance: random.Random, count: int, finds: Finds) -> None:
         answer = attempt(finds, (path, given), partial(client.open, path, **given))
         if answer is not None and answer.status_code >= 500:
             finds.add(answer.status, (path, given))
-    server._conversations.end(1)
+    server._conversations.stop(1)

@@ -198,7 +198,7 @@ def one_slow_among_many(number: int) -> dict[str, Any]:
             time.sleep(0.001)
     queued = bot.stats["queued"]
     release.set()
-    bot._conversations.end(2)
+    bot._conversations.stop(2)
     waited.sort()
     return {
         "conversations": number,

@@ -53,7 +53,7 @@ def rows(quick: bool) -> list[Row]:
 def started(stack: ExitStack) -> EventServer:
     """A bot that is given events by hand; it need not listen."""
     bot = EventServer(port=0)
-    stack.callback(bot._conversations.end, 5)
+    stack.callback(bot._conversations.stop, 5)
     return bot
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from websockets.http11 import Request
 
-from .addresses import Words, is_loopback, names_this_machine
+from .addresses import Bilingual, is_loopback, names_this_machine
 from .errors import printable
 from .listening import warn_of_refusal
 
@@ -34,11 +34,11 @@ def refusal(server: WsServer, peer: str, request: Request) -> tuple[int, str] | 
     if problem is None:
         return None
     status, reason = problem
-    warn_of_refusal(server._said, peer, reason)
+    warn_of_refusal(server._refusals, peer, reason)
     return status, f"{reason[1]}\n"
 
 
-def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Words] | None:
+def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, Bilingual] | None:
     """The HTTP status for a handshake that is not welcome, and why it is not."""
     origin, host = header(request, "Origin"), header(request, "Host")
     page, ours = (PORT.sub("", one).lower() for one in (origin.partition("://")[2], host))
@@ -58,7 +58,7 @@ def _problem(request: Request, token: str | None, is_local: bool) -> tuple[int, 
     return None
 
 
-def _token_refusal(token: str, offered: list[str]) -> tuple[int, Words] | None:
+def _token_refusal(token: str, offered: list[str]) -> tuple[int, Bilingual] | None:
     if any(hmac.compare_digest(one.encode(errors="replace"), token.encode()) for one in offered):
         return None
     status, chinese, english = 403, "它的 access_token 不对", "wrong access_token"
@@ -85,7 +85,7 @@ def header(request: Request, name: str) -> str:
     return (request.headers.get_all(name) or [""])[0]
 
 
-def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
+def warn_no_websocket(server: WsServer, peer: str, data: bytes) -> None:
     """Say what to change: `data` came, and is no handshake."""
     chinese = "它说的不是 WebSocket，浏览器打不开这个地址"
     english = "it does not speak WebSocket. A browser cannot open this address"
@@ -97,4 +97,4 @@ def misunderstood(server: WsServer, peer: str, data: bytes) -> None:
         f'{english}. In NapCat, add a "WebSocket client" (not an "HTTP client") with the address '
         f"{server.url}",
     )
-    warn_of_refusal(server._said, peer, reason)
+    warn_of_refusal(server._refusals, peer, reason)
