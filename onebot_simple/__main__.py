@@ -265,8 +265,9 @@ def _param(text: str) -> tuple[str, str]:
 
 def _url(text: str) -> str:
     if "://" not in text:
+        shown = without_secrets(text)
         raise argparse.ArgumentTypeError(
-            f"{without_secrets(text)!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 write it so"
+            f"{shown!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 write it so"
         )
     try:
         check_url(text, "ws" if text.lower().startswith("ws") else "http")
