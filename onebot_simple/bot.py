@@ -218,13 +218,15 @@ class Bot(Running):
         self,
         event: Event,
         *,
+        self_id: int | None = None,
         number: int = 0,
         respond: Respond | None = None,
     ) -> bool:
         """Take one event from OneBot. It is queued in its chat, never handled on this thread.
 
-        number: its number among the events of its connection. respond: gets the quick operation as
-        JSON, or None, instead of actions being called.
+        self_id: of the account on whose connection it came, if the event has none. number: its
+        number among the events of its connection. respond: gets the quick operation as JSON, or
+        None, instead of actions being called.
         Returns False when the event is dropped: it is none, or the bot is stopping.
         """
         self._count("events")
@@ -235,7 +237,7 @@ class Bot(Running):
         level = logging.DEBUG if post_type == "meta_event" else logging.INFO
         if log.isEnabledFor(level):
             log.log(level, "%s", event_line(event))
-        self_id = id_of(event.get("self_id"))
+        self_id = id_of(event.get("self_id")) or self_id
         if post_type != "message":
             self._watch_account(event, self_id)
         if self._stopping.is_set():

@@ -14,7 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from signal import SIG_DFL, SIGTERM
 from threading import Event as Flag
-from threading import Lock, current_thread, local, main_thread
+from threading import Lock, Thread, current_thread, local, main_thread
 from typing import Any, TypeVar
 
 from . import traps
@@ -82,10 +82,9 @@ class Running(Handlers):
         self._stopped = Flag()  # set when stop() is done
         self._failure: OneBotError | None = None  # what run() is to raise
         self._loops: tuple[SimpleQueue[Any], ...] = ()  # one queue for each loop of events()
-        self._timers: list[tuple[float, Callable[[], object]]] = [
-            (LOOK_SECONDS, self._warn_of_slow_handlers)
-        ]
+        self._timers: list[tuple[float, Callable[[], object]]] = []  # seconds, and what to run
         self._are_timers_on = False
+        self._clock: Thread | None = None  # it looks for slow handlers
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -133,8 +132,11 @@ class Running(Handlers):
                 self._conversations.start()
             try:
                 self._open()
+                look = LOOK_SECONDS, self._warn_of_slow_handlers, stopping
+                clock = Thread(None, _run_again, "onebot_simple clock", look, daemon=True)
+                clock.start()
                 with self._state_lock:
-                    self._are_timers_on = True
+                    self._clock, self._are_timers_on = clock, True
                     for timer in self._timers:
                         self._start_timer(*timer)
             except BaseException:
@@ -171,6 +173,8 @@ class Running(Handlers):
             dropped = self._conversations.stop(END_SECONDS)
             dropped += self._queued_in_loops() + self._dropped
             self._loops = ()
+            if self._clock is not None:
+                self._clock.join(END_SECONDS)
         if dropped:
             log.warning(
                 f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."

@@ -242,7 +242,7 @@ class WsServer(Bot):
             self._assign(ws, self_id)
         account = ws.account
         if account._newest.get(EVENT, ws) is ws:
-            self.handle(event, number=ws.connection.received)
+            self.handle(event, self_id=account.self_id, number=ws.connection.received)
 
     def _connection_closed(self, ws: ServerWebSocket, reason: Bilingual) -> None:
         """The connection has ended; an older one of its account takes over, if there is one."""

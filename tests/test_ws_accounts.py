@@ -422,6 +422,19 @@ def test_events_without_a_self_id_are_answered_on_the_only_connection(scene: Sce
     stranger.shutdown()  # type: ignore[no-untyped-call]
 
 
+def test_an_event_without_a_self_id_is_answered_by_the_account_of_its_connection(
+    scene: Scene,
+) -> None:
+    scene.server.on_message(lambda event: "hello")
+    first, second = scene.join(10001), scene.join(10002)
+    wait_until(lambda: len(scene.server.bots) == 2)
+    event = message()
+    del event["self_id"]
+    second.push(event)
+    assert second.api.said() == "hello"
+    assert not first.api.calls
+
+
 # -- which account a call goes to -----------------------------------------------------------------
 
 

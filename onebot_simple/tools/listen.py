@@ -49,11 +49,12 @@ class Listening(Bot):
         self,
         event: Event,
         *,
+        self_id: int | None = None,
         number: int = 0,
         respond: Callable[[str | None], None] | None = None,
     ) -> bool:
         if not isinstance(event.get("post_type"), str):
-            return super().handle(event, respond=respond)  # which warns
+            return super().handle(event, self_id=self_id, respond=respond)  # which warns
         self.arrived.put(event)
         if respond:
             respond(None)
