@@ -42,7 +42,7 @@ from .quick_operation import (
     response_body,
     segments_to_send,
 )
-from .running import Running
+from .running import STOPPED, Running
 from .waits import SLICE_SECONDS
 
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
@@ -160,7 +160,7 @@ class Bot(Running):
     def _wait(self, waiter: Waiter, seconds: float, failed: str, english: str) -> dict[str, Any]:
         event: dict[str, Any] | None = self._conversations.wait(waiter, seconds)
         if waiter.stopped:
-            raise NetworkError("机器人停止了，不再等待。 the bot was stopped while waiting.")
+            raise NetworkError(STOPPED)
         if event is None:
             raise WaitTimeout(f"等了 {seconds:g} 秒，{failed}。 {english} within {seconds:g} s.")
         if is_message(event):
@@ -172,9 +172,10 @@ class Bot(Running):
 
         Yields the events from now on, in order of arrival, until the bot is stopped.
 
-        Handlers do not see them; ask() and wait_for() come first. Left with ``break``, the loop
-        takes no more, if it is written in the line of the ``for``. RuntimeError when the bot is not
-        started; AuthenticationError when the access_token is refused later.
+        Handlers do not see them; ask() and wait_for() come first. After ``break``, the loop takes
+        no more, if bot.events() stands in the line of the ``for`` and is kept in no variable.
+        RuntimeError when the bot is not started; AuthenticationError when the access_token is
+        refused later.
         """
         with self._state_lock:
             if not self._running or self._stopping.is_set():
@@ -184,7 +185,7 @@ class Bot(Running):
                 )
             loop = Loop()
             self._loops += (loop,)
-        events = self._events(loop, self._stopping)
+            events = self._events(loop, self._stopping)
         next(events)  # a generator that was never begun does not run its `finally`
         return events
 
@@ -227,7 +228,7 @@ class Bot(Running):
         self_id: of the account on whose connection it came, if the event has none. number: its
         number among the events of its connection. respond: gets the quick operation as JSON, or
         None, instead of actions being called.
-        Returns False when the event is dropped: it is none, or the bot is stopping.
+        Returns False when it is dropped: it is not an event, or the bot is stopping.
         """
         self._count("events")
         post_type = event.get("post_type")
@@ -263,9 +264,11 @@ class Bot(Running):
 
     def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
+        now = self._current  # the condition of a wait_for() may call actions
+        _, _, now.self_id, now.label, respond = arrival
         if not self._give_away(arrival, loops):
             self._queue(arrival, nobody_waits=True)
-        elif respond := arrival[-1]:
+        elif respond:
             respond(None)
 
     def _process(self, arrival: Arrival, nobody_waits: bool) -> None:

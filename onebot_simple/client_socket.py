@@ -40,19 +40,19 @@ class ClientSocket:
         self._stopping = stopping
         self._send_timeout = send_timeout
         self._base = ""  # of the address
-        self._sock = socket.socket()
+        self._sock = self._out = socket.socket()
         self._deadline: float | None = None  # of the handshakes
         self._timeout: float | None = None  # seconds until recv() gives up, after the handshakes
         # one buffer for all: new ones of ever other sizes would fragment the memory
         self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
-        self._send_lock = Lock()  # guards these two; nobody waits long while holding it
+        self._failure: Exception | None = None  # why something could not be sent
+        self._send_lock = Lock()  # guards the next two; nobody waits while holding it
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken_at = 0.0  # when it took something last
-        self._failure: Exception | None = None  # why something could not be sent
+        self._tls_lock = Lock()  # guards the next three; nobody waits while holding it
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
-        self._tls_lock = Lock()  # guards these three; nobody waits while holding it
 
     def connect(self, address: Address, ca_file: str | None, seconds: float) -> None:
         """Connect to the first address of the host that answers, with TLS if it is wanted.
@@ -78,10 +78,13 @@ class ClientSocket:
             raise failed[0]  # the system puts those first that it can probably reach
         if self._stopping.is_set():  # or before there was a connection
             raise ConnectionAbortedError
-        self._sock.settimeout(SLICE_SECONDS)  # each wait comes in slices, and has its own end
+        self._sock.settimeout(SLICE_SECONDS)  # recv() waits in slices, to look for its end
+        self._out = self._sock.dup()  # the same connection, to send on; it never waits
+        self._out.setblocking(False)
         self._deadline = time.monotonic() + seconds
         if address.secure:
             context = ssl.create_default_context(cafile=ca_file)
+            context.options |= ssl.OP_NO_RENEGOTIATION  # else sending could have to wait for data
             self._tls = context.wrap_bio(
                 self._incoming, self._outgoing, server_hostname=address.host
             )
@@ -89,7 +92,7 @@ class ClientSocket:
 
     def recv(self, size: int) -> bytes:
         piece = self._arrived.read(size)
-        if not piece:
+        if size and not piece:  # websocket-client 1.8 asks for nothing, too
             tls = self._tls
             arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
             if not arrived:  # TLS said goodbye
@@ -100,9 +103,8 @@ class ClientSocket:
 
     def _receive(self) -> bytes:
         deadline = self._deadline or time.monotonic() + (self._timeout or math.inf)
-        while (now := time.monotonic()) < deadline:
-            if self._unsent and now > self._taken_at + SLICE_SECONDS:  # nobody waits for it now
-                self.flush()
+        while time.monotonic() < deadline:
+            self.flush()  # what nobody waits for any more
             try:
                 data = bytes(self._piece[: self._sock.recv_into(self._piece)])
             except TimeoutError:
@@ -130,27 +132,34 @@ class ClientSocket:
                 self._incoming.write(data)
 
     def send(self, data: bytes) -> int:
-        """Send data, after what still waits. If that fails, the connection ends, and the reader
-        hears why."""
+        """Queue data, and send what the system takes at once: see flush()."""
         with self._send_lock:
-            if not self._unsent:
-                self._taken_at = time.monotonic()
-            self._unsent.append(memoryview(self._encrypted(data)))
+            try:
+                if not self._unsent:
+                    self._taken_at = time.monotonic()
+                self._unsent.append(memoryview(self._encrypted(data)))
+            except OSError as error:  # TLS has failed
+                self._fail(connection_lost(self._base, (str(error), str(error))))
+            except BaseException:  # Ctrl+C: what was encrypted may be lost
+                self.shutdown()
+                raise
         self.flush()
         return len(data)
 
-    def flush(self) -> None:
-        """Send what waits, for a moment. What the other side does not take by then waits on."""
-        until = time.monotonic() + SLICE_SECONDS
+    def flush(self) -> bool:
+        """Send what the system takes at once, and return whether something is left. If that
+        fails, the connection ends, and the reader hears why."""
+        if not self._unsent:
+            return False
         with self._send_lock:
             try:
-                while self._unsent and time.monotonic() < until:
-                    sent = self._sock.send(self._unsent[0])
+                while self._unsent:
+                    sent = self._out.send(self._unsent[0])
                     self._taken_at = time.monotonic()
                     self._unsent[0] = self._unsent[0][sent:]
                     if not self._unsent[0]:
                         self._unsent.popleft()
-            except TimeoutError:
+            except BlockingIOError:
                 if time.monotonic() > self._taken_at + self._send_timeout:
                     self._fail(connection_lost(self._base, READS_NOTHING))
             except OSError as error:
@@ -158,11 +167,7 @@ class ClientSocket:
             except BaseException:  # Ctrl+C: nothing may follow half a frame
                 self.shutdown()
                 raise
-
-    def wait_until_sent(self, deadline: float) -> None:
-        """Wait until all is sent. After the deadline, the reader sends the rest."""
-        while self._unsent and self._failure is None and time.monotonic() < deadline:
-            self.flush()
+        return bool(self._unsent) and self._failure is None
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
@@ -191,3 +196,4 @@ class ClientSocket:
         self.shutdown()
         with self._send_lock:  # else the sender could write into the next socket of this number
             self._sock.close()
+            self._out.close()

@@ -37,7 +37,7 @@ class Line:
         self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
         self.looks = 0  # how many times in a row slow() has found waiting jobs
-        # How many waiters end() resumed although another job still has the turn.
+        # How many waiters stop() resumed although another job still has the turn.
         self.released = 0
 
 
@@ -72,7 +72,7 @@ class Conversations:
         self._ready: deque[Line] = deque()  # those that have no thread yet
         self._waiters: dict[Hashable, list[Waiter]] = {}  # by key
         self.queued = 0  # how many jobs wait for their turn
-        self._stopping = False  # end() has begun: every wait ends
+        self._stopping = False  # stop() has begun: every wait ends
         self._stopped = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
         self._idle: list[Condition] = []  # on each of these waits an idle thread

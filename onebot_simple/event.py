@@ -172,7 +172,7 @@ def id_of(value: object) -> int | None:
 def command_of(event: Event, prefixes: tuple[str, ...]) -> tuple[str, str] | None:
     """The command without its prefix, and the rest of the text; None when it is no command.
 
-    `prefixes` are plain (see `plain_signs`), the longest first.
+    `prefixes` are plain (see `half_width`), the longest first.
     """
     start, rest = _beginning(event)
     for prefix in prefixes:

@@ -93,15 +93,14 @@ class EventServer(Bot):
 
         Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
         """
-        api = self._api_for(action)
 
-        def call() -> Iterator[dict[str, Any]]:
-            yield api.request(action, params, timeout=timeout)  # it may be overridden
+        def call() -> Iterator[dict[str, Any]]:  # not by _call(): request() may be overridden
+            yield self._api_for(action).request(action, params, timeout=timeout)
 
-        return next(self._counted(call()))
+        return next(self._counted(call))
 
     def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
-        return self._counted(self._api_for(action)._call(action, params, timeout))
+        return self._counted(lambda: self._api_for(action)._call(action, params, timeout))
 
     def _api_for(self, action: str) -> Actions:
         if self.api is None:

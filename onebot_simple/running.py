@@ -41,6 +41,7 @@ STOP_SECONDS = 2.4  # the longest that a second stop() waits for the first
 SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often slow handlers are looked for
 LONG_QUEUE = 1000  # events that wait: this many are warned of
+STOPPED = "机器人停止了，不再等待。 The bot was stopped while waiting."
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
 AnyBot = TypeVar("AnyBot", bound="Running")
@@ -169,12 +170,14 @@ class Running(Handlers):
         try:
             self._conversations.drain(DRAIN_SECONDS)
         finally:  # after Ctrl+C, too
-            self._close()
-            dropped = self._conversations.stop(END_SECONDS)
-            dropped += self._queued_in_loops() + self._dropped
-            self._loops = ()
-            if self._clock is not None:
-                self._clock.join(END_SECONDS)
+            try:
+                self._close()
+            finally:
+                dropped = self._conversations.stop(END_SECONDS)
+                dropped += self._queued_in_loops() + self._dropped
+                self._loops = ()
+                if self._clock is not None:
+                    self._clock.join(END_SECONDS)
         if dropped:
             log.warning(
                 f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
@@ -324,10 +327,11 @@ class Running(Handlers):
         with self._count_lock:
             self._counts[what] += 1
 
-    def _counted(self, responses: Iterator[dict[str, Any]]) -> Responses:
+    def _counted(self, call: Callable[[], Iterator[dict[str, Any]]]) -> Responses:
+        """Make a call, and count it. One that cannot be made is a failure, too."""
         self._count("calls")
         try:
-            for response in responses:
+            for response in call():
                 if is_failed(response):
                     self._count("failures")
                 yield response

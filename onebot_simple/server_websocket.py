@@ -52,7 +52,9 @@ class ServerWebSocket:
     def __init__(self, sock: socket.socket, peer: str, server: WsServer) -> None:
         self.socket = sock
         self.peer = peer
-        self.connection = WsConnection(self.send, f"OneBot ? ({peer})", server._warn_dropped)
+        self.connection = WsConnection(
+            self.send, self.flush, f"OneBot ? ({peer})", server._warn_dropped
+        )
         self.is_open = False  # from the handshake to the end
         self.reason: Bilingual | None = None  # why it has ended, or is about to
         self._server = server
@@ -69,23 +71,20 @@ class ServerWebSocket:
 
     # -- out ----------------------------------------------------------------------------------
 
-    def send(self, text: str, deadline: float) -> None:
-        """Send a text message, and wait until it is sent, or until the deadline.
-
-        If the connection ends first, the server tells `calls`, where the caller hears of it.
-        """
+    def send(self, text: str) -> None:
+        """Send a text message: see flush(). If the connection ends first, whoever waits for the
+        response hears of it."""
         with self._lock, suppress(InvalidState):  # it has just ended
             self._protocol.send_text(text.encode())
         self.flush()
-        # a large message, or a slow reader
-        while self._unsent and not self.reason and time.monotonic() < deadline:
-            time.sleep(0.005)
-            self.flush()
 
-    def flush(self) -> None:
-        """Send what the protocol wants sent, as far as the system takes it at once."""
+    def flush(self) -> bool:
+        """Send what the protocol wants sent, as far as the system takes it at once. Return whether
+        something is left."""
         with self._lock:
             try:
+                if not self._unsent:
+                    self._taken_at = time.monotonic()
                 self._unsent += map(memoryview, self._protocol.data_to_send())
                 while self._unsent:
                     sent = self.socket.send(self._unsent[0])
@@ -99,6 +98,7 @@ class ServerWebSocket:
                 self._hang_up(CUT_OFF)
                 if not isinstance(error, OSError):
                     raise
+        return bool(self._unsent) and not self.reason
 
     def _hang_up(self, reason: Bilingual) -> None:
         self.reason = self.reason or reason

@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Iterable
 from copy import copy
-from functools import partial
 from threading import Event as Flag
 from threading import Thread
 from typing import Any
@@ -30,7 +29,7 @@ from .client_socket import ClientSocket
 from .errors import AuthenticationError, NetworkError, OneBotError
 from .event import Event, id_of
 from .logs import log
-from .running import END_SECONDS
+from .running import END_SECONDS, STOPPED
 from .waits import SLICE_SECONDS
 from .ws_connection import WsConnection, bot_was_stopped, connection_lost
 
@@ -84,7 +83,7 @@ class WsClient(Bot):
 
     def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
         seconds = self.timeout if timeout is None else addresses.check_seconds(timeout, "timeout")
-        return self._counted(self._api().call(action, params, seconds, self._cause()))
+        return self._counted(lambda: self._api().call(action, params, seconds, self._cause()))
 
     def _api(self) -> WsConnection:
         """Where calls go, or the error that says why there is no connection."""
@@ -125,7 +124,7 @@ class WsClient(Bot):
         while not (started.wait(SLICE_SECONDS) or self._stopping.is_set()):
             pass
         if self._stopping.is_set() or self._failure is not None:
-            raise self._failure or bot_was_stopped(self._base)
+            raise self._failure or NetworkError(STOPPED)
 
     def _close(self) -> None:
         ws, sock = self._ws, self._socket  # the reader may set them to None meanwhile
@@ -168,8 +167,7 @@ class WsClient(Bot):
             sock = self._socket = ClientSocket(stopping, self.ping_timeout)
             ws = self._dial(sock)
             since = time.monotonic()
-            send = partial(self._send, ws, sock)
-            connection = WsConnection(send, self._base, self._warn_dropped)
+            connection = WsConnection(ws.send, sock.flush, self._base, self._warn_dropped)
             # NapCat sends an event now, or refuses the token. Others may send nothing.
             greeting = self._frame(ws, FIRST_FRAME_SECONDS)
             event = connection.receive(greeting) if greeting else None
@@ -180,7 +178,7 @@ class WsClient(Bot):
             started.set()
             log.info("已连接 connected to %s", self._base)
             self._connected(self_id)
-            self._read(ws, connection, event)
+            self._read(ws, sock, connection, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
             reason = self._lost_error(error) if connection else self._connect_error(error)
         if sock:
@@ -207,25 +205,25 @@ class WsClient(Bot):
             raise WebSocketException("a redirect")
         return ws
 
-    def _send(self, ws: WebSocket, sock: ClientSocket, text: str, deadline: float) -> None:
-        ws.send(text)
-        sock.wait_until_sent(deadline)
-
-    def _read(self, ws: WebSocket, connection: WsConnection, event: Event | None) -> None:
+    def _read(
+        self, ws: WebSocket, sock: ClientSocket, connection: WsConnection, event: Event | None
+    ) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
         pinged = False
         while True:
             if event is not None:
                 self.handle(event, number=connection.received)
             frame = self._frame(ws, self.ping_timeout if pinged else self.ping_interval)
-            if frame is None and pinged:
+            event = connection.receive(frame) if frame else None
+            if frame is not None or sock.flush():  # a ping would wait behind what is unsent
+                pinged = False
+            elif pinged:
                 seconds = f"{self.ping_interval + self.ping_timeout:g}"
                 reason = f"{seconds} 秒没有动静", f"it was silent for {seconds} s"
                 raise connection_lost(self._base, reason)
-            if frame is None:
+            else:
                 ws.ping()
-            pinged = frame is None
-            event = connection.receive(frame) if frame else None
+                pinged = True
             if connection.untaken > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
                 time.sleep(0.01)
                 connection.untaken = 0

@@ -19,6 +19,7 @@ from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, 
 from .waits import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
+UNSENT_SECONDS = 0.005  # how often a caller looks whether more can be sent
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
 Inbox: TypeAlias = SimpleQueue[dict[str, Any] | OneBotError]  # an error: the connection has ended
@@ -29,19 +30,25 @@ _call_numbers = count(1)  # of all calls in this process
 class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
-    send: sends one text frame, from any thread; it waits until a deadline (of time.monotonic()).
-    When it cannot send, close() is called soon. name: the other side, for errors.
+    send: takes one text frame, from any thread, and sends what the system takes at once. flush:
+    sends more of it, and returns whether something is left. When they cannot, close() is called
+    soon. name: the other side, for errors.
     warn_dropped: says once per kind what was dropped, and perhaps an advice.
     """
 
     def __init__(
-        self, send: Callable[[str, float], object], name: str, warn_dropped: Callable[..., None]
+        self,
+        send: Callable[[str], object],
+        flush: Callable[[], bool],
+        name: str,
+        warn_dropped: Callable[..., None],
     ) -> None:
         self.name = name
         self.siblings = [self]  # all of the same account: a response may come on any of them
         self.received = 0  # how many events came
         self.untaken = 0  # how many responses to the same call have not been taken yet
         self._send = send
+        self._flush = flush
         self._warn_dropped = warn_dropped
         self._waiting: dict[str, Inbox] = {}  # where the responses to a call are put, by its echo
         self._random = secrets.token_hex(4)  # every echo ends with it: no other bot's is the same
@@ -63,24 +70,50 @@ class WsConnection:
         try:
             if self._close_error is not None:  # close() came first, and did not see this call
                 raise copy(self._close_error)
-            frame = f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}'
-            self._send(frame, deadline)
-            while (response := _next(inbox, deadline)) is not None:
+            self._send(f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}')
+            while (response := self._next(inbox, deadline)) is not None:
                 yield response
                 if _is_last(action, response):
                     return
                 deadline = time.monotonic() + timeout
-            raise ApiTimeout(
-                f"{self.name} 在 {timeout:g} 秒里没有回答 {action}，动作可能已经执行了："
-                "参数给全了吗？看看 OneBot 的日志。 "
-                f"There was no answer to {action} within {timeout:g} s from {self.name}, but it "
-                "may have been carried out: are all params there? See OneBot's log."
-            )
+            raise self._too_late(action, timeout)
         except (Exception, KeyboardInterrupt):
             self._gave_up = True
             raise
         finally:
             del self._waiting[echo]
+
+    def _next(self, inbox: Inbox, deadline: float) -> dict[str, Any] | None:
+        """The next response; None at the deadline."""
+        pause = UNSENT_SECONDS
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                response = inbox.get(timeout=max(0.0, min(left, pause)))
+            except Empty:
+                if left <= 0:
+                    return None
+                pause = UNSENT_SECONDS if self._flush() else SLICE_SECONDS
+                continue
+            if isinstance(response, OneBotError):
+                raise response
+            return response
+
+    def _too_late(self, action: str, timeout: float) -> ApiTimeout:
+        """The error for a call that was not answered in time."""
+        advice = (
+            "动作可能已经执行了：参数给全了吗？看看 OneBot 的日志。",
+            "but it may have been carried out: are all params there? See OneBot's log.",
+        )
+        if self._flush():
+            advice = (
+                "它还没有全部发出去：消息太大、网络太慢，或者对方不读。",
+                "and it is not sent whole yet: it is large, the line slow, or nobody reads there.",
+            )
+        return ApiTimeout(
+            f"{self.name} 在 {timeout:g} 秒里没有回答 {action}，{advice[0]} "
+            f"There was no answer to {action} within {timeout:g} s from {self.name}, {advice[1]}"
+        )
 
     def receive(self, frame: str | bytes | bytearray) -> dict[str, Any] | None:
         """Take one frame from the wire. Return the event, if it is one.
@@ -124,19 +157,6 @@ class WsConnection:
         self._close_error = self._close_error or reason
         for inbox in self._waiting.copy().values():
             inbox.put(copy(reason))  # each thread adds a traceback of its own to it
-
-
-def _next(inbox: Inbox, deadline: float) -> dict[str, Any] | None:
-    """The next response; None at the deadline."""
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            response = inbox.get(timeout=min(left, SLICE_SECONDS))
-        except Empty:
-            continue
-        if isinstance(response, OneBotError):
-            raise response
-        return response
-    return None
 
 
 def _is_last(action: str, frame: dict[str, Any]) -> bool:

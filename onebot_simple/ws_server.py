@@ -22,6 +22,7 @@ from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
 from .logs import log
+from .running import STOPPED
 from .server_websocket import ServerWebSocket
 from .ws_connection import WsConnection, bot_was_stopped, connection_lost
 from .ws_handshake import header
@@ -51,7 +52,7 @@ class Account(Actions):
     def _call(self, action: str, params: dict[str, Any], timeout: float | None = None) -> Responses:
         server = self._server
         seconds = server.timeout if timeout is None else check_seconds(timeout, "timeout")
-        return server._counted(self._api().call(action, params, seconds, server._cause()))
+        return server._counted(lambda: self._api().call(action, params, seconds, server._cause()))
 
     def _api(self) -> WsConnection:
         if ws := self._newest.get(API):
@@ -135,7 +136,7 @@ class WsServer(Bot):
         deadline = time.monotonic() + check_seconds(timeout, "timeout")
         while not any(API in account._newest for account in self.bots.values()):
             if self._stopping.is_set():
-                raise bot_was_stopped(self.url)
+                raise NetworkError(STOPPED)
             if time.monotonic() > deadline:
                 raise ApiNotAvailable(
                     f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"

@@ -21,6 +21,7 @@ from onebot_simple import (
     EventServer,
     NetworkError,
     WaitTimeout,
+    WsClient,
     WsServer,
     segment,
 )
@@ -629,6 +630,13 @@ def test_an_ipv6_address_has_its_brackets_in_the_url(kind: type[EventServer | Ws
         assert server.url.startswith(("http://[::1]:", "ws://[::1]:"))
         with pytest.raises(NetworkError, match=r"\[::1\]:\d+: the port is already in use"):
             kind("::1", server.port).start()
+
+
+def test_a_call_that_cannot_be_made_is_a_failure() -> None:
+    for bot in (WsClient("ws://127.0.0.1:9"), EventServer(port=0)):
+        with pytest.raises((NetworkError, ApiNotAvailable)):
+            bot.call_action("get_status")
+        assert (bot.stats["calls"], bot.stats["failures"]) == (1, 1)
 
 
 def test_streams_are_counted_as_calls(calling_stage: Stage) -> None:

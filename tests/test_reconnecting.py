@@ -403,14 +403,70 @@ def test_a_call_to_a_peer_that_takes_nothing_ends_at_its_own_timeout() -> None:
 
     with RawServer(script) as server, Running(server.url) as running:
         wait_until(lambda: running.heard == ["hi"])
-        for size in (30_000_000, 10):  # the second waits behind the first
+        took: list[float] = []
+
+        def call(size: int) -> None:
             began = time.monotonic()
-            with pytest.raises(ApiTimeout):
+            with pytest.raises(ApiTimeout, match="还没有全部发出去.*not sent whole yet"):
                 running.bot.request("send_msg", {"message": "x" * size}, timeout=0.3)
-            assert time.monotonic() - began < 1.5
+            took.append(time.monotonic() - began)
+
+        sizes = [30_000_000] + [10] * 30  # all wait behind the first
+        threads = [threading.Thread(target=call, args=(size,)) for size in sizes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        assert len(took) == 31 and max(took) < 1.5
         reads.set()  # what is left goes out, though nobody waits for it any more
         wait_until(lambda: "all has come" in running.heard or len(server.connections) > 1)
         assert len(server.connections) == 1
+
+
+def test_two_sides_that_send_much_at_once_do_not_wait_for_each_other() -> None:
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        connection.recv(1)  # ours has begun
+        time.sleep(0.5)  # it is stuck by now
+        connection.sendall(frame(message("y" * 30_000)) * 1500)  # and is read after theirs only
+        taken = 0
+        while taken < 30_000_000:
+            taken += len(connection.recv(1_000_000))
+        connection.sendall(frame(message("done")))
+        stay(connection)
+
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard == ["hi"])
+        began = time.monotonic()
+        sending = threading.Thread(target=send_too_much, args=(running.bot,))
+        sending.start()
+        wait_until(lambda: "done" in running.heard)
+        assert time.monotonic() - began < 3
+        assert len(server.connections) == 1
+    sending.join(5)
+
+
+def test_a_peer_that_is_silent_while_it_reads_a_large_message_is_not_given_up() -> None:
+    done = threading.Event()
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        taken = 0
+        while taken < 30_000_000:
+            taken += len(connection.recv(1_500_000, socket.MSG_WAITALL))
+            time.sleep(0.08)  # 1.6 s in all, longer than ping_interval and ping_timeout
+        done.set()
+        stay(connection)
+
+    with RawServer(script) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+        bot = WsClient(server.url, ping_interval=0.3, ping_timeout=0.5, timeout=5)
+        with bot:
+            sending = threading.Thread(target=send_too_much, args=(bot,))
+            sending.start()
+            assert done.wait(5)
+            assert len(server.connections) == 1
+        sending.join(5)
 
 
 def test_an_answer_to_the_last_connection_fits_no_call_of_this_one() -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -236,6 +237,27 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
         sender.join(1)
         assert not sender.is_alive()
         over.set()
+
+
+def test_what_breaks_tls_ends_calls_with_an_error_of_ours(
+    context: ssl.SSLContext, ca_file: str
+) -> None:
+    def script(plain: socket.socket, number: int) -> None:
+        connection = context.wrap_socket(plain, server_side=True)
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        connection.recv(1)
+        with socket.socket(fileno=connection.detach()) as bare:
+            bare.sendall(b"this is no TLS" * 100)
+            while bare.recv(65536):
+                pass
+
+    with RawServer(script) as server:
+        bot = WsClient(server.url.replace("ws://127.0.0.1", "wss://localhost"), ca_file=ca_file)
+        with bot:
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                with pytest.raises(NetworkError):
+                    bot.request("get_status", timeout=1)
 
 
 def test_a_goodbye_of_tls_is_said_in_both_languages(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from websocket import WebSocket, WebSocketException, create_connection
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
+from onebot_simple import ApiNotAvailable, NetworkError, WaitTimeout, WsServer, segment
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -495,6 +495,33 @@ def test_an_event_from_wait_for_is_answered_by_its_account(scene: Scene) -> None
     scene.server.send(events[0], "hello")
     assert two.api.said() == "hello"
     assert not one.api.calls
+
+
+def test_the_condition_of_a_wait_calls_the_account_of_the_event_beside_a_loop_too(
+    scene: Scene,
+) -> None:
+    first, second = scene.join(10001), scene.join(10002)
+    wait_until(lambda: len(scene.server.bots) == 2)
+
+    def wants(event: dict[str, Any]) -> bool:
+        scene.server.call_action("get_status", asked_for=event["self_id"])
+        return False
+
+    def wait() -> None:
+        with suppress(WaitTimeout, NetworkError):
+            scene.server.wait_for(wants, timeout=1)
+
+    loop = scene.server.events()
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    for peer, self_id in ((first, 10001), (second, 10002)) * 2:
+        peer.push({**message("hi"), "self_id": self_id})
+        while next(loop)["post_type"] != "message":
+            pass
+    for peer, self_id in ((first, 10001), (second, 10002)):
+        assert [params["asked_for"] for _, params in peer.api.calls] == [self_id] * 2
+    waiting.join(5)
+    loop.close()
 
 
 def test_without_an_event_the_only_account_is_called_or_the_error_lists_them(scene: Scene) -> None:

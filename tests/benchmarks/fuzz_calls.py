@@ -115,7 +115,7 @@ def _own(check: Callable[[Any, Any], None], event: Any, result: Any) -> None:
 def frame_receiver(chance: random.Random, count: int, finds: Finds) -> None:
     """Frames of any content: an event, nothing, or the refused token."""
     said: list[str] = []
-    connection = WsConnection(lambda *_: None, "peer", lambda kind, *_: said.append(kind))
+    connection = WsConnection(lambda _: None, bool, "peer", lambda kind, *_: said.append(kind))
     inputs = Inputs(chance)
     for _ in range(count):
         content: Any = inputs.event()
