@@ -258,12 +258,33 @@ def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [["--page-port", "x"], ["--http-port", "70000"], ["--post-url", "http://example.com/"]]
+    "bad",
+    [
+        ["--page-port", "x"],
+        ["--http-port", "70000"],
+        ["--post-url", "http://example.com/"],
+        ["--post-url", "127.0.0.1:8080/?access_token=s3cret"],
+        ["--reverse-url", "http://x/?access_token=s3cret"],
+    ],
 )
 def test_a_bad_option_is_told_with_exit_code_2(bad: list[str]) -> None:
     with command(*bad) as playground:
         assert playground.process.wait(15) == 2
-        assert "Traceback" not in playground.output
+        playground.reader.join(5)
+        assert playground.output
+        assert "Traceback" not in playground.output and "s3cret" not in playground.output
+
+
+def test_the_greeting_shows_no_secrets() -> None:
+    given = options()
+    given.post_url += "?access_token=s3cret"
+    given.reverse_url += "/?access_token=s3cret"
+    playground = Playground(given)
+    playground.start()
+    shown = "\n".join(playground.describe())
+    playground.stop()
+    assert given.reverse_url.split("?")[0] in shown
+    assert "s3cret" not in shown
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["playground", "--help"]])
