@@ -164,8 +164,14 @@ GUILD_MESSAGE = {
     "sender": {"user_id": "144115218000000000", "nickname": "Zoe"},
 }
 GUILD_NOTICE = {
-    **GUILD_MESSAGE,
+    "time": 1700000000,
+    "self_id": OLD,
     "post_type": "notice",
+    "guild_id": "1",
+    "channel_id": "2",
+    "self_tiny_id": "144115218748146488",
+    "user_id": "144115218000000000",
+    "message_id": "BAC-1",
     "notice_type": "guild_channel_recall",
     "operator_id": "144115218000000000",
 }
