@@ -104,7 +104,7 @@ class MistakeWatch(logging.Handler):
 
     def __init__(self, bot: Any, journal: Journal) -> None:
         super().__init__(logging.WARNING)
-        self._bot = bot if hasattr(bot, "_current") else None  # a mere client has no handlers
+        self._bot: Any = bot if hasattr(bot, "_current") else None  # a mere client has no handlers
         self._journal = journal
 
     def start(self) -> None:
