@@ -16,6 +16,8 @@ from typing import NoReturn, TypeAlias
 
 from .addresses import check_seconds, check_token, check_url, without_secrets
 
+SECRETS = ("--token", "--url", "--post-url", "--reverse-url")  # options that may hold one
+
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 EXAMPLES = """\
@@ -81,14 +83,29 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options, more = parser.parse_known_args(arguments)
     # argparse does not find the params that stand behind an option
     if more and (not hasattr(options, "params") or any(word.startswith("-") for word in more)):
-        names = [word.partition("=")[0] for word in more if word.startswith("-")]  # no values
-        parser.error(f"不认识 unrecognized: {' '.join(names or more)}")
+        parser.error(_unrecognized(more))
     for word in more:
         try:
             options.params.append(_param(word))
         except argparse.ArgumentTypeError as error:
             parser.error(str(error))
     return options
+
+
+def _unrecognized(words: list[str]) -> str:
+    """Name the options, and nothing else: any other word may be a secret."""
+    names = [_name_of(word) for word in words if word.startswith("-")]
+    if not names:
+        return f"多出 {len(words)} 个词。 Words that do not belong here: {len(words)}"
+    return f"不认识 unrecognized: {' '.join(names)}"
+
+
+def _name_of(option: str) -> str:
+    """An option without its value, which may follow without a `=`."""
+    if not option.startswith("--"):
+        return option[:2]
+    known = next((name for name in SECRETS if option.startswith(name)), option)
+    return known.partition("=")[0]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -188,7 +188,7 @@ def test_a_param_that_is_missing_is_named_before_anything_is_called(
     node = '[{"type": "node", "data": {"user_id": 1, "nickname": "A", "content": "hi"}}]'
     params = ["group_id=30001", f"message={node}"]
     assert main(["call", "send_group_forward_msg", *params, *address]) == 0
-    for words in (["get_msg", "message_id=null"], ["call_action"], ["__init__"]):
+    for words in (["get_msg", "message_id=null"], ["call_action"], ["__doc__"]):
         assert main(["call", *words, *address]) == 1
 
 
@@ -269,7 +269,12 @@ def test_a_wrong_token_is_exit_code_1_and_is_not_shown(
         (["call", "get_msg", "--tokn=s3cret"], "--tokn"),
         (["call", "get_msg", "--token", "密码"], "access_token"),
         (["listen", "3001"], "ws://127.0.0.1:3001"),
-        (["listen", "ws://127.0.0.1:3001", "more"], "more"),
+        (["call", "get_msg", "-ts3cret"], "unrecognized: -t\n"),
+        (["call", "get_msg", "--tokens3cret"], "unrecognized: --token\n"),
+        (["call", "get_msg", "--urls3cret"], "unrecognized: --url\n"),
+        (["playground", "--post-urls3cret"], "unrecognized: --post-url\n"),
+        (["playground", "--reverse-urls3cret"], "unrecognized: --reverse-url\n"),
+        (["listen", "ws://127.0.0.1:3001", "s3cret"], "Words that do not belong here: 1\n"),
         (["doctor", "--wait", "0"], "--wait"),
         (["doctor", "--wait", "inf"], "--wait"),
         (["doctor", "--wait", "1e300"], "--wait"),

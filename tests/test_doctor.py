@@ -283,7 +283,8 @@ def test_a_token_when_a_second_connection_is_not_taken(doctor: Doctor) -> None:
         return connection.respond(503, "") if len(came) > 1 else None
 
     with ws_server(refusal=refusal) as port:
-        shown = doctor.is_content(f"ws://127.0.0.1:{port}", "--token", TOKEN)
+        shown = doctor.is_content(f"ws://127.0.0.1:{port}/?a=1", "--token", TOKEN)
+    assert [request.path for request in came] == ["/?a=1", "/?a=1"]
     assert "✔ token 被接受了。 The token is accepted." in shown
     assert "Authorization" in came[0].headers and "Authorization" not in came[1].headers
 

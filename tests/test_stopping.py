@@ -360,11 +360,17 @@ def test_a_second_ctrl_c_at_the_end_of_a_with_prints_no_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # stop() must be there to be interrupted
-    release = threading.Event()
+    release, interrupted = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        _thread.interrupt_main()
+
     with WsServer(port=0) as bot:
         bot.on_message(lambda event: release.wait(10))
         bot.handle(message("hi"))
-        threading.Timer(0.3, _thread.interrupt_main).start()
+        threading.Timer(0.3, interrupt).start()
+    assert interrupted.is_set()
     release.set()
 
 

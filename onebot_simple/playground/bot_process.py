@@ -24,6 +24,7 @@ POLL_SECONDS = 0.1
 LOOK_SECONDS = 0.3  # how often the bot's folder is looked through
 END_SECONDS = 0.8  # what a bot gets to end by itself
 MAKES_BOT = re.compile(r"\b(?:WsClient|WsServer|EventServer)\(")
+RUNS = re.compile(r"\.\s*run\s*\(")
 OUTPUT_LINES = 1_000
 LINE_LENGTH = 4_000
 
@@ -185,7 +186,7 @@ class BotProcess:
                 "[playground] 机器人没有运行：文件的最后一行要写 bot.run()，带括号。 The bot "
                 "does not run: the last line of its file must be bot.run(), with the brackets."
             )
-        elif _makes_bot(self.file):
+        elif _never_runs_its_bot(self.file):
             self._say(
                 "[playground] 程序运行完了。要让机器人一直运行，最后一行写 bot.run()，带括号。 "
                 "The program has finished. To keep a bot running, end with bot.run(), with the "
@@ -198,11 +199,12 @@ class BotProcess:
         return stamps(self._file) if self._file else {}
 
 
-def _makes_bot(file: Path) -> bool:
+def _never_runs_its_bot(file: Path) -> bool:
     try:
-        return bool(MAKES_BOT.search(file.read_text(encoding="utf-8", errors="replace")))
+        code = re.sub(r"#.*", "", file.read_text(encoding="utf-8", errors="replace"))
     except OSError:  # it has been removed meanwhile
         return False
+    return bool(MAKES_BOT.search(code) and not RUNS.search(code))
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:

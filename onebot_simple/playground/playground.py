@@ -43,7 +43,7 @@ class Playground:
         source = _read(file) if file else None
         http_port = _free_port(options.http_port, file, source)
         ws_port = _free_port(options.ws_port, file, source)
-        self._replayed = read_log(options.replay) if options.replay else []
+        self._replayed = _read_events(options.replay) if options.replay else []
         self.simulator = Simulator(
             access_token=options.token,
             http_port=http_port,
@@ -137,22 +137,33 @@ class Playground:
 
 def _read(file: Path) -> str:
     if file.is_dir():
-        raise ValueError(
-            f"{file} 是文件夹：写出机器人的文件，例如 playground bot.py。 "
-            f"{file} is a folder: name the bot's file, such as playground bot.py."
-        )
+        raise _folder(file, "机器人的", "the bot's", "playground bot.py")
     return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _read_events(log: str) -> list[dict[str, Any]]:
+    if os.path.isdir(log):
+        raise _folder(log, "日志", "the log's", "playground bot.py --replay day.jsonl")
+    return read_log(log)
+
+
+def _folder(path: str | Path, whose: str, whose_english: str, example: str) -> ValueError:
+    return ValueError(
+        f"{path} 是文件夹：写出{whose}文件，例如 {example}。 "
+        f"{path} is a folder: name {whose_english} file, such as {example}."
+    )
 
 
 def _free_port(wanted: int, file: Path | None, source: str | None) -> int:
     """The port, or 0 when it is taken, for any other.
 
-    ValueError when the bot would go to whoever has the port, whatever we do: the address stands
-    in its file, and it does not ask ONEBOT_URL, as the examples do.
+    ValueError when the bot would go to whoever has the port, whatever we do: its address stands
+    in the file, which asks no environment variable for another one.
     """
     port = free_or_zero(wanted)
-    address = rf"""["']\w+://[^"'\s]*:{wanted}\b"""
-    if port == wanted or not source or "ONEBOT_URL" in source or not re.search(address, source):
+    code = re.sub(r"#.*", "", source or "")
+    address = rf"""["']\w+://(?:127\.0\.0\.1|localhost|\[::1\]):{wanted}\b"""
+    if port == wanted or re.search("environ|getenv", code) or not re.search(address, code):
         return port
     raise ValueError(
         f"端口 {wanted} 被占用，而 {file} 里写的就是它：先结束那里的程序（另一个练习场按 Ctrl+C，"

@@ -6,7 +6,8 @@ import logging
 import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from .journal import Journal, Mistake
 
@@ -53,13 +54,15 @@ class HostedBot:
     def url(self) -> str:
         return str(self._bot.url)
 
-    def start(self, http_url: str, ws_url: str) -> None:
-        bot = self._bot
-        if getattr(bot, "_running", False):
+    def require_stopped(self) -> None:
+        if getattr(self._bot, "_running", False):
             raise RuntimeError(
                 "机器人已经启动了：不要自己 start() 或 run()，模拟器会启动它。"
                 " The bot is started already: leave that to the simulator."
             )
+
+    def start(self, http_url: str, ws_url: str) -> None:
+        bot = self._bot
         if self.receives == "forward":
             self._set(bot, "url", ws_url)
         elif self.receives:
@@ -90,20 +93,31 @@ class HostedBot:
 
 
 class MistakeWatch(logging.Handler):
-    """Hears of the errors of handlers through the log of the bot."""
+    """Hears of the errors of handlers through the log of the bot.
+
+    An error counts for the test that was given the bot. When no test was given it, somebody has
+    connected it by hand: nothing tells whose it is, and its errors count for every test.
+    """
+
+    _given: ClassVar[set[Any]] = set()  # the bots of all tests that run now
+    _over: ClassVar[WeakSet[Any]] = WeakSet()  # the flags of these bots' runs that are over
 
     def __init__(self, bot: Any, journal: Journal) -> None:
         super().__init__(logging.WARNING)
-        self._bot = bot
+        self._bot: Any = bot if hasattr(bot, "_current") else None  # a mere client has no handlers
         self._journal = journal
-        self._earlier_run: Any = None  # the flag of the bot's run before this one
 
     def start(self) -> None:
-        self._earlier_run = getattr(self._bot, "_stopping", None)
+        if self._bot is not None:
+            self._given.add(self._bot)
+            self._over.add(self._bot._stopping)
         logging.getLogger("onebot_simple").addHandler(self)
 
     def stop(self) -> None:
         logging.getLogger("onebot_simple").removeHandler(self)
+        if self._bot in self._given:
+            self._given.discard(self._bot)
+            self._over.add(self._bot._stopping)
 
     def emit(self, record: logging.LogRecord) -> None:
         if not logging.getLogger().handlers and logging.lastResort:
@@ -117,20 +131,18 @@ class MistakeWatch(logging.Handler):
             self._journal.add_mistake(_mistake(error, record))
 
     def _happened_here(self, trace: TracebackType | None) -> bool:
-        """Whether it happened in this bot, and since it was started here.
+        """Whether the error counts for this test.
 
         A handler that outlives its test may fail during the next one, which has no fault in it.
         """
-        if self._bot is None:  # bots that were connected by hand: nothing tells whose it is
-            return True
         objects = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(trace))
-        bots = (one for one in objects if hasattr(one, "_stopping"))
+        bots = (one for one in objects if hasattr(one, "_current"))
         bot: Any = next(bots, None)  # the outermost: a handler may also call another bot
-        if bot is not self._bot:
+        if bot is None:  # an error of the library itself
+            return True
+        if bot._current.stopping in self._over:  # the run in which the handler began
             return False
-        run = bot._current.stopping  # the flag of the run in which the handler began
-        is_over = run.is_set() and run is not bot._stopping
-        return not is_over and run is not self._earlier_run
+        return bot is self._bot or bot not in self._given
 
 
 def _mistake(error: BaseException, record: logging.LogRecord) -> Mistake:

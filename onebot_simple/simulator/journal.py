@@ -73,7 +73,6 @@ class Journal:
         with self._changed:
             for kept in (self._calls, self._unread_calls, self._unread_replies, self._mistakes):
                 kept.clear()
-            self._seen.clear()
 
     def next_step(self) -> None:
         """Somebody does something: what the test has seen is over, from its other side, too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -60,9 +61,10 @@ def may_enter(host: str | None, origin: str | None) -> bool:
 def require_loopback(url: str, schemes: tuple[str, ...]) -> None:
     parts = urlsplit(url)
     if parts.scheme not in schemes:
+        shown = re.split("[?#]", url)[0]  # what follows may hold a token
         raise ValueError(
-            f"地址要以 {schemes[0]}:// 开头，不能是 {url!r}。"
-            f" The address must begin with {schemes[0]}://: {url!r} does not begin with it."
+            f"地址要以 {schemes[0]}:// 开头，不能是 {shown!r}。"
+            f" The address must begin with {schemes[0]}://: {shown!r} does not begin with it."
         )
     if not is_loopback(parts.hostname):
         raise ValueError(

@@ -86,6 +86,8 @@ class Simulator(Acting, Expecting, Faulting):
         """
         if self._transports.running:
             return self
+        if self._hosted:
+            self._hosted.require_stopped()
         with ExitStack() as undone:  # in case that the bot does not start
             undone.callback(self.stop)
             self._core.begin_anew()

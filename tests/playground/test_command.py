@@ -20,7 +20,7 @@ import pytest
 
 import onebot_simple.playground
 from onebot_simple.playground.bot_process import environment_for
-from onebot_simple.playground.playground import Playground
+from onebot_simple.playground.playground import Playground, _free_port
 
 from ..peers import wait_until
 from .conftest import free_port, options
@@ -116,6 +116,9 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
     with command(".", folder=tmp_path) as playground:
         playground.wait_for("是文件夹：写出机器人的文件，例如 playground bot.py")
         assert playground.process.wait(10) == 2
+    with command("--replay", ".", folder=tmp_path) as playground:
+        playground.wait_for("是文件夹：写出日志文件，例如 playground bot.py --replay day.jsonl。")
+        assert playground.process.wait(10) == 2
 
 
 def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Path) -> None:
@@ -128,11 +131,25 @@ def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Pa
             playground.wait_for("end what is there")
             assert playground.process.wait(10) == 2
             assert "token=" not in playground.output
-        # one that asks ONEBOT_URL first is told where to go, and others do not care
-        for source in (f"os.getenv('ONEBOT_URL', 'ws://127.0.0.1:{port}')", f"print({port})"):
+        # one that asks ONEBOT_URL first is told where to go, and others may go somewhere else
+        for source in (
+            f"os.getenv('ONEBOT_URL', 'ws://127.0.0.1:{port}')",
+            f"os.environ.get('MY_URL', 'ws://127.0.0.1:{port}')",
+            f"url = 'ws://192.168.1.5:{port}'",
+            f"# url = 'ws://127.0.0.1:{port}'",
+            f"print({port})",
+        ):
             file.write_text(f"import os\n{source}\n", "utf-8")
-            with command(str(file), f"--ws-port={port}") as playground:
-                playground.wait_for("The program has finished")
+            assert _free_port(port, file, file.read_text("utf-8")) == 0
+        with command(str(file), f"--ws-port={port}") as playground:
+            playground.wait_for("The program has finished")
+
+
+STOPS = """from onebot_simple import EventServer
+bot = EventServer(port=0)
+bot.every(0.1)(bot.stop)
+bot.run()
+"""
 
 
 @pytest.mark.parametrize(
@@ -141,9 +158,10 @@ def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Pa
         ("01_call_the_api.py", r"程序运行完了。 The program has finished\.\n"),
         ("from onebot_simple import WsClient\ndef main():\n    WsClient('')", "最后一行写 bot.run"),
         ("from onebot_simple import WsServer\nbot = WsServer()", "机器人没有运行"),
+        (STOPS, r"程序运行完了。 The program has finished\.\n"),
         ("from onebot_simple import WsServer\nbot = WsServer()\nbot.run", "机器人没有运行"),
     ],
-    ids=["calls only", "main() is never called", "no run()", "no brackets"],
+    ids=["calls only", "main() is never called", "no run()", "stop()", "no brackets"],
 )
 def test_a_program_that_ended_is_told_what_fits(tmp_path: Path, source: str, words: str) -> None:
     file = EXAMPLES / source
@@ -240,12 +258,33 @@ def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [["--page-port", "x"], ["--http-port", "70000"], ["--post-url", "http://example.com/"]]
+    "bad",
+    [
+        ["--page-port", "x"],
+        ["--http-port", "70000"],
+        ["--post-url", "http://example.com/"],
+        ["--post-url", "127.0.0.1:8080/?access_token=s3cret"],
+        ["--reverse-url", "http://x/?access_token=s3cret"],
+    ],
 )
 def test_a_bad_option_is_told_with_exit_code_2(bad: list[str]) -> None:
     with command(*bad) as playground:
         assert playground.process.wait(15) == 2
-        assert "Traceback" not in playground.output
+        playground.reader.join(5)
+        assert playground.output
+        assert "Traceback" not in playground.output and "s3cret" not in playground.output
+
+
+def test_the_greeting_shows_no_secrets() -> None:
+    given = options()
+    given.post_url += "?access_token=s3cret"
+    given.reverse_url += "/?access_token=s3cret"
+    playground = Playground(given)
+    playground.start()
+    shown = "\n".join(playground.describe())
+    playground.stop()
+    assert given.reverse_url.split("?")[0] in shown
+    assert "s3cret" not in shown
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["playground", "--help"]])

@@ -136,9 +136,104 @@ def test_a_bot_that_goes_to_another_port_is_told_where_to_go(tab: Page, tmp_path
         visit.page.locator("#language").click()
         expect(alert).to_contain_text(f"❌ Cannot connect to {elsewhere}: connection refused.")
         visit.page.locator("#language").click()
+        (tmp_path / "bot.py").write_text(IDLE, encoding="utf-8")
+        expect(alert).to_be_hidden()  # what the run before has said is over
+        (tmp_path / "bot.py").write_text(lost, encoding="utf-8")
+        expect(alert).to_be_visible()
         (tmp_path / "bot.py").write_text(lost.replace(elsewhere, home), encoding="utf-8")
         visit.expect_lamp("ws")
         expect(alert).to_be_hidden()
+
+
+TICK = "@bot.every(0.1)\ndef tick():\n    print('tick')\n\n\nbot.run()"
+
+
+def test_a_bot_that_prints_while_it_is_not_connected_is_told_so_all_the_time(
+    tab: Page, tmp_path: Path
+) -> None:
+    lost = BOOM.replace('os.getenv("ONEBOT_URL", "ws://127.0.0.1:3001")', "'ws://127.0.0.1:1'")
+    with visited(tab, lost.replace("bot.run()", TICK), tmp_path) as visit:
+        lines = visit.page.locator("#lines")
+        expect(lines).to_contain_text("Trying again in")
+        expect(lines).to_contain_text(re.compile("Trying again in.*tick"))
+        ends = "document.querySelector('#lines .out:last-child').textContent === 'tick'"
+        wait_until(
+            lambda: visit.page.evaluate(f"{ends} && !document.querySelector('#alert').hidden")
+        )
+
+
+CALLS = """import os
+from onebot_simple import EventServer, HttpClient
+
+bot = EventServer(port=int(os.environ["ONEBOT_PORT"]), api=HttpClient("http://127.0.0.1:1"))
+
+
+@bot.every(0.1)
+def call():
+    bot.api.get_status()
+
+
+bot.run()
+"""
+TWO = """import os
+from onebot_simple import WsClient, WsServer
+
+with {} as good:
+    good.wait_for(lambda event: True)
+    WsClient("ws://127.0.0.1:1").run()
+"""
+AT_HOME = ["WsClient(os.environ['ONEBOT_URL'])", "WsServer(port=int(os.environ['ONEBOT_PORT']))"]
+
+
+LATER = """import logging, os, time
+from threading import Timer
+from onebot_simple import WsClient
+
+logging.basicConfig(level={!r})
+lost, good = WsClient("ws://127.0.0.1:1"), WsClient(os.environ["ONEBOT_URL"])
+Timer(1, lost.stop).start()
+lost.run()
+{}
+time.sleep(600)
+"""
+
+
+def test_a_bot_that_connects_without_a_word_is_no_longer_told(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, LATER.format("WARNING", "good.start()"), tmp_path) as visit:
+        alert = visit.page.locator("#alert")
+        expect(alert).to_be_visible()
+        visit.expect_lamp("ws")
+        expect(alert).to_be_hidden()
+
+
+def test_a_bot_that_was_connected_is_not_told_of_the_time_before(tab: Page, tmp_path: Path) -> None:
+    then = "with good:\n    time.sleep(0.5)\ntime.sleep(0.5)\nprint('over')"
+    with visited(tab, LATER.format("INFO", then), tmp_path) as visit:
+        expect(visit.page.locator("#lines")).to_contain_text("over", timeout=10_000)
+        expect(visit.page.locator("[data-name=ws] .dot.on")).to_have_count(0)
+        expect(visit.page.locator("#alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize("english", [False, True], ids=["Chinese", "English"])
+def test_a_call_that_goes_nowhere_is_no_websocket_that_is_not_connected(
+    tab: Page, tmp_path: Path, english: bool
+) -> None:
+    with visited(tab, CALLS, tmp_path) as visit:
+        if english:
+            visit.page.locator("#language").click()
+        expect(visit.page.locator("#lines")).to_contain_text("Cannot connect to http://")
+        expect(visit.page.locator("#alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize("good", AT_HOME, ids=["WsClient", "WsServer"])
+def test_a_bot_that_is_connected_may_try_in_vain_elsewhere(
+    tab: Page, tmp_path: Path, good: str
+) -> None:
+    with visited(tab, TWO.format(good), tmp_path) as visit:
+        visit.expect_lamp("ws" if "Client" in good else "ws_reverse")
+        visit.say("hi")  # whatever comes lets it go on
+        expect(visit.page.locator("#lines")).to_contain_text("Trying again in")
+        expect(visit.page.locator("#alert")).to_be_hidden()
 
 
 def test_a_file_that_hides_a_module_of_python_is_named(tab: Page, tmp_path: Path) -> None:

@@ -137,6 +137,16 @@ def test_over_http_it_is_probable() -> None:
         assert (cause(qq)["message_id"], cause(qq)["probably"]) == (said, True)
 
 
+def test_what_happened_before_the_simulator_was_started_again_causes_nothing() -> None:
+    client, qq = HttpClient("http://127.0.0.1:3000"), Simulator()
+    with qq, greeted(qq):
+        qq.send_private("before")
+    with qq, client:
+        client.api_root = qq.http_url
+        client.get_status()
+        assert cause(qq) is None
+
+
 def test_a_call_over_http_is_guessed_to_come_from_a_posted_event() -> None:
     bot = EventServer(api=HttpClient("http://127.0.0.1:3000"))
     bot.on_private_message(lambda event: "hi")

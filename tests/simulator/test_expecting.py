@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import sys
 import threading
 import unittest
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -426,9 +428,13 @@ def test_a_simulator_that_is_started_again_waits_for_somebody_to_call_again() ->
         assert "nobody connected" in first_line(lambda: qq.wait_connected(0))
 
 
-@pytest.mark.parametrize("same", [False, True], ids=["another bot", "the same bot"])
+@pytest.mark.parametrize(
+    ("same", "by_hand"),
+    [(False, False), (True, False), (True, True)],
+    ids=["another bot", "the same bot", "the same bot, before by hand"],
+)
 def test_an_error_of_the_test_before_counts_for_none(
-    same: bool, caplog: pytest.LogCaptureFixture
+    same: bool, by_hand: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     late, go_on = WsClient("ws://127.0.0.1:3001"), threading.Event()
 
@@ -437,8 +443,12 @@ def test_an_error_of_the_test_before_counts_for_none(
         go_on.wait(10)
         raise ZeroDivisionError("late")
 
-    with Simulator(late) as qq:
-        qq.send_group("hi")
+    with Simulator(None if by_hand else late) as qq:
+        if by_hand:
+            late.url = qq.ws_url
+        with late if by_hand else nullcontext():
+            qq.send_group("hi")
+            wait_until(lambda: late.stats["events"] == 2)
     bot = late if same else WsClient("ws://127.0.0.1:3001")
     bot.on_private_message(lambda event: [][0])
     with Simulator(bot) as qq:
@@ -457,13 +467,36 @@ def test_an_error_counts_for_the_bot_whose_handler_it_ended() -> None:
         assert len(another.calls) == 1
 
 
-def test_without_a_bot_the_errors_of_all_that_were_connected_by_hand_count(bot: WsClient) -> None:
+@pytest.mark.parametrize(
+    "given", [None, HttpClient("http://127.0.0.1:3000"), WsServer()], ids=["none", "client", "bot"]
+)
+def test_the_errors_of_a_bot_that_was_connected_by_hand_count(given: Any, bot: WsClient) -> None:
     bot.on_message(lambda event: [][0])
-    with Simulator() as qq:
+    with Simulator(bot) as before:
+        pass
+    with Simulator(given) as qq:
         bot.url = qq.ws_url
         with bot:
+            before.stop()  # once more, which is nothing to this bot
             qq.send_private("hi")
             qq.expect_error(IndexError)
+
+
+def test_a_bot_that_was_refused_is_still_its_first_tests(bot: WsClient) -> None:
+    bot.on_message(lambda event: [][0])
+    with Simulator(bot) as qq:
+        with pytest.raises(RuntimeError, match="started already"), Simulator(bot):
+            pass
+        qq.send_private("hi")
+        qq.expect_error(IndexError)
+
+
+def test_an_error_of_no_bot_counts(qq: Simulator) -> None:
+    try:
+        json.loads("{")
+    except ValueError:
+        logging.getLogger("onebot_simple").exception("the server failed")
+    qq.expect_error(ValueError)
 
 
 def test_errors_are_told_apart_when_two_bots_run_at_once() -> None:

@@ -149,6 +149,25 @@ def test_what_is_nested_too_deeply_is_refused_before_anything_is_pushed(
     assert len(pushed) in ((0, 2) if key == "deep" else (0,))
 
 
+def test_what_can_be_read_but_not_written_is_refused_before_anything_is_pushed() -> None:
+    readable, too_deep = 100, 200_000  # how deep that is depends on the version of Python
+    while too_deep - readable > 1:
+        depth = (readable + too_deep) // 2
+        try:
+            json.loads("[" * depth + "]" * depth)
+            readable = depth
+        except RecursionError:
+            too_deep = depth
+    line = json.dumps(message("x", 1, self_id=10001, deep="HERE"))
+    for depth in range(readable - 40, readable + 5):
+        qq = Simulator()
+        pushed: list[Any] = []
+        qq.world.listeners.append(pushed.append)
+        with suppress(ValueError):
+            qq.replay_lines([line, line.replace('"HERE"', "[" * depth + "]" * depth)])
+        assert len(pushed) in (0, 2)
+
+
 GUILD_MESSAGE = {
     "time": 1700000000,
     "self_id": OLD,
@@ -164,8 +183,14 @@ GUILD_MESSAGE = {
     "sender": {"user_id": "144115218000000000", "nickname": "Zoe"},
 }
 GUILD_NOTICE = {
-    **GUILD_MESSAGE,
+    "time": 1700000000,
+    "self_id": OLD,
     "post_type": "notice",
+    "guild_id": "1",
+    "channel_id": "2",
+    "self_tiny_id": "144115218748146488",
+    "user_id": "144115218000000000",
+    "message_id": "BAC-1",
     "notice_type": "guild_channel_recall",
     "operator_id": "144115218000000000",
 }

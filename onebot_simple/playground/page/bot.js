@@ -44,9 +44,10 @@ function problem() {
 // A bot that tries in vain says so in its output, which is closed most of the time.
 function notConnected() {
 	const { ws, ws_reverse: reverse } = state.lamps;
-	const last = lines.at(-1);
-	if (!ws || ws.connected || reverse.connected || last?.run !== state.bot.starts) return [];
-	const said = last.text.match(isEnglish() ? /WARNING.* (Cannot connect to .*?\.) / : /WARNING (连不上 .*?。)/);
+	if (!ws || ws.connected || reverse.connected) return [];
+	const mine = lines.filter((line) => line.run === state.bot.starts).map((line) => line.text).reverse();
+	const last = mine.find((text) => /已连接.* connected|连不上 wss?:.* Trying again in /.test(text)) ?? "";
+	const said = last.match(isEnglish() ? /(Cannot connect to .*?\.) / : /(连不上 .*?。)/);
 	return said ? [t("notConnected", ws.address), `❌ ${said[1]}`] : [];
 }
 
