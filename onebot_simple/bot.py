@@ -266,6 +266,7 @@ class Bot(Running):
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
         now = self._current  # the condition of a wait_for() may call actions
         _, _, now.self_id, now.label, respond = arrival
+        now.place = ""
         if not self._give_away(arrival, loops):
             self._queue(arrival, nobody_waits=True)
         elif respond:

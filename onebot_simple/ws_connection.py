@@ -70,6 +70,10 @@ class WsConnection:
         try:
             if self._close_error is not None:  # close() came first, and did not see this call
                 raise copy(self._close_error)
+            while self._flush():  # what waits goes first: else the memory could fill with frames
+                if time.monotonic() >= deadline:
+                    raise self._too_late(action, timeout)
+                time.sleep(UNSENT_SECONDS)
             self._send(f'{{"action":{name},"params":{text},"echo":{to_json(action, echo)}}}')
             while (response := self._next(inbox, deadline)) is not None:
                 yield response
@@ -107,8 +111,8 @@ class WsConnection:
         )
         if self._flush():
             advice = (
-                "它还没有全部发出去：消息太大、网络太慢，或者对方不读。",
-                "and it is not sent whole yet: it is large, the line slow, or nobody reads there.",
+                "它可能还没有全部发出去：消息太大、网络太慢，或者对方不读。",
+                "perhaps it is not sent whole yet: it is large, the line is slow, or nobody reads.",
             )
         return ApiTimeout(
             f"{self.name} 在 {timeout:g} 秒里没有回答 {action}，{advice[0]} "
