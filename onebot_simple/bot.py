@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any
@@ -199,7 +200,7 @@ class Bot(Running):
                     event, _, now.self_id, now.label, _ = loop.get(timeout=SLICE_SECONDS)
                 except Empty:
                     if self._failure is not None:  # no more will come, and nobody else says why
-                        raise self._failure from None
+                        raise copy(self._failure) from None  # each raise adds a traceback to it
                     continue
                 now.place = "events@"
                 yield event  # type: ignore[misc]

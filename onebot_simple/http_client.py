@@ -158,7 +158,9 @@ def _response_in(
     status, at = response.status_code, address.base
     if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:  # as in the standard
         page = body.decode(errors="replace").strip()
-        words = page.replace(token or "\0", "...")[:200] or f"HTTP {status}"  # it may repeat it
+        if token:  # the page may repeat it
+            page = page.replace(token, "...")
+        words = page[:200] or f"HTTP {status}"
         return {"status": "failed", "retcode": status, "data": None, "message": words}
     location = addresses.without_secrets(response.headers.get("Location", ""))
     shown = f"HTTP {status}" + (location and f" → {location}")

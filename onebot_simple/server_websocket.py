@@ -62,9 +62,8 @@ class ServerWebSocket:
         self._fragments = bytearray()  # of a message that is not whole yet
         self._heard_at = time.monotonic()  # when something arrived last, be it a part of a frame
         self._pinged_at = 0.0  # when we asked for a sign of life
-        self._deadline = (
-            self._heard_at + HANDSHAKE_SECONDS
-        )  # until then, the handshake or the goodbye must be done
+        # when the handshake must be done; after a goodbye, when the other side must have hung up
+        self._deadline = self._heard_at + HANDSHAKE_SECONDS
         self._lock = Lock()  # guards the protocol, what follows, and the socket's closing
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken_at = 0.0  # when it took something last
