@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from websocket import WebSocket, WebSocketException, create_connection
 
-from onebot_simple import ApiNotAvailable, NetworkError, WaitTimeout, WsServer, segment
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 
 from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
 
@@ -502,26 +503,28 @@ def test_the_condition_of_a_wait_calls_the_account_of_the_event_beside_a_loop_to
 ) -> None:
     first, second = scene.join(10001), scene.join(10002)
     wait_until(lambda: len(scene.server.bots) == 2)
+    asked: list[int] = []
 
     def wants(event: dict[str, Any]) -> bool:
-        scene.server.call_action("get_status", asked_for=event["self_id"])
-        return False
+        if event.get("raw_message") == "hi":
+            scene.server.call_action("get_status", asked_for=event["self_id"])
+            asked.append(event["self_id"])
+        return event.get("raw_message") == "enough"
 
-    def wait() -> None:
-        with suppress(WaitTimeout, NetworkError):
-            scene.server.wait_for(wants, timeout=1)
-
-    loop = scene.server.events()
-    waiting = threading.Thread(target=wait)
+    waiting = threading.Thread(target=lambda: scene.server.wait_for(wants, timeout=5))
     waiting.start()
-    for peer, self_id in ((first, 10001), (second, 10002)) * 2:
+    loop = scene.server.events()
+    peers = itertools.cycle([(first, 10001), (second, 10002)])
+    while len(asked) < 4:  # the wait may begin after the first messages
+        peer, self_id = next(peers)
         peer.push({**message("hi"), "self_id": self_id})
         while next(loop)["post_type"] != "message":
             pass
-    for peer, self_id in ((first, 10001), (second, 10002)):
-        assert [params["asked_for"] for _, params in peer.api.calls] == [self_id] * 2
+    first.push(message("enough"))
     waiting.join(5)
     loop.close()
+    for peer, self_id in ((first, 10001), (second, 10002)):
+        assert [params["asked_for"] for _, params in peer.api.calls] == [self_id] * 2
 
 
 def test_without_an_event_the_only_account_is_called_or_the_error_lists_them(scene: Scene) -> None:
