@@ -26,6 +26,7 @@ from .event import (
     event_line,
     id_of,
     is_by_account,
+    is_done_by_account,
     is_message,
     label_of,
     name_of,
@@ -300,7 +301,7 @@ class Bot(Running):
         is_disguised = is_own and event["post_type"] != "message_sent"
         if not is_disguised and self._conversations.offer(event, speaker_key):
             return True
-        if is_own or not loops:
+        if is_own or not loops or is_done_by_account(event):
             return False
         with self._state_lock:  # a loop that is left now has the event, or does not get it
             running = [loop for loop in loops if loop in self._loops]
@@ -317,10 +318,14 @@ class Bot(Running):
             log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
         elif "reply" in operation:
             self._carry_out(event, {"reply": operation["reply"]})
+        for call in calls_for(event, {**body, "reply": None}):
+            log.info("%s", line_of(*call))
         return to_json("HTTP", body) if body else None
 
     def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
         for action, params in calls_for(event, operation):
+            if "message" not in params:  # else call_action() logs it
+                log.info("%s", line_of(action, params))
             try:
                 self._call_for(event, action, params)
             except OneBotError as error:  # the other actions are still carried out

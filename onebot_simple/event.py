@@ -90,6 +90,12 @@ def is_by_account(event: Event, name: str) -> bool:
     return name.startswith("message_sent")
 
 
+def is_done_by_account(event: Event) -> bool:
+    """Whether a notice tells of what the account itself did, such as a ban or a reaction."""
+    is_reaction = event.get("notice_type") == "group_msg_emoji_like"
+    return _is_account(event, event.get("user_id" if is_reaction else "operator_id"))
+
+
 def _is_account(event: Event, user: object) -> bool:
     """Whether a user is the account itself. In a guild of go-cqhttp, it has another id as well."""
     self_id = event.get("self_id")

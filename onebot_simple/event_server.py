@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, request
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, NotFound
 from werkzeug.routing import Rule
 from werkzeug.wsgi import LimitedStream
 
@@ -75,8 +75,7 @@ class EventServer(Bot):
         self.app.add_url_rule(  # what @app.route(path, methods=["POST"]) does
             path, "receive", self._receive, methods=["POST"], strict_slashes=False
         )
-        for status in (404, 405):
-            self.app.register_error_handler(status, self._explain)
+        self.app.before_request(self._explain)
 
     @property
     def url(self) -> str:
@@ -117,8 +116,6 @@ class EventServer(Bot):
 
     def _receive(self) -> Response:
         """The view: an event comes in, and a quick operation or nothing goes back."""
-        if request.path.rstrip("/") != self.path.rstrip("/"):
-            abort(404)  # it was the path before the last start
         try:  # a body in chunks says no length, so it is read until it is too long
             body = LimitedStream(request.stream, MAX_BODY + 1, is_max=True).readall()
             self._check(body)
@@ -193,10 +190,13 @@ class EventServer(Bot):
             abort(503, "机器人正在停止，没有处理这个事件。 The bot is stopping.")
         abort(400, "事件必须有 post_type。 An event needs a post_type.")
 
-    def _explain(self, error: HTTPException) -> HTTPException:
+    def _explain(self) -> None:
         """Explain a 404 or a 405: in the log what to change in NapCat, or to a browser."""
-        if request.routing_exception is None and request.endpoint != "receive":  # the user's view
-            return error
+        error = request.routing_exception
+        if request.endpoint == "receive" and request.path.rstrip("/") != self.path.rstrip("/"):
+            error = request.routing_exception = NotFound()  # it was the path before the last start
+        if not isinstance(error, (NotFound, MethodNotAllowed)):
+            return
         if request.method == "POST":
             advice = f"NapCat 里的地址要是 {self.url}。 The address in NapCat must be {self.url}."
             self._warn_dropped("给别的路径的事件 an event for another path", request.path, advice)
@@ -206,7 +206,6 @@ class EventServer(Bot):
             error.description = HTTP_CLIENT
         elif request.path == self.path:
             error.description = POSTS_ONLY
-        return error
 
     def _warn_no_http(self, start: bytes) -> None:
         if not self._stopping.is_set():  # else it may be a request that we cut off

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dis import get_instructions
 from pathlib import PurePath
 from typing import Any
 
@@ -46,7 +47,8 @@ class Handler:
         _check_kind(function, self.name)
         accepted = _accepted(function, self.name, argument_counts)
         self._takes, self._has_default = accepted[-1], len(accepted) > 1
-        if code and "input" in code.co_names:
+        used = [(one.opname, one.argval) for one in get_instructions(code)] if code else []
+        if ("LOAD_GLOBAL", "input") in used:
             log.warning(
                 f"{self.name} 里有 input()，它等的是键盘，不是聊天里的人：用 bot.ask(event, ...)。 "
                 f"{self.name} uses input(), which waits for the keyboard: use bot.ask(event, ...)."

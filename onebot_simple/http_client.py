@@ -156,7 +156,8 @@ def _response_in(
     if "status" in content or "retcode" in content:
         return content
     status, at = response.status_code, address.base
-    if status in (400, 404, 406) and address.port != addresses.WEBUI_PORT:  # as in the standard
+    is_page = body.lstrip().startswith(b"<")  # of a web server that is no OneBot
+    if status in (400, 404, 406) and not is_page and address.port != addresses.WEBUI_PORT:
         page = body.decode(errors="replace").strip()
         if token:  # the page may repeat it
             page = page.replace(token, "...")
@@ -197,8 +198,8 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
             f"There was no answer to {action} within {seconds:g} s from {at}",
         )
     advice = (
-        "动作可能已经执行了：先看看 OneBot 的日志，再重发。地址要用 https:// 吗？",
+        "动作可能已经执行了：先看看 OneBot 的日志，再重发。端口是 HTTP 的吗？要用 https:// 吗？",
         "the action may have been carried out, so see the log of OneBot before you send it again. "
-        "Or does the address need https://?",
+        "Or is it no HTTP port, or one for https://?",
     )
     return kind(*addresses.wrong_service(at, fact, advice).args)

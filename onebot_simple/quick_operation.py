@@ -77,7 +77,9 @@ def segments_to_send(message: Any) -> list[Segment]:
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
     """
-    return [] if message is None or message == "" else [*map(_plain_node, segment.check(message))]
+    if message is None or (isinstance(message, str) and not message):
+        return []
+    return [*map(_plain_node, segment.check(message))]
 
 
 def _plain_node(part: Segment) -> Segment:

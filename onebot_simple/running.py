@@ -42,6 +42,10 @@ SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often slow handlers are looked for
 LONG_QUEUE = 1000  # events that wait: this many are warned of
 STOPPED = "机器人停止了，不再等待。 The bot was stopped while waiting."
+NO_CHAT = (
+    "返回的文字没有聊天可以发：用 bot.send_group_msg 或 bot.send_private_msg。 "
+    "What it returned has no chat to go to: use bot.send_group_msg or bot.send_private_msg."
+)
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
 AnyBot = TypeVar("AnyBot", bound="Running")
@@ -229,7 +233,8 @@ class Running(Handlers):
         for handler in handlers:
             self._note_handler(handler)
             try:
-                handler.run(*arguments)
+                if isinstance(handler.run(*arguments), str):
+                    raise TypeError(NO_CHAT)
             except BaseException as error:
                 self._report(handler.name, error, is_timer=label == "every")
 

@@ -140,8 +140,10 @@ class WsServer(Bot):
             if time.monotonic() > deadline:
                 raise ApiNotAvailable(
                     f"{timeout:g} 秒里没有账号连上来：在 NapCat 里新建并启用“WebSocket 客户端”，"
-                    f"地址填 {self.url}。 no account connected to {self.url} within {timeout:g} s: "
-                    'add a "WebSocket client" with this address in NapCat, and enable it.'
+                    f"地址填 {self.url}；这里也要用 with server: 启动。 "
+                    f"no account connected to {self.url} within {timeout:g} s: add a "
+                    '"WebSocket client" with this address in NapCat, and enable it. The server '
+                    "must be started, too (with server:)."
                 )
             time.sleep(0.02)
 

@@ -181,6 +181,15 @@ def test_the_defaults_of_the_standard_are_sent_and_nothing_else_that_was_not_giv
     assert {n: type(params[n]) for n in defaults} == {n: type(d) for n, d in defaults.items()}
 
 
+@every_action
+def test_what_is_none_is_not_given_so_that_the_default_counts(row: Row) -> None:
+    recorder = Recorder()
+    recorder.call(row.action, **(dict.fromkeys(row.named) | row.required()))
+    recorder.call(row.action, **row.required())
+    first, second = recorder.sent
+    assert first == second
+
+
 # -- wrong arguments ------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ import requests
 from flask import Response, abort, jsonify, request_started
 from flask import request as flask_request
 from websocket import WebSocketException, create_connection
+from werkzeug.exceptions import HTTPException
 
 from onebot_simple import EventServer, HttpClient, NetworkError
 
@@ -648,6 +649,16 @@ def test_routes_of_ones_own_work_as_in_every_flask_application(server: EventServ
     assert post(server, message())[0] == 200
     script = getattr(sys.modules["__main__"], "__file__", None)
     assert Path(server.app.root_path) == (Path(script).parent if script else Path.cwd())
+
+
+def test_error_handlers_of_ones_own_are_asked_as_in_every_flask_application(
+    server: EventServer,
+) -> None:
+    server.app.register_error_handler(HTTPException, lambda error: (f"mine {error.code}", 418))
+    server.app.add_url_rule("/none", "none", lambda: abort(404))
+    assert get(server, "/none")[2] == b"mine 404"
+    assert get(server, "/absent")[2] == b"mine 404"
+    assert get(server, "/")[2] == b"mine 405"
 
 
 def test_a_route_that_streams_sends_each_piece_at_once(server: EventServer) -> None:

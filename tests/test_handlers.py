@@ -498,6 +498,16 @@ def test_a_handler_that_asks_the_keyboard_is_warned_of(
     assert "use bot.ask(event, ...)" in caplog.text
 
 
+@pytest.mark.parametrize("body", ["event.form.input('?')", "input = 5"])
+def test_another_thing_of_that_name_is_no_keyboard(
+    body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    space: dict[str, Any] = {}
+    exec(f"def order(event):\n    {body}", space)
+    WsServer(port=0).on_message(space["order"])
+    assert "input()" not in caplog.text
+
+
 # -- names of events -------------------------------------------------------------------------------
 
 

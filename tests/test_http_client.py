@@ -451,6 +451,7 @@ def test_a_host_that_does_not_exist_is_said_so() -> None:
         (http(b"", "302 Found", "Location: http://x/\x1b]0;forged\x07"), "http://x/\\x1b]0;forged"),
         (http(b"", "302 Found", "Location: http://[/"), "without an answer"),
         (http(b"", "426 Upgrade Required"), "WebSocket"),
+        (http(b"<!doctype html><title>404</title>", "404 Not Found"), "is the port right?"),
     ],
 )
 def test_what_is_not_onebot_is_said_so(answer: bytes, said: str) -> None:

@@ -266,6 +266,44 @@ def test_what_goes_out_is_a_line_in_the_log_each(
     assert len(lines[2]) <= 300
 
 
+def test_what_answers_without_a_message_is_in_the_log_too(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stage.bot.on_request(lambda event: {"approve": True})
+    stage.bot.on_message(lambda event: {"reply": "bye", "ban": True, "ban_duration": 60})
+    stage.go()
+    stage.push(FRIEND)
+    stage.push(message(group_id=30001, user_id=5))
+    wait_until(lambda: "duration=60" in caplog.text)
+    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("→")]
+    assert "→ set_friend_add_request: flag=f approve=True remark=" in lines
+    assert "→ set_group_ban group_id=30001 user_id=5: duration=60" in lines
+    assert len(lines) == 3
+    assert sum("bye" in line for line in lines) == 1
+
+
+def test_a_value_that_is_neither_true_nor_false_is_no_answer(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Table:  # as those of numpy and pandas
+        def __eq__(self, other: object) -> Any:
+            return self
+
+        def __bool__(self) -> bool:
+            raise ValueError("ambiguous")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    stage.bot.on_message(lambda event: Table())
+    stage.bot.on_message(lambda event: "next")
+    stage.go()
+    stage.push(message())
+    assert stage.api.said() == "next"
+    assert "（Table）" in caplog.text
+    assert "ambiguous" not in caplog.text
+
+
 @pytest.mark.parametrize("returned", [{"ban": True}, 42, object, {"reply": "x", "ban": True}])
 def test_a_post_is_answered_even_when_the_handler_returned_nonsense(returned: Any) -> None:
     responses: SimpleQueue[str | None] = SimpleQueue()

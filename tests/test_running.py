@@ -69,6 +69,18 @@ def test_every_may_call_actions(calling_stage: Stage) -> None:
     assert stage.api.said() == "water!"
 
 
+def test_a_text_that_has_no_chat_to_go_to_is_an_error_that_says_how_to_send_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.bot.every(SECONDS)(lambda: "tick")
+    if stage.transport != "http_api":  # there is no connection to be told of
+        stage.bot.on_connect(lambda self_id: "hello")
+    stage.go()
+    wait_until(lambda: "TypeError" in caplog.text)
+    assert "没有聊天可以发：用 bot.send_group_msg" in caplog.text
+    assert "has no chat to go to: use bot.send_group_msg or bot.send_private_msg" in caplog.text
+
+
 @pytest.mark.parametrize("when", ["in the middle of start()", "after start()"])
 def test_a_function_registered_later_runs_once_each_time(
     bot: WsServer, when: str, monkeypatch: pytest.MonkeyPatch

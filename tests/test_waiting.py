@@ -732,6 +732,16 @@ def test_a_loop_answers_through_the_account_of_its_event(bot: WsServer) -> None:
         peer.close()
 
 
+def test_a_loop_does_not_see_what_the_account_itself_has_done(bot: WsServer) -> None:
+    notice = {"self_id": 10001, "post_type": "notice", "group_id": 30001, "user_id": 5}
+    recall = {**notice, "notice_type": "group_recall", "operator_id": 10001}
+    reaction = {**notice, "notice_type": "group_msg_emoji_like", "user_id": 10001}
+    theirs = [{**recall, "operator_id": 7}, {**reaction, "user_id": 7}]
+    heard = _talking(bot, [recall, reaction, *theirs])
+    assert [next(heard), next(heard)] == theirs
+    heard.close()
+
+
 def test_what_comes_after_a_loop_does_not_overtake_what_came_before(bot: WsServer) -> None:
     handled: list[str] = []
     bot.on_message(lambda event: handled.append(words(event)))

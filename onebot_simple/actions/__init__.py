@@ -179,9 +179,11 @@ def _given(action: str, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def line_of(action: str, params: dict[str, Any]) -> str:
-    """A message that goes out, in one printable line of the log."""
+    """A message or another answer that goes out, in one printable line of the log."""
     chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
+    if content is None:
+        content = " ".join(f"{name}={params[name]}" for name in params if name[-3:] != "_id")
     parts = content if isinstance(content, list) else [content]
     return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:300])
 

@@ -155,7 +155,7 @@ class Transports:
             return {
                 HTTP_API: {"address": self.http.url, "connected": called > 0, "last_call": called},
                 HTTP_POST: {
-                    "connected": any(pusher.last_status for pusher in self._pushers),
+                    "connected": any(_target(pusher)["connected"] for pusher in self._pushers),
                     "targets": [_target(pusher) for pusher in self._pushers],
                 },
                 WS: {
@@ -174,9 +174,10 @@ class Transports:
 
 
 def _target(pusher: EventPusher) -> dict[str, Any]:
+    status = pusher.last_status
     return {
         "address": pusher.url,
-        "connected": pusher.last_status is not None and not pusher.problem,
-        "status": pusher.last_status,
+        "connected": bool(status and status < 400) and not pusher.problem,
+        "status": status,
         "problem": pusher.problem,
     }

@@ -57,7 +57,7 @@ function below(item) {
 function errorView(item) {
 	const { error } = item;
 	return el("details.error",
-		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `: ${error.text.slice(0, 200)}`) : null),
+		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `: ${error.text.slice(0, 400)}`) : null),
 		error.module ? el("p", t("install", pipName(error.module)), " ", el("code", `python -m pip install ${pipName(error.module)}`)) : null,
 		error.traceback ? el("pre", error.traceback) : el("p", error.text));
 }

@@ -88,8 +88,8 @@ export const faceText = (id) => FACES[id] ?? `[${t("face")} ${id}]`;
 
 // "❌ boom · ZeroDivisionError · bot.py:6"
 export function errorText({ error }) {
-	const [, handler] = /^[^:]*:(.*)@[^@]*$/.exec(error.origin) ?? [];
-	return ["❌", [handler, error.type, error.where].filter(Boolean).join(" · ")].join(" ");
+	const [, handler, place] = /^[^:]*:(.*)@([^@]*)$/.exec(error.origin) ?? [];
+	return ["❌", [handler, error.type, error.where || place].filter(Boolean).join(" · ")].join(" ");
 }
 
 export function noticeText({ kind, event }) {
