@@ -19,9 +19,8 @@ from typing import Any
 
 from .addresses import Address
 from .waits import SLICE_SECONDS
-from .ws_connection import READS_NOTHING, connection_lost
+from .ws_connection import PIECE, READS_NOTHING, connection_lost
 
-PIECE = 128 * 1024  # bytes
 CONNECT_SECONDS = 5.0  # for each address of a host
 CLOSED = ("对方关闭了它", "the other side closed it")
 
@@ -154,7 +153,7 @@ class ClientSocket:
         with self._send_lock:
             try:
                 while self._unsent:
-                    sent = self._out.send(self._unsent[0])
+                    sent = self._out.send(self._unsent[0][:PIECE])
                     self._taken_at = time.monotonic()
                     self._unsent[0] = self._unsent[0][sent:]
                     if not self._unsent[0]:

@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 from . import ws_handshake
 from .addresses import Bilingual
 from .logs import log
-from .ws_connection import READS_NOTHING, WsConnection
+from .ws_connection import PIECE, READS_NOTHING, WsConnection
 
 if TYPE_CHECKING:
     from .ws_server import Account, WsServer
@@ -86,7 +86,7 @@ class ServerWebSocket:
                     self._taken_at = time.monotonic()
                 self._unsent += map(memoryview, self._protocol.data_to_send())
                 while self._unsent:
-                    sent = self.socket.send(self._unsent[0])
+                    sent = self.socket.send(self._unsent[0][:PIECE])
                     self._taken_at = time.monotonic()
                     self._unsent[0] = self._unsent[0][sent:]
                     if not self._unsent[0]:
@@ -94,15 +94,16 @@ class ServerWebSocket:
             except BlockingIOError:
                 pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
-                self._hang_up(CUT_OFF)
+                self._unsent.clear()
+                self._shut_down()
                 if not isinstance(error, OSError):
                     raise
         return bool(self._unsent) and not self.reason
 
-    def _hang_up(self, reason: Bilingual) -> None:
-        self.reason = self.reason or reason
+    def _shut_down(self) -> None:
+        """Wake the reader. It takes what has come, finds out why it has ended, and closes it."""
         with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closes it
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -126,7 +127,8 @@ class ServerWebSocket:
             self._end_with_reason(data)
         self.flush()  # the protocol may have something to send, such as a pong
         if len(self._unsent) > MAX_UNSENT:
-            self._hang_up(READS_NOTHING)
+            self._end(READS_NOTHING)
+            self._shut_down()
 
     def _shakes_hands(self, request: Request) -> bool:
         """Answer the handshake. False when it is refused."""
@@ -148,7 +150,7 @@ class ServerWebSocket:
         if got:
             self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))
             self.flush()
-            self._hang_up(CUT_OFF)  # both have said goodbye
+            self._shut_down()  # both have said goodbye
         elif sent:
             said = f"对方不守 WebSocket 的规则（{sent}）", f"sent {sent} for breaking the rules"
             self._end(said)

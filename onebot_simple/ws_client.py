@@ -31,7 +31,7 @@ from .event import Event, id_of
 from .logs import log
 from .running import END_SECONDS, STOPPED
 from .waits import SLICE_SECONDS
-from .ws_connection import WsConnection, bot_was_stopped, connection_lost
+from .ws_connection import Inbox, WsConnection, bot_was_stopped, connection_lost
 
 STREAM_BACKLOG = 64  # frames of a stream that may wait before the reader slows down
 HANDSHAKE_SECONDS = 10.0
@@ -209,7 +209,7 @@ class WsClient(Bot):
         self, ws: WebSocket, sock: ClientSocket, connection: WsConnection, event: Event | None
     ) -> None:
         """Take frames until the connection ends, which is always an error that says why."""
-        pinged = False
+        pinged, backlog = False, STREAM_BACKLOG
         while True:
             if event is not None:
                 self.handle(event, number=connection.received)
@@ -224,9 +224,8 @@ class WsClient(Bot):
             else:
                 ws.ping()
                 pinged = True
-            if connection.untaken > STREAM_BACKLOG:  # whoever saves a file is slower than the wire
-                time.sleep(0.01)
-                connection.untaken = 0
+            if connection.filled.qsize() > backlog:
+                backlog = _slow_down(connection.filled)
 
     def _frame(self, ws: WebSocket, seconds: float) -> bytes | None:
         """The next frame; empty if it is only a sign of life, None if nothing comes in time."""
@@ -283,3 +282,13 @@ class WsClient(Bot):
             "Is it the port of the HTTP server? NapCat's WebSocket server is at 3001, path /.",
         )
         return addresses.wrong_service(base, fact, advice)
+
+
+def _slow_down(inbox: Inbox) -> int:
+    """Wait for who saves the frames of a stream slowly. Return how many may wait from now on."""
+    waiting = inbox.qsize()
+    for _ in range(20):
+        time.sleep(0.01)
+        if inbox.qsize() < waiting:
+            return STREAM_BACKLOG
+    return 2 * waiting  # none is taken for now, and nobody else must be kept waiting for that

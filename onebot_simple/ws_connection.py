@@ -20,6 +20,9 @@ from .waits import SLICE_SECONDS
 
 TOKEN_REFUSED = 1403
 UNSENT_SECONDS = 0.005  # how often a caller looks whether more can be sent
+# bytes that the system is given at once. Windows takes a whole frame of any size, and then nothing
+# until it is nearly sent, so that a slow peer would look like one that does not read.
+PIECE = 128 * 1024
 READS_NOTHING = ("对方不读我们发的东西", "it does not read what is sent")
 
 Inbox: TypeAlias = SimpleQueue[dict[str, Any] | OneBotError]  # an error: the connection has ended
@@ -46,7 +49,7 @@ class WsConnection:
         self.name = name
         self.siblings = [self]  # all of the same account: a response may come on any of them
         self.received = 0  # how many events came
-        self.untaken = 0  # how many responses to the same call have not been taken yet
+        self.filled: Inbox = SimpleQueue()  # where the last response was put
         self._send = send
         self._flush = flush
         self._warn_dropped = warn_dropped
@@ -111,8 +114,9 @@ class WsConnection:
         )
         if self._flush():
             advice = (
-                "它可能还没有全部发出去：消息太大、网络太慢，或者对方不读。",
-                "perhaps it is not sent whole yet: it is large, the line is slow, or nobody reads.",
+                "它可能没有发出去，或者没有发完：要发的太多、网络太慢，或者对方不读。",
+                "perhaps it was not sent, or not whole: too much waits, or the line is slow, or "
+                "nobody reads.",
             )
         return ApiTimeout(
             f"{self.name} 在 {timeout:g} 秒里没有回答 {action}，{advice[0]} "
@@ -154,7 +158,7 @@ class WsConnection:
             self._warn_dropped(kind, what, "来晚了？timeout= 写大些。 Late? Use a longer timeout=.")
             return
         inbox.put(response)
-        self.untaken = inbox.qsize()
+        self.filled = inbox
 
     def close(self, reason: OneBotError) -> None:
         """Free everybody who waits for an answer to a call of this connection."""

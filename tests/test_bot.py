@@ -27,7 +27,7 @@ from onebot_simple import (
 )
 
 from .conftest import Stage
-from .peers import Api, ReverseWs, failed, message, ok, text_of, wait_until
+from .peers import Api, ReverseWs, WsPeer, failed, message, ok, text_of, wait_until
 
 FRIEND = {"post_type": "request", "request_type": "friend", "user_id": 5, "flag": "f"}
 
@@ -675,3 +675,24 @@ def test_streams_that_are_left_early_leave_nothing(calling_stage: Stage) -> None
     stage.go()
     for _ in range(20):
         assert next(stage.bot.stream_action("endless")) == {"type": "stream"}
+
+
+def test_who_pauses_in_a_stream_keeps_no_other_call_waiting(ws_stage: Stage) -> None:
+    stage = ws_stage
+    stage.go()
+    assert isinstance(stage.peer, WsPeer)
+    usual = stage.peer.answer
+
+    def flood(socket: Any, call: dict[str, Any]) -> None:
+        for _ in range(2000 if call["action"] == "big_file" else 0):
+            socket.send(json.dumps({**ok({"type": "stream"}), "echo": call["echo"]}))
+        usual(socket, call)
+        flooded.set()
+
+    flooded = threading.Event()
+    stage.peer.answer = flood  # type: ignore[method-assign]
+    frames = stage.bot.stream_action("big_file")
+    next(frames)
+    assert flooded.wait(5)
+    assert stage.bot.request("get_status", timeout=10)["status"] == "ok"
+    assert len(list(frames)) == 2000

@@ -725,3 +725,35 @@ def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
         with raw(scene.server) as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     scene.connect()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="after a shutdown, Windows gives out nothing more")
+def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_side_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 0.1)  # which are over by then
+    caplog.set_level(logging.INFO)
+    reached, release = threading.Event(), threading.Event()
+
+    class SlowLog(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "event 0." in record.getMessage():  # the reader is kept behind what comes
+                reached.set()
+                release.wait(10)
+
+    slow = SlowLog()
+    logging.getLogger("onebot_simple").addHandler(slow)
+    peer = scene.connect()
+    peer.send(said("event 0."))
+    assert reached.wait(5)
+    rest = [frame(TEXT, said(f"event {number}.")) for number in range(1, 50)]
+    peer.sock.sendall(b"".join([*rest, frame(CLOSE, b"\x03\xe9")]))  # type: ignore[union-attr]
+    scene.closing.close()
+    for _ in range(30):
+        with suppress(NetworkError):
+            scene.server.bot(10001).request("get_status", timeout=0.01)
+    release.set()
+    logging.getLogger("onebot_simple").removeHandler(slow)
+    wait_until(lambda: scene.gone)
+    wait_until(lambda: len(scene.heard) == 50)
+    assert "OneBot closed it (1001" in caplog.text
