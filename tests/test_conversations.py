@@ -89,7 +89,7 @@ def test_events_of_a_chat_are_handled_one_at_a_time_in_order(bot: WsServer) -> N
 
     for number in range(2000):
         say(bot, number, user=20000 + number % 7)
-    wait_until(lambda: len(seen) == 2000)
+    wait_until(lambda: len(seen) == 2000, 20)
     assert seen == [str(number) for number in range(2000)]
     assert not alone.broken
 
@@ -512,13 +512,13 @@ def test_a_burst_leaves_few_threads_behind_although_events_keep_coming(bot: WsSe
     @bot.on_message
     def handle(event: Event) -> None:
         if said(event) == "long":
-            gate.wait(10)
+            gate.wait(20)
         else:
             threads.append(threading.get_ident())
 
     for group in range(40):
         say(bot, "long", group=group)
-    gate.wait(10)
+    gate.wait(20)
     wait_until(lambda: len(bot._conversations._idle) >= 40)
     for number in range(60):
         say(bot, f"short {number}", group=number)

@@ -81,7 +81,7 @@ def test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each(
     stage.go()
     for user in range(1, 101):
         stage.push(message(user_id=user))
-    stage.api.wait_call("hang", 100)
+    stage.api.wait_call("hang", 100, seconds=20)
     with quickly():
         stage.bot.stop()
     release.set()
