@@ -24,10 +24,11 @@ from onebot_simple import (
     WsClient,
     WsServer,
     segment,
+    ws_client,
 )
 
 from .conftest import Stage
-from .peers import Api, ReverseWs, WsPeer, failed, message, ok, text_of, wait_until
+from .peers import Api, Poster, ReverseWs, WsPeer, failed, message, ok, text_of, wait_until
 
 FRIEND = {"post_type": "request", "request_type": "friend", "user_id": 5, "flag": "f"}
 
@@ -188,14 +189,14 @@ def test_an_answer_that_is_none_is_a_type_error_that_names_the_function(
 def test_an_empty_answer_sends_nothing_and_ends_the_matter(stage: Stage) -> None:
     empty: list[Any] = ["", []]
     stage.bot.on_command("nothing")(lambda event: empty.pop())
-    stage.bot.on_message(lambda event: "something")
+    stage.bot.on_message(lambda event: "heard " + segment.plain_text(event))
     stage.go()
     stage.push(message("/nothing"))
     stage.push(message("/nothing"))
     wait_until(lambda: not empty)
     stage.push(message("x"))
-    assert stage.api.said() == "something"
-    assert stage.api.all_said() == ["something"]
+    assert stage.api.said() == "heard x"
+    assert stage.api.all_said() == ["heard x"]
 
 
 def test_an_operation_may_at_the_sender(stage: Stage) -> None:
@@ -475,23 +476,28 @@ def test_stop_frees_who_asks_with_one_line(
     assert stage.api.said() == "?"
     began = time.monotonic()
     stage.bot.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # 60 s when the question goes on
+    wait_until(lambda: "question ended: 机器人停止了" in caplog.text)
     assert ended
-    assert "question ended: 机器人停止了" in caplog.text
     assert "Traceback" not in caplog.text
 
 
 def test_a_handler_may_stop_its_bot(stage: Stage) -> None:
     stage.bot.on_command("stop")(lambda event: stage.bot.stop())
-    stage.go()
     running = threading.Thread(target=stage.bot.run)
     running.start()
+    wait_until(lambda: stage.bot._running)  # a run() that began after the stop would start it again
+    stage.go()
     stage.push(message("/stop"))
-    running.join(5)
+    running.join(20)
     assert not running.is_alive()
 
 
-def test_stop_is_idempotent_and_a_stopped_bot_can_be_started_again(stage: Stage) -> None:
+def test_stop_is_idempotent_and_a_stopped_bot_can_be_started_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the first frame says that the peer has the new connection, and pushes to no older one
+    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 10)
     stage.bot.on_message(lambda event: "hi")
     stage.bot.stop()
     stage.go()
@@ -509,6 +515,14 @@ def test_twenty_starts_and_stops_leave_no_thread(stage: Stage) -> None:
         with stage.bot:
             pass
     wait_until(lambda: threading.active_count() <= before + 1)
+
+
+def push_in_order(stage: Stage, event: Any) -> None:
+    """Push an event; over HTTP, wait for the answer, since posts may overtake each other."""
+    if isinstance(stage.peer, Poster):
+        stage.peer.post(event)
+    else:
+        stage.push(event)
 
 
 def test_events_without_the_usual_fields_are_handled(stage: Stage) -> None:
@@ -535,10 +549,11 @@ def test_a_strange_event_does_not_end_the_bot(
     stage.bot.on_command("x")(lambda event: None)
     stage.bot.on("message.private")(lambda event: "alive")
     stage.go()
-    stage.push(event)
+    push_in_order(stage, event)
     stage.push(message())
     assert stage.api.said() == "alive"
-    assert "a job failed" not in caplog.text
+    stage.bot.stop()  # now the strange event has been handled
+    assert "A job failed" not in caplog.text
 
 
 def test_an_event_without_post_type_is_dropped_and_said_once(
@@ -547,10 +562,10 @@ def test_an_event_without_post_type_is_dropped_and_said_once(
     stage.bot.on_message(lambda event: "alive")
     stage.go()
     for _ in range(3):
-        stage.push({"user_id": 1} if stage.transport != "ws_client" else {"post_type": 5})
+        push_in_order(stage, {"user_id": 1} if stage.transport != "ws_client" else {"post_type": 5})
     stage.push(message())
     assert stage.api.said() == "alive"
-    wait_until(lambda: caplog.text.count("dropped ") == 1)
+    assert caplog.text.count("dropped ") == 1
 
 
 @pytest.mark.parametrize("half", ["\ud83d", "\ude00\ud83d"])
@@ -561,10 +576,10 @@ def test_an_event_with_half_a_sign_is_dropped_and_said_once(
     stage.bot.on_message(lambda event: segment.plain_text(event))
     stage.go()
     for _ in range(3):
-        stage.push(message(half))
+        push_in_order(stage, message(half))
     stage.push(message("\ud83d\ude00"))
     assert stage.api.said() == "😀"
-    wait_until(lambda: caplog.text.count("dropped ") == 1)
+    assert caplog.text.count("dropped ") == 1
     assert "surrogate" in caplog.text
 
 
@@ -596,10 +611,10 @@ def test_stats_count_what_happened(calling_stage: Stage) -> None:
     before = stage.bot.stats["events"]
     stage.push(message())
     assert stage.api.said() == "done"
-    wait_until(lambda: stage.bot.stats["calls"] == 2)
     stats = stage.bot.stats
     assert stats["events"] >= before + 1
-    assert (stats["failures"], stats["reconnects"], stats["queued"]) == (1, 0, 0)
+    assert (stats["calls"], stats["failures"], stats["reconnects"]) == (2, 1, 0)
+    wait_until(lambda: not stage.bot.stats["queued"])  # where there is a meta event, it may be late
 
 
 def test_events_are_counted_rightly_while_they_come_from_many_sides_and_somebody_looks() -> None:

@@ -62,11 +62,11 @@ def test_nothing_else_is(other: Any) -> None:
 
 def test_no_ids_make_the_search_for_a_conversation_slow() -> None:
     modulus = 2**61 - 1  # numbers that differ by it have the same hash
-    began = time.process_time()
+    began = time.thread_time()
     keys = {key(number * modulus) for number in range(1, 20_000)}
     keys |= {key(str(number * modulus)) for number in range(1, 20_000)}
     assert len(keys) == 19_999
-    assert time.process_time() - began < 2  # minutes, if they did
+    assert time.thread_time() - began < 2  # minutes, if they did
 
 
 # -- whose it is, and where it belongs --
@@ -252,9 +252,9 @@ def test_texts_that_follow_each_other_are_one_and_any_other_segment_ends_the_wor
 
 def test_no_number_of_empty_texts_makes_the_search_for_a_command_slow() -> None:
     said = segment.to_list([""] * 20_000 + ["/hello"])
-    began = time.monotonic()
+    began = time.thread_time()
     assert command_of(message(said), ("/",)) == ("hello", "")
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_a_full_width_sign_is_the_same_as_its_ascii_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from typing import Any
@@ -106,15 +107,15 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(kind: type[Server]) -> No
 
 
 @pytest.mark.parametrize("port", [3000, 3001])
-def test_a_port_of_napcats_own_is_named_as_such(kind: type[Server], port: int) -> None:
-    with socket.socket() as taken:
-        try:
-            taken.bind(("127.0.0.1", port))
-            taken.listen()
-        except OSError:
-            pass  # it is taken already
-        with pytest.raises(NetworkError, match=f"{port} 是 NapCat 自己.*{port} is NapCat's own"):
-            kind(port=port).start()
+def test_a_port_of_napcats_own_is_named_as_such(
+    kind: type[Server], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: Any, **__: Any) -> socket.socket:
+        raise OSError(errno.EADDRINUSE, "as if NapCat ran here")
+
+    monkeypatch.setattr(socket, "create_server", taken)
+    with pytest.raises(NetworkError, match=f"{port} 是 NapCat 自己.*{port} is NapCat's own"):
+        kind(port=port).start()
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid", "x" * 70, "a..b"])

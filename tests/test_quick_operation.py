@@ -42,12 +42,13 @@ def test_the_result_of_what_was_sent_is_an_answer_that_is_out_already(
     forwarded = ok({"message_id": 5, "res_id": "r", "forward_id": "f"})
     stage.api.answers["send_group_forward_msg"] = lambda params: forwarded
     stage.bot.on_command("x")(lambda event: sent(stage.bot, event))
-    stage.bot.on_message(lambda event: "next")
+    stage.bot.on_message(lambda event: "heard " + segment.plain_text(event))
     stage.go()
     stage.push(message("/x", user_id=1))
     wait_until(lambda: stage.api.calls)
     stage.push(message("after", user_id=1))
-    stage.api.said(2 if "forward" not in stage.api.calls[0][0] else 1)
+    number = 2 if "forward" not in stage.api.calls[0][0] else 1
+    assert stage.api.said(number) == "heard after"
     assert [name for name, _ in stage.api.calls][1:] == ["send_msg"]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 

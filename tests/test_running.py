@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import NetworkError, WsServer
+from onebot_simple import NetworkError, WsServer, ws_client
 
 from .conftest import Stage
 from .lessons import PYTEST_ALONE
@@ -210,10 +210,9 @@ def test_a_wait_in_vain_is_one_line_here_too(
 
 def test_every_may_stop_the_bot(stage: Stage) -> None:
     stage.bot.every(0.1)(stage.bot.stop)
-    stage.go()
     running = threading.Thread(target=stage.bot.run)
     running.start()
-    running.join(5)
+    running.join(20)
     assert not running.is_alive()
 
 
@@ -234,7 +233,9 @@ def test_every_takes_seconds_and_a_function_without_arguments(bot: WsServer) -> 
 # -- starting and stopping ------------------------------------------------------------------------
 
 
-def test_a_start_during_a_stop_starts_again(stage: Stage) -> None:
+def test_a_start_during_a_stop_starts_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the first frame says that the peer has the new connection, and pushes to no older one
+    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 10)
     entered, heard = threading.Event(), list[Event]()
 
     @stage.bot.on_message
@@ -292,7 +293,7 @@ def test_every_event_is_a_line_when_it_comes_and_every_answer_when_it_goes(
 ) -> None:
     stage, release = calling_stage, threading.Event()
     caplog.set_level(logging.INFO)
-    stage.bot.on_message(lambda event: release.wait(5) and "fine")
+    stage.bot.on_message(lambda event: release.wait(20) and "fine")
     stage.go()
     stage.push(message("how are you?", group_id=30001))
     line = "message.group.normal group_id=30001 user_id=20002 Ann: how are you?"
@@ -327,7 +328,7 @@ def run(folder: Path, *command: str, **options: Any) -> subprocess.CompletedProc
         text=True,
         encoding="utf-8",
         errors="replace",
-        timeout=30,
+        timeout=50,
         check=False,
         **options,
     )
@@ -522,7 +523,7 @@ def test_a_handler_in_input_does_not_make_python_fail_at_ctrl_c(tmp_path: Path) 
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        wait_until(lambda: peer.sockets, 15)
+        wait_until(lambda: peer.sockets, 30)
         peer.push(message())
         assert process.stdout.readline() == b"asking\n"
         process.send_signal(signal.SIGINT)

@@ -14,6 +14,7 @@ from onebot_simple import segment
 from onebot_simple.simulator import Simulator
 
 from .lessons import EXAMPLES, LATE, LESSONS, PROJECTS, Running, Web, free_port, running
+from .peers import wait_until
 from .test_lessons import reply
 
 # what Alice says in private afterwards, and what stands in the answer or in the output then
@@ -47,6 +48,7 @@ AFTERWARDS = {
     "quiz": ("/points", "还没有人得分"),
     "reminder": ("/remind", "用法"),
 }
+STARTED = 80  # seconds after which even a busy machine should have started them all
 CANNOT_BE_TALKED_TO = {"01_call_the_api", "16_test_a_bot"}
 WITH_A_PORT = {"02", "04", "14", "15"}
 
@@ -120,19 +122,20 @@ def talking(name: str, folder: Path, web: Web) -> Iterator[Talk]:
             if name[:2] in ("04", "14"):
                 qq.connect_to(f"ws://127.0.0.1:{port}")
             elif name[:2] in ("02", "15"):
-                example.wait_for("Serving on" if http else "listening on")
+                ready = "Serving on" if http else "listening on"
+                wait_until(lambda: ready in example.output, STARTED)
                 qq.post_to(f"http://127.0.0.1:{port}/")
             yield Talk(name, qq, example)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_each_survives_what_a_class_types(tmp_path: Path) -> None:
     with ExitStack() as stack:
         web = stack.enter_context(Web())
         web.replies = [reply("你好！")]
         talks = [stack.enter_context(talking(name, tmp_path / name, web)) for name in AFTERWARDS]
         for talk in talks:
-            talk.qq.wait_connected(LATE)
+            talk.qq.wait_connected(STARTED)
             talk.everything_that_a_class_types()
         failed = []
         for talk in talks:

@@ -23,6 +23,7 @@ from onebot_simple import (
 from onebot_simple.simulator import Simulator
 
 from .conftest import CALLING, TRANSPORTS, AnyBot, SetPauses
+from .lessons import LATE
 from .peers import wait_until
 
 
@@ -67,10 +68,10 @@ def test_an_echo_bot_echoes_in_the_group_and_in_private(scene: Scene) -> None:
     scene.bot.on_message(lambda event: "echo: " + segment.plain_text(event))
     scene.go()
     scene.qq.send_group("hi", user=20002, at_bot=True)
-    reply = scene.qq.wait_reply(3)
+    reply = scene.qq.wait_reply(LATE)
     assert (reply["text"], reply["group_id"], reply["user_id"]) == ("echo: hi", 30001, None)
     scene.qq.send_private("[CQ:face,id=1]")
-    reply = scene.qq.wait_reply(3)
+    reply = scene.qq.wait_reply(LATE)
     assert (reply["text"], reply["group_id"]) == ("echo: [CQ:face,id=1]", None)
     scene.qq.expect_silence(0.1)
 
@@ -91,11 +92,11 @@ def test_a_conversation_with_ask(calling: Scene) -> None:
 
     calling.go()
     calling.qq.send_group("/name", user=20003)
-    assert calling.qq.wait_reply()["text"] == "who?"
+    assert calling.qq.wait_reply(LATE)["text"] == "who?"
     calling.qq.send_group("not me", user=20002)
     calling.qq.expect_silence(0.1)
     calling.qq.send_group("Carol", user=20003)
-    assert calling.qq.wait_reply()["text"] == "hello Carol"
+    assert calling.qq.wait_reply(LATE)["text"] == "hello Carol"
 
 
 def test_a_ban_mutes_and_is_noticed(calling: Scene) -> None:
@@ -109,8 +110,8 @@ def test_a_ban_mutes_and_is_noticed(calling: Scene) -> None:
     calling.bot.on("notice.group_ban")(noticed.append)
     calling.go()
     calling.qq.send_group("/ban 20003", user=20002)
-    assert calling.qq.wait_call("set_group_ban", user_id=20003)["duration"] == 60
-    assert calling.qq.wait_reply()["text"] == "done"
+    assert calling.qq.wait_call("set_group_ban", LATE, user_id=20003)["duration"] == 60
+    assert calling.qq.wait_reply(LATE)["text"] == "done"
     wait_until(lambda: [event["user_id"] for event in noticed] == [20003])
 
 
@@ -118,9 +119,9 @@ def test_moderation_by_return_value(calling: Scene) -> None:
     calling.bot.on_group_message(lambda event: {"reply": "out", "delete": True, "kick": True})
     calling.go()
     said = calling.qq.send_group("spam", user=20003)["message_id"]
-    assert calling.qq.wait_reply()["text"] == "out"
-    assert calling.qq.wait_call("delete_msg")["message_id"] == said
-    calling.qq.wait_call("set_group_kick", user_id=20003)
+    assert calling.qq.wait_reply(LATE)["text"] == "out"
+    assert calling.qq.wait_call("delete_msg", LATE)["message_id"] == said
+    calling.qq.wait_call("set_group_kick", LATE, user_id=20003)
     wait_until(lambda: len(calling.bot.get_group_member_list(30001)) == 3)
     with pytest.raises(ActionFailed):
         calling.bot.get_msg(said)
@@ -153,7 +154,7 @@ def test_a_large_message_arrives_whole(calling: Scene) -> None:
     calling.go()
     words = "很长的消息😀" * 50_000
     calling.qq.send_private(words)
-    assert calling.qq.wait_reply(10)["text"] == words
+    assert calling.qq.wait_reply(LATE)["text"] == words
 
 
 def test_a_file_comes_down_in_a_stream(calling: Scene) -> None:
@@ -172,24 +173,27 @@ def test_a_dropped_bot_comes_back(transport: str, set_pauses: SetPauses) -> None
     scene.bot.on_message(lambda event: "still here")
     scene.go()
     scene.qq.drop()
-    scene.qq.wait_connected()
+    scene.qq.wait_connected(LATE)
     scene.qq.send_private("hello?")
-    assert scene.qq.wait_reply()["text"] == "still here"
+    assert scene.qq.wait_reply(LATE)["text"] == "still here"
     assert scene.bot.stats["reconnects"] == 1
     scene.close()
 
 
-def test_a_wrong_token_is_refused_everywhere() -> None:
+def test_a_wrong_token_is_refused_everywhere(caplog: pytest.LogCaptureFixture) -> None:
     with Simulator(access_token="right") as qq:
         with pytest.raises(AuthenticationError):
             WsClient(qq.ws_url, "wrong").start()
         with HttpClient(qq.http_url, "wrong") as client, pytest.raises(AuthenticationError):
             client.get_status()
         with EventServer(port=0, secret="other") as server:
-            server.on_message(lambda event: pytest.fail("it came in"))
+            came_in: list[dict[str, Any]] = []
+            server.on_message(came_in.append)
             qq.post_to(server.url, secret="right")
             qq.send_private("hi")
+            wait_until(lambda: "X-Signature is wrong" in caplog.text)
             qq.expect_silence(0.2)
+            assert not came_in
         with WsServer(port=0, access_token="other") as reverse:
             qq.connect_to(reverse.url, access_token="right")
             with pytest.raises(Exception, match="no account connected"):
@@ -201,7 +205,12 @@ def test_a_call_is_freed_when_the_connection_drops(transport: str) -> None:
     scene = Scene(transport)
     scene.go()
     scene.qq.delay(5)
-    dropping = threading.Timer(0.1, scene.qq.drop)
+
+    def drop() -> None:
+        scene.qq.wait_call("get_status", LATE)
+        scene.qq.drop()
+
+    dropping = threading.Thread(target=drop)
     dropping.start()
     with pytest.raises(NetworkError, match="was lost"):
         scene.bot.get_status()
