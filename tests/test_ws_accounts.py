@@ -564,7 +564,7 @@ def test_looking_an_account_up_costs_the_same_however_many_there_are(scene: Scen
         )
         for number in range(1, 200)
     ]
-    wait_until(lambda: len(scene.turns) == 200)  # the handlers have nothing to do any more
+    wait_until(lambda: len(scene.turns) == 200, 20)  # the handlers have nothing more to do
     many = min(seconds() for _ in range(20))
     for socket in sockets:
         socket.shutdown()  # type: ignore[no-untyped-call]
