@@ -13,7 +13,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from onebot_simple import HttpClient, NetworkError, WsClient
 
-from .peers import DEADLINE
+from .peers import DEADLINE, wait_until
 
 HAN = re.compile("[一-鿿]")
 REFUSED = [
@@ -156,7 +156,7 @@ def ask(request: pytest.FixtureRequest) -> Callable[..., tuple[str, str | None]]
 
     def asked(tail: str, token: str | None = None) -> tuple[str, str | None]:
         act(wire, tail, token)
-        target, header = wire.asked[-1]
+        target, header = wait_until(lambda: wire.asked)[-1]
         path, mark, query = target.partition("?")
         return path.removesuffix("/a") + mark + query, header
 
@@ -206,7 +206,8 @@ def test_an_upper_case_scheme_and_blanks_around_are_fine(http_wire: Wire, ws_wir
         client.request("a")
     with WsClient(f"  {ws_wire.url.replace('ws', 'WS')}/x\n"):
         pass
-    assert http_wire.asked[0][0] == "/x/a" and ws_wire.asked[0][0] == "/x"
+    assert http_wire.asked[0][0] == "/x/a"
+    assert wait_until(lambda: ws_wire.asked)[0][0] == "/x"
 
 
 def failure_of(url: str) -> str:

@@ -222,7 +222,7 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
             connection.sendall(handshake_answer(connection) + frame(message("hi")))
             connection.recv(1)  # it is being sent, and the rest is never read
             connection.sendall(frame(message("still here")))
-            over.wait(5)
+            over.wait(20)
 
     heard: list[str] = []
     with RawServer(script) as server:
@@ -234,7 +234,7 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
             sender.start()
             wait_until(lambda: heard == ["hi", "still here"])
             assert sender.is_alive()
-        sender.join(1)
+        sender.join(5)
         assert not sender.is_alive()
         over.set()
 
@@ -268,7 +268,7 @@ def test_a_goodbye_of_tls_is_said_in_both_languages(
     def script(plain: socket.socket, number: int) -> None:
         with context.wrap_socket(plain, server_side=True) as connection:
             connection.sendall(handshake_answer(connection) + frame(message("hi")))
-            assert heard.wait(5)
+            assert heard.wait(10)
             with suppress(OSError):
                 connection.unwrap()
 

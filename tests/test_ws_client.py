@@ -26,10 +26,12 @@ from onebot_simple import (
     OneBotError,
     WsClient,
     segment,
+    ws_client,
 )
+from onebot_simple import running as running_
 
 from .conftest import SetPauses
-from .peers import Api, ForwardWs, connect_event, failed, message, ok, wait_until
+from .peers import Api, ForwardWs, connect_event, failed, free_port, message, ok, wait_until
 
 
 @pytest.fixture
@@ -40,8 +42,9 @@ def peer() -> Iterator[ForwardWs]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(set_pauses: SetPauses) -> None:
+def impatient(set_pauses: SetPauses, monkeypatch: pytest.MonkeyPatch) -> None:
     set_pauses(0.05, 0.2)
+    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 5)  # so that no greeting comes too late
 
 
 class Scripted:
@@ -64,8 +67,12 @@ class Scripted:
             handler, "127.0.0.1", 0, process_request=process, compression=None, close_timeout=0.2
         )
         self.url = f"ws://127.0.0.1:{self.server.socket.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
+
+    def accept(self) -> None:
+        with contextlib.suppress(ValueError, OSError):  # the end came before the first look
+            self.server.serve_forever()
 
     def __enter__(self) -> Any:
         return self
@@ -172,7 +179,7 @@ def test_a_late_answer_without_an_echo_goes_to_no_other_call(ended_by: Any) -> N
                 connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
             elif ended_by is KeyboardInterrupt:
                 # later: while it is still being sent, Ctrl+C ends the connection
-                threading.Timer(0.2, _thread.interrupt_main).start()
+                threading.Timer(1, _thread.interrupt_main).start()
 
     with Scripted(script) as server, WsClient(server.url) as bot:
         with pytest.raises(ended_by):
@@ -212,7 +219,7 @@ def test_a_lost_connection_frees_every_waiting_caller_at_once() -> None:
         bot.stop()
         for thread in threads:
             thread.join(5)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5  # the timeout of a call is longer
         assert len(errors) == 20
         assert not any(isinstance(error, ApiTimeout) for error in errors)
         gone.set()
@@ -389,10 +396,8 @@ def test_an_answer_with_another_echo_is_dropped_and_said_once(
 
 
 def test_nobody_listening_is_said_at_once_by_start() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(NetworkError, match="connection refused"):
-        WsClient(f"ws://127.0.0.1:{port}").start()
+        WsClient(f"ws://127.0.0.1:{free_port()}").start()
 
 
 @contextlib.contextmanager
@@ -412,10 +417,8 @@ def test_an_address_that_cannot_be_dialled_does_not_hide_the_next(peer: ForwardW
 
 
 def test_of_all_addresses_that_fail_the_most_telling_error_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = listener.getsockname()
     with (
-        resolving_to(closed, NOWHERE),
+        resolving_to(("127.0.0.1", free_port()), NOWHERE),
         pytest.raises(NetworkError, match="connection refused"),
     ):
         WsClient("ws://onebot:1").start()
@@ -427,9 +430,7 @@ def test_a_call_before_start_says_what_to_do() -> None:
 
 
 def test_a_call_after_a_start_that_failed_says_why_it_failed() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    bot = WsClient(f"ws://127.0.0.1:{port}")
+    bot = WsClient(f"ws://127.0.0.1:{free_port()}")
     for _ in range(2):
         with pytest.raises(NetworkError, match="connection refused"):
             bot.start()
@@ -495,6 +496,7 @@ def test_a_token_that_is_refused_later_ends_the_attempts(caplog: pytest.LogCaptu
             bot.get_status()
         with pytest.raises(AuthenticationError, match="refused the access_token"):
             next(bot.events())
+        wait_until(lambda: len(turns) == 2)
         bot.stop()
         assert server.connections == 2
     assert turns == ["connected", "disconnected"]
@@ -576,7 +578,9 @@ def test_another_http_answer_says_that_no_websocket_is_there() -> None:
         WsClient(server.url).start()
 
 
-def test_start_needs_no_greeting() -> None:
+def test_start_needs_no_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 0.1)
+
     def silent(connection: ServerConnection, number: int) -> None:
         for frame in connection:
             connection.send(json.dumps({**ok(1), "echo": json.loads(frame)["echo"]}))
@@ -603,8 +607,7 @@ def test_a_proxy_in_the_environment_does_not_catch_the_connection(
 
 
 def test_run_keeps_trying_until_onebot_is_there(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     bot = WsClient(f"ws://127.0.0.1:{port}")
     connected = threading.Event()
     bot.on_connect(lambda self_id: connected.set())
@@ -620,7 +623,11 @@ def test_run_keeps_trying_until_onebot_is_there(caplog: pytest.LogCaptureFixture
     peer.close()
 
 
-def test_a_dropped_connection_is_made_again_and_events_go_on() -> None:
+def test_a_dropped_connection_is_made_again_and_events_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running_, "END_SECONDS", 10)  # stop() waits for the last of the turns
+
     def drop_twice(connection: ServerConnection, number: int) -> None:
         connection.send(json.dumps(connect_event()))
         connection.send(json.dumps(message(f"event {number}")))
@@ -637,7 +644,7 @@ def test_a_dropped_connection_is_made_again_and_events_go_on() -> None:
         bot.on_connect(lambda self_id: turns.append(f"+{self_id}"))
         bot.on_disconnect(lambda self_id: turns.append(f"-{self_id}"))
         with bot:
-            wait_until(lambda: len(heard) == 3)
+            wait_until(lambda: len(heard) == 3 and len(turns) == 5)
         assert heard == ["event 1", "event 2", "event 3"]
         assert turns == ["+10001", "-10001"] * 3
 
@@ -683,10 +690,10 @@ def test_a_silent_connection_is_given_up_and_made_again(caplog: pytest.LogCaptur
 
 
 def test_pings_keep_a_quiet_connection(peer: ForwardWs) -> None:
-    with WsClient(peer.url, ping_interval=0.05, ping_timeout=0.3) as bot:
+    with WsClient(peer.url, ping_interval=0.05, ping_timeout=1.5) as bot:
         disconnected = threading.Event()
         bot.on_disconnect(lambda self_id: disconnected.set())
-        assert not disconnected.wait(0.8)
+        assert not disconnected.wait(1.8)  # longer than both
         assert bot.call_action("send_like", user_id=1) == {"message_id": 1234}
 
 
@@ -702,8 +709,8 @@ def test_a_handshake_that_never_ends_does_not_keep_stop_waiting(scheme: str) -> 
         began = time.monotonic()
         bot.stop()
         running.join(5)
-        assert time.monotonic() - began < 2
-        assert threading.active_count() == before
+        assert time.monotonic() - began < 5  # a handshake may take longer
+        wait_until(lambda: threading.active_count() <= before)
         silent.close()
 
 
@@ -711,16 +718,14 @@ def test_stop_while_waiting_for_the_next_attempt_is_quick(
     set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_pauses(30, 60)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    bot = WsClient(f"ws://127.0.0.1:{port}")
+    bot = WsClient(f"ws://127.0.0.1:{free_port()}")
     running = threading.Thread(target=bot.run)
     running.start()
     wait_until(lambda: "Trying again" in caplog.text)
     began = time.monotonic()
     bot.stop()
     running.join(5)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_a_stopped_client_dials_no_more(
@@ -735,7 +740,7 @@ def test_a_stopped_client_dials_no_more(
         wait_until(lambda: "Trying again" in caplog.text)
         bot.stop()
         running.join(5)
-    wait_until(lambda: threading.active_count() == before)
+    wait_until(lambda: threading.active_count() <= before)
     assert len(server.requests) == 1
 
 

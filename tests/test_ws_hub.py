@@ -16,9 +16,16 @@ from typing import Any
 import pytest
 from websocket import ABNF, WebSocket, create_connection
 
-from onebot_simple import ApiTimeout, NetworkError, WsServer, server_websocket, ws_hub
+from onebot_simple import (
+    ApiTimeout,
+    NetworkError,
+    WsServer,
+    conversations,
+    server_websocket,
+    ws_hub,
+)
 
-from .peers import message, wait_until
+from .peers import free_port, message, wait_until
 
 TEXT, BINARY, BEGIN, MORE, LAST = 0x81, 0x82, 0x01, 0x00, 0x80
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
@@ -44,17 +51,27 @@ class Scene:
         self.closing.close()  # first: stop() would wait for who does not answer its goodbye
         self.server.stop()
 
-    def connect(self, self_id: int = 10001) -> WebSocket:
-        before = self.server.bots
+    def connect(self, self_id: int = 10001, *, buffer: int | None = None) -> WebSocket:
+        """A peer whose account the server knows: it answers the handshake after that.
+
+        buffer: how many bytes the system may keep that the peer has not read.
+        """
         peer: WebSocket = create_connection(
-            self.server.url, header=[f"X-Self-ID: {self_id}"], suppress_origin=True, timeout=5
+            self.server.url,
+            header=[f"X-Self-ID: {self_id}"],
+            sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)] if buffer else [],
+            suppress_origin=True,
+            timeout=5,
         )
         self.closing.callback(peer.shutdown)
-        wait_until(lambda: self_id in before or self_id in self.server.bots)
         return peer
 
     def call(self, message: str = "hi", self_id: int = 10001) -> Calling:
-        return Calling(lambda: self.server.bot(self_id).call_action("send_msg", message=message))
+        """A call that has begun: it has found the account."""
+        before = self.server.stats["calls"]
+        calling = Calling(lambda: self.server.bot(self_id).call_action("send_msg", message=message))
+        wait_until(lambda: self.server.stats["calls"] > before)
+        return calling
 
 
 class Calling:
@@ -62,7 +79,6 @@ class Calling:
 
     def __init__(self, call: Callable[[], object]) -> None:
         self.error: Exception | None = None
-        self.ended = 0.0
         self.thread = threading.Thread(target=self.run, args=(call,))
         self.thread.start()
 
@@ -71,10 +87,9 @@ class Calling:
             call()
         except NetworkError as error:
             self.error = error
-        self.ended = time.monotonic()
 
-    def failed(self, seconds: float = 5) -> str:
-        self.thread.join(seconds)
+    def failed(self) -> str:
+        self.thread.join(5)
         assert self.error is not None, "it did not fail"
         return str(self.error)
 
@@ -271,13 +286,20 @@ def test_a_handshake_is_short(scene: Scene) -> None:
     scene.connect()
 
 
-def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
+def test_a_refusal_is_heard_even_by_who_goes_on_talking(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)  # until who talks hangs up
     with raw(scene.server) as peer:
         peer.sendall(handshake(b"Origin: http://evil.example") + frame(TEXT, b"x" * 500_000))
         answer = b""
-        while piece := peer.recv(1000):
+        while not answer.endswith(b"http://evil.example\n"):
+            piece = peer.recv(1000)
+            assert piece, answer
             answer += piece
-    assert answer.startswith(b"HTTP/1.1 403 ") and answer.endswith(b"http://evil.example\n")
+        peer.shutdown(socket.SHUT_WR)
+        assert peer.recv(1) == b""  # all of it was taken, so that nothing could be lost
+    assert answer.startswith(b"HTTP/1.1 403 ")
     assert not scene.server.bots
 
 
@@ -316,7 +338,7 @@ def test_many_that_are_refused_cost_no_thread(
             peer = peers.enter_context(raw(scene.server))
             peer.sendall(handshake(b"Origin: http://evil.example"))
             assert b"403" in peer.recv(1000)
-        assert threading.active_count() == before
+        assert threading.active_count() <= before
 
 
 @pytest.mark.parametrize(
@@ -357,8 +379,9 @@ def test_who_only_looks_whether_the_port_is_open_is_no_line_of_the_log(
 # -- silence --------------------------------------------------------------------------------------
 
 
-def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
-    with Scene(ping_interval=0.1, ping_timeout=0.2) as scene:
+def test_the_silent_are_asked_and_those_who_answer_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)  # it is answered long before
+    with Scene(ping_interval=0.1, ping_timeout=1.5) as scene:
         answering = scene.connect(1)
         scene.connect(2)
         pings: list[int] = []
@@ -371,7 +394,7 @@ def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         wait_until(lambda: scene.gone == [2])
-        wait_until(lambda: pings.count(ABNF.OPCODE_PING) > 3)
+        wait_until(lambda: pings.count(ABNF.OPCODE_PING) > 7)  # of which each takes 0.2 s or more
         assert list(scene.server.bots) == [1]
         scene.server.stop()
         thread.join(5)
@@ -379,13 +402,13 @@ def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
 
 
 def test_a_message_that_takes_its_time_is_a_sign_of_life() -> None:
-    with Scene(ping_interval=0.2, ping_timeout=0.2) as scene:
+    with Scene(ping_interval=0.1, ping_timeout=1.2) as scene:
         peer = scene.connect()
         wire = frame(TEXT, said("slow"))
-        for position in range(30):
+        for position in range(40):  # 2 s, longer than ping_interval and ping_timeout
             send(peer, wire[position : position + 1])
-            time.sleep(0.02)
-        send(peer, wire[30:])
+            time.sleep(0.05)
+        send(peer, wire[40:])
         wait_until(lambda: scene.heard == ["slow"])
 
 
@@ -410,15 +433,7 @@ def test_who_floods_with_pings_and_reads_nothing_is_ended_and_nobody_waits_for_i
 def test_pongs_that_had_to_wait_and_a_call_after_them_go_out_whole_and_in_order(
     scene: Scene,
 ) -> None:
-    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
-    peer = create_connection(
-        scene.server.url,
-        header=["X-Self-ID: 10001"],
-        sockopt=small,
-        suppress_origin=True,
-        timeout=5,
-    )
-    scene.closing.callback(peer.shutdown)
+    peer = scene.connect(buffer=4096)
     numbers = [str(number).encode().ljust(100) for number in range(6000)]
     send(peer, b"".join(frame(PING, number) for number in numbers))
     other = scene.connect(2)  # it is read after the pings
@@ -439,6 +454,8 @@ def test_who_floods_while_a_long_message_is_sent_to_it_keeps_nobody_waiting(scen
     other = scene.connect(2)
     flood = scene.connect(1)
     calling = scene.call(HUGE, 1)
+    assert flood.sock
+    flood.sock.recv(1)  # it is being sent
     with suppress(OSError):
         for _ in range(20):
             send(flood, frame(PING) * 1000)
@@ -449,17 +466,17 @@ def test_who_floods_while_a_long_message_is_sent_to_it_keeps_nobody_waiting(scen
 
 
 def test_pongs_wait_for_a_long_message_and_a_slow_reader_is_not_given_up() -> None:
-    with Scene(ping_interval=0.2, ping_timeout=0.5) as scene:
-        peer = scene.connect()
+    with Scene(ping_interval=0.2, ping_timeout=1.5) as scene:
+        peer = scene.connect(buffer=262_144)
         calling = scene.call(HUGE[:20_000_000])
         assert peer.sock
         head = peer.sock.recv(10)  # it is being sent
         peer.ping("first")
         peer.ping("last")
         left = int.from_bytes(head[2:], "big")
-        slow_until = time.monotonic() + 1.5  # longer than ping_interval and ping_timeout
+        slow_until = time.monotonic() + 2.5  # longer than ping_interval and ping_timeout
         while left:
-            piece = peer.sock.recv(min(left, 400_000))
+            piece = peer.sock.recv(min(left, 200_000))
             assert piece, "it was given up"
             left -= len(piece)
             time.sleep(0.05 if time.monotonic() < slow_until else 0)
@@ -481,20 +498,19 @@ def test_who_is_stuck_sending_is_free_as_soon_as_the_other_side_has_gone(
     assert peer.sock
     peer.sock.recv(1)  # it is being sent
     peer.sock.sendall(frame(PING) * 10)  # whose answers wait for the sender
-    gone = time.monotonic()
     if goodbye:
         peer.sock.sendall(goodbye)
     else:
         peer.sock.shutdown(socket.SHUT_WR)
     for calling in callings:
-        calling.failed()
-    assert max(calling.ended for calling in callings) - gone < 1
+        calling.failed()  # long before ping_timeout
 
 
 def test_a_peer_that_takes_nothing_frees_who_sends_and_is_ended() -> None:
-    with Scene(ping_timeout=0.2) as scene:
+    with Scene() as scene:
         scene.connect()
         callings = [scene.call(HUGE), *(scene.call() for _ in range(5))]
+        scene.server.ping_timeout = 0.2  # now that all of them have begun
         reasons = [calling.failed() for calling in callings]
         assert "对方不读我们发的东西" in reasons[0] and "does not read what is sent" in reasons[0]
         wait_until(lambda: scene.gone == [10001])
@@ -512,7 +528,7 @@ def test_a_call_to_a_peer_that_takes_nothing_ends_at_its_own_timeout(scene: Scen
         began = time.monotonic()
         with pytest.raises(ApiTimeout):
             scene.server.request("send_msg", {"message": text}, timeout=0.3)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5  # ping_timeout is longer
     assert 10001 in scene.server.bots  # it may go on reading later
 
 
@@ -567,25 +583,24 @@ def test_stop_says_goodbye_and_waits_a_moment_for_an_answer() -> None:
         with raw(scene.server):
             began = time.monotonic()
             scene.server.stop()
-            assert 0.3 < time.monotonic() - began < 2
+            assert 0.3 < time.monotonic() - began < 5
         for peer in peers:
             assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe9")
         assert not scene.server.bots
 
 
-def test_when_all_are_polite_stop_waits_for_nobody() -> None:
-    def stop_takes() -> float:
-        with Scene() as scene, ExitStack() as stack:
-            for number in range(1, 6):
-                peer = scene.connect(number)
-                thread = threading.Thread(target=peer.recv)  # it answers the goodbye
-                thread.start()
-                stack.callback(thread.join)
-            began = time.monotonic()
-            scene.server.stop()
-            return time.monotonic() - began
-
-    assert any(stop_takes() < 0.3 for _ in range(3))  # others may need the machine, too
+def test_when_all_are_polite_stop_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (server_websocket, ws_hub):
+        monkeypatch.setattr(module, "GOODBYE_SECONDS", 20)  # it would wait so long for who is not
+    with Scene() as scene, ExitStack() as stack:
+        for number in range(1, 6):
+            peer = scene.connect(number)
+            thread = threading.Thread(target=peer.recv)  # it answers the goodbye
+            thread.start()
+            stack.callback(thread.join)
+        began = time.monotonic()
+        scene.server.stop()
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("reads", [True, False])
@@ -613,12 +628,12 @@ def test_stop_ends_in_time_in_a_flood_and_leaves_no_thread(reads: bool) -> None:
             thread.join(5)
         if calling:
             calling.failed()
-        assert seconds < 2
+        assert seconds < 5
     wait_until(lambda: threading.active_count() <= before)
 
 
 def test_a_handler_may_stop_the_server() -> None:
-    server = WsServer(port=0)
+    server = WsServer(port=free_port())
     stopped = threading.Event()
 
     @server.on_command("stop")
@@ -629,7 +644,7 @@ def test_a_handler_may_stop_the_server() -> None:
     server.start()
     peer = create_connection(server.url, suppress_origin=True, timeout=5)
     peer.send(said("/stop").decode())
-    assert stopped.wait(2)
+    assert stopped.wait(5)
     assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_CLOSE, b"\x03\xe9")
     peer.shutdown()  # type: ignore[no-untyped-call]
     with pytest.raises(ConnectionRefusedError), raw(server):
@@ -706,16 +721,19 @@ def test_a_system_without_files_to_give_makes_connections_wait(
 
 
 def test_an_event_that_no_thread_can_be_found_for_does_not_make_the_reader_wait(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def no_more(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(conversations, "IDLE_SECONDS", 0)  # no thread waits for something to do
     peer = scene.connect()
+    wait_until(lambda: not any("handler" in one.name for one in threading.enumerate()))
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         send(peer, frame(TEXT, said("first")) + frame(PING, b"?"))
         assert peer.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"?")
+    assert "There are no more threads" in caplog.text
     send(peer, frame(TEXT, said("second", user_id=5)))
     wait_until(lambda: sorted(scene.heard) == ["first", "second"])
 

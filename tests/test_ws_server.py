@@ -17,9 +17,9 @@ from websocket import (
     create_connection,
 )
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, running, segment
 
-from .peers import Api, ReverseWs, connect_event, message, ok, wait_until
+from .peers import Api, ReverseWs, connect_event, free_port, message, ok, wait_until
 
 
 @pytest.fixture
@@ -106,7 +106,12 @@ def test_a_stale_handle_works_again_when_the_account_is_back(server: WsServer) -
 def test_handlers_hear_of_connections_in_the_order_of_the_facts(server: WsServer) -> None:
     """However many connections of one account come and go at once."""
     turns: list[str] = []
-    server.on_connect(lambda self_id: turns.append("+"))
+
+    @server.on_connect
+    def came(self_id: int) -> None:
+        time.sleep(0.002)  # in which it could be overtaken
+        turns.append("+")
+
     server.on_disconnect(lambda self_id: turns.append("-"))
 
     def come_and_go() -> None:
@@ -123,8 +128,14 @@ def test_handlers_hear_of_connections_in_the_order_of_the_facts(server: WsServer
         thread.start()
     for thread in threads:
         thread.join(20)
-    wait_until(lambda: not server.bots and turns.count("-") == turns.count("+") > 0)
-    assert "".join(turns) == "+-" * (len(turns) // 2)
+
+    def whole_story() -> str:
+        is_over = not server.bots and not server.stats["queued"]
+        heard = "".join(turns)
+        return heard if is_over and heard.count("-") == heard.count("+") else ""
+
+    heard = wait_until(whole_story)
+    assert heard == "+-" * (len(heard) // 2)
 
 
 # -- who may come in ------------------------------------------------------------------------------
@@ -338,13 +349,16 @@ def test_no_token_is_ever_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert "s3cret" not in caplog.text
 
 
-def test_who_comes_while_the_server_is_stopping_is_told_to_come_later(server: WsServer) -> None:
+def test_who_comes_while_the_server_is_stopping_is_told_to_come_later(
+    server: WsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "DRAIN_SECONDS", 10)  # it waits for the handler
     started, finish = threading.Event(), threading.Event()
 
     @server.on_message
     def slow(event: object) -> None:
         started.set()
-        finish.wait(5)
+        finish.wait(10)
 
     peer = join(server)
     peer.push(message())
@@ -359,9 +373,10 @@ def test_who_comes_while_the_server_is_stopping_is_told_to_come_later(server: Ws
 
 def test_host_port_and_token_are_read_at_each_start() -> None:
     server = WsServer("127.0.0.1", 1, "one")
-    server.host, server.port, server.access_token = "localhost", 0, "two"
+    port = free_port()
+    server.host, server.port, server.access_token = "localhost", port, "two"
     with server:
-        assert server.url == f"ws://localhost:{server.port}"
+        assert server.url == f"ws://localhost:{port}"
         assert dial(server, "/", "Authorization: Bearer one") == 403
         assert dial(server, "/", "Authorization: Bearer two") == 101
     server.access_token = None
@@ -518,7 +533,7 @@ def test_a_stream_that_nobody_reads_on_delays_no_other_account() -> None:
 
         answering = threading.Thread(target=answer)
         answering.start()
-        assert first and server.bot(2).request("get_status", timeout=3)["status"] == "ok"
+        assert first and server.bot(2).request("get_status", timeout=10)["status"] == "ok"
         answering.join(5)
         stream.close()  # type: ignore[attr-defined]
         busy.close()
