@@ -74,11 +74,11 @@ class Running(Handlers):
         self.timeout = check_seconds(timeout, "timeout")
         self._conversations = Conversations("onebot_simple handler")
         self._current = Current()
-        self._warned: set[str] = set()
         self._offline: set[int | None] = set()  # accounts that are logged out of QQ
-        self._count_lock = Lock()  # guards _counts and _dropped
+        self._count_lock = Lock()  # guards _counts, _dropped and _warned
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
+        self._warned: set[str] = set()  # the kinds of what was dropped
         self._warn_at = LONG_QUEUE
         self._start_lock = Lock()  # held by start(), of which there is one at a time
         self._state_lock = Lock()  # guards what follows
@@ -270,8 +270,10 @@ class Running(Handlers):
 
     def _warn_dropped(self, kind: str, what: object, advice: str = UNREADABLE) -> None:
         """Say once per kind what was dropped; a flood of bad frames must not flood the log."""
-        if kind not in self._warned:
+        with self._count_lock:
+            is_new = kind not in self._warned
             self._warned.add(kind)
+        if is_new:
             what = printable(ascii(what)[:200])
             log.warning(
                 f"已忽略（同类只提示一次） dropped (said once per kind) {kind}: {what}. {advice}"

@@ -251,10 +251,10 @@ class WsServer(Bot):
         """The connection has ended; an older one of its account takes over, if there is one."""
         account, name = ws.account, ws.connection.name
         chinese, english = map(printable, reason)
-        lost = connection_lost(name, reason)
-        ws.connection.close(bot_was_stopped(name) if self._stopping.is_set() else lost)
         self._strangers.discard(ws)
         account._set_connections([one for one in account._connections if one is not ws])
+        lost = connection_lost(name, reason)
+        ws.connection.close(bot_was_stopped(name) if self._stopping.is_set() else lost)
         if not account._connections:
             if account._is_announced:
                 self._disconnected(account.self_id)

@@ -158,8 +158,8 @@ def test_calls_of_a_connection_that_ends_are_freed_although_another_one_is_there
     calling.join(5)  # less than the timeout of the call
     assert "对方没有告别就断开了" in str(errors[0])
     assert "cut off without a goodbye" in str(errors[0])
-    assert scene.hears(first, "from the one that is left")
     assert scene.server.call_action("quick") == {"message_id": 1234}
+    assert scene.hears(first, "from the one that is left")
 
 
 def test_a_call_waits_on_when_another_connection_of_the_account_ends(scene: Scene) -> None:

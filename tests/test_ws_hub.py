@@ -749,7 +749,7 @@ def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
 def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_side_gone(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 0.1)  # which are over by then
+    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 1.0)  # which are over by then
     caplog.set_level(logging.INFO)
     reached, release = threading.Event(), threading.Event()
 
@@ -769,7 +769,7 @@ def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_sid
     scene.closing.close()
     for _ in range(30):
         with suppress(NetworkError):
-            scene.server.bot(10001).request("get_status", timeout=0.01)
+            scene.server.bot(10001).request("get_status", timeout=0.05)
     release.set()
     logging.getLogger("onebot_simple").removeHandler(slow)
     wait_until(lambda: scene.gone)
