@@ -22,8 +22,8 @@ from onebot_simple.__main__ import main
 from onebot_simple.simulator import Simulator
 from onebot_simple.tools.call import value_of
 
+from .lessons import LATE, free_port
 from .peers import Api, HttpApi, Poster, message, wait_until
-from .test_examples import free_port
 
 EMOJI = "你好 😀"
 ENDED = 1 if os.name == "nt" else 0  # there, a test can only terminate a process
@@ -79,7 +79,7 @@ class Command:
 
     def wait_for_lines(self, count: int) -> list[bytes]:
         try:
-            wait_until(lambda: self.out.count(b"\n") >= count, 15)
+            wait_until(lambda: self.out.count(b"\n") >= count, LATE)
         except AssertionError:
             raise AssertionError(f"{self.out!r}, {self.errors!r}") from None
         return self.out.splitlines()
@@ -91,7 +91,7 @@ class Command:
                 self.process.terminate()
             else:
                 self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(10)
+        code = self.process.wait(LATE)
         for reader in self.readers:
             reader.join(5)
         return code
@@ -239,7 +239,7 @@ def test_a_value_that_is_nested_too_deeply_is_refused(
 def test_a_call_over_a_websocket_prints_its_answer_only(qq: Simulator) -> None:
     options = ["--url", qq.ws_url, "--token", "secret-token"]
     with Command("call", "get_status", *options) as one:
-        assert one.process.wait(15) == 0
+        assert one.process.wait(LATE) == 0
         one.end()
         assert json.loads(one.out)["status"] == "ok"
         assert one.errors == b""
@@ -351,7 +351,7 @@ WAYS = ["forward", "reverse", "post"]
 @pytest.mark.parametrize("way", WAYS)
 def test_listen_prints_events_until_ctrl_c(way: str, qq: Simulator) -> None:
     with listening(way, qq) as one:
-        qq.wait_connected(15)
+        qq.wait_connected(LATE)
         greetings = 0 if way == "post" else 1
         qq.send_group(EMOJI)
         one.wait_for_lines(greetings + 1)  # posts may overtake each other
@@ -373,12 +373,13 @@ def test_a_saved_day_is_what_the_simulator_replays(way: str, qq: Simulator, tmp_
     day = tmp_path / "日志.jsonl"
     own_poke = {"notice_type": "notify", "sub_type": "poke", "user_id": 10001, "target_id": 20001}
     with listening(way, qq, "--save", str(day)) as one:
-        qq.wait_connected(15)
+        qq.wait_connected(LATE)
         if way == "post":
-            wait_until(lambda: b"listening on" in one.errors, 15)
+            wait_until(lambda: b"listening on" in one.errors, LATE)
         qq.send_private(f"{EMOJI} secret-token, ?access_token=other&a=b")
         qq.emit({"post_type": "notice", "self_id": 10001, **own_poke})
-        wait_until(lambda: day.exists() and day.read_bytes().count(b"poke") == 1, 15)
+        kinds = b'"poke"', b'"raw_message"'  # posts may overtake each other
+        wait_until(lambda: day.exists() and all(kind in day.read_bytes() for kind in kinds), LATE)
         assert one.end() == ENDED
     text = day.read_text(encoding="utf-8")
     assert "secret-token" not in text
@@ -423,13 +424,13 @@ def test_a_full_disk_ends_it(qq: Simulator, capsys: pytest.CaptureFixture[str]) 
 def test_an_event_that_is_nested_too_deeply_is_left_out(qq: Simulator, tmp_path: Path) -> None:
     day = tmp_path / "day.jsonl"
     with listening("forward", qq, "--save", str(day)) as one:
-        qq.wait_connected(15)
+        qq.wait_connected(LATE)
         deep: Any = 1
         for _ in range(600):
             deep = [deep]
         qq.emit({"post_type": "notice", "deep": deep})
         qq.send_group("after it")
-        wait_until(lambda: b"after it" in one.out, 15)
+        wait_until(lambda: b"after it" in one.out, LATE)
         assert one.end() == ENDED
         assert b"Traceback" not in one.errors
     assert "after it" in day.read_text(encoding="utf-8")
@@ -440,24 +441,24 @@ def test_listen_takes_the_token_in_its_address(qq: Simulator) -> None:
     qq.connect_to(f"ws://127.0.0.1:{port}", "not-the-one")
     url = f"ws://127.0.0.1:{port}?access_token=secret-token"
     with Command("listen", "--reverse", url) as one:
-        wait_until(lambda: b"wrong access_token" in one.errors, 15)
+        wait_until(lambda: b"wrong access_token" in one.errors, LATE)
         assert b"secret-token" not in one.errors
 
 
 def test_listen_answers_a_post_at_once() -> None:
     port = free_port()
     with Command("listen", f"http://127.0.0.1:{port}/") as one:
-        wait_until(lambda: b"listening on" in one.errors, 15)
+        wait_until(lambda: b"listening on" in one.errors, LATE)
         begin = time.monotonic()
         assert Poster(Api(), port).post(message("hi")) == (204, b"")
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < LATE
         assert b"Ann: hi" in one.wait_for_lines(1)[0]
 
 
 def test_listen_json_is_for_other_programs_even_on_a_gbk_console(qq: Simulator) -> None:
     odd = {"post_type": "new_kind", "words": f"{EMOJI} \x85\u202e", "deep": [{"a": None}]}
     with listening("forward", qq, "--json", PYTHONIOENCODING="gbk") as one:
-        qq.wait_connected(15)
+        qq.wait_connected(LATE)
         qq.emit(odd)
         events = [json.loads(line.decode("gbk")) for line in one.wait_for_lines(2)]
         assert one.end() == ENDED
@@ -469,12 +470,12 @@ def test_listen_json_is_for_other_programs_even_on_a_gbk_console(qq: Simulator) 
 
 def test_lines_and_errors_survive_a_gbk_console(qq: Simulator) -> None:
     with listening("forward", qq, PYTHONIOENCODING="gbk") as one:
-        qq.wait_connected(15)
+        qq.wait_connected(LATE)
         qq.send_group(EMOJI)
         assert "Bob: 你好 \\U0001f600" in one.wait_for_lines(2)[1].decode("gbk")
         assert one.end() == ENDED
     with Command("call", "get_status", "--url", qq.ws_url, PYTHONIOENCODING="gbk") as failing:
-        assert failing.process.wait(15) == 1
+        assert failing.process.wait(LATE) == 1
         failing.end()
         assert "没有给" in failing.errors.decode("gbk")
 
@@ -504,7 +505,7 @@ def test_listen_ends_quietly_when_nobody_reads_any_more(qq: Simulator) -> None:
         assert b"lifecycle" in process.stdout.readline()
         process.stdout.close()
         qq.send_group("one")
-        assert process.wait(10) == 0
+        assert process.wait(LATE) == 0
         assert b"Error" not in process.stderr.read()
 
 
@@ -535,7 +536,7 @@ def test_help_speaks_both_languages_on_any_console(arguments: list[str]) -> None
         [sys.executable, "-m", "onebot_simple", *arguments, "--help"],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "gbk"},
-        timeout=30,
+        timeout=60,
     )
     assert run.returncode == 0
     shown = run.stdout.decode("gbk")

@@ -28,15 +28,14 @@ from websockets.sync.server import ServerConnection, serve
 
 from onebot_simple.__main__ import _parsed
 from onebot_simple.simulator import Simulator
-from onebot_simple.tools import probe
+from onebot_simple.tools import probe, reception
 from onebot_simple.tools.doctor import run
 from onebot_simple.tools.probe import Surroundings
 
-from .peers import DEADLINE, Api, HttpApi, connect_event, ok, wait_until
-from .test_examples import free_port
+from .peers import DEADLINE, Api, HttpApi, connect_event, free_port, ok, wait_until
 
 TOKEN = "secret-token"
-SHORT = ["--wait", "0.1"]
+SHORT, LONG = ["--wait", "0.1"], ["--wait", "30"]
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ENGLISH = re.compile("[a-z]{2}.*[a-z]{2}")
 HANDSHAKE = {
@@ -87,6 +86,13 @@ class Doctor:
             code, shown = self("--reverse", url, *arguments)
         return self.names(words, code, shown)
 
+    def finds_soon(self, words: str, url: str) -> str:
+        """As finds(), where the doctor also waits for what does not come: as briefly as it can."""
+        code, shown = self(url, *SHORT)
+        if words not in shown:  # this machine is too busy
+            code, shown = self(url, "--wait", "3")
+        return self.names(words, code, shown)
+
     def names(self, words: str, code: int, shown: str) -> str:
         assert code == 1
         before, bad = shown.split("✘")
@@ -104,6 +110,12 @@ class Doctor:
 @pytest.fixture
 def doctor(capsys: pytest.CaptureFixture[str]) -> Doctor:
     return Doctor(capsys)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes may come late: on a busy machine, a moment is soon over."""
+    monkeypatch.setattr(reception, "MOMENT_SECONDS", 20)
 
 
 @pytest.fixture
@@ -226,10 +238,10 @@ def ws_server(
 
 @contextmanager
 def soon() -> Iterator[None]:
-    """It takes less time than the doctor waits for something that does not come."""
+    """It takes less time than the doctor, with LONG, waits for something that does not come."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 4.5
+    assert time.monotonic() - began < 25
 
 
 def swapped(url: str, scheme: str) -> str:
@@ -272,7 +284,13 @@ def test_a_token_that_nobody_asks_for(doctor: Doctor, qq: Simulator) -> None:
         shown = doctor.is_content(url, "--token", TOKEN)
         assert "token 正确" not in shown
         assert "· OneBot 不要 token，给什么都能进去" in shown
-        assert doctor.is_content(f"{url}?access_token={TOKEN}") == shown
+        again = doctor.is_content(f"{url}?access_token={TOKEN}")
+        assert without_clock(again) == without_clock(shown)
+
+
+def without_clock(shown: str) -> list[str]:
+    """The lines but for the one that says by how many seconds the clocks differ."""
+    return [line for line in shown.splitlines() if "时钟一致" not in line]
 
 
 def test_a_token_when_a_second_connection_is_not_taken(doctor: Doctor) -> None:
@@ -304,7 +322,7 @@ def test_an_http_api_that_takes_posts_only(doctor: Doctor) -> None:
         server.close()
 
 
-def test_onebot_connects_to_us(doctor: Doctor, strict: Simulator) -> None:
+def test_onebot_connects_to_us(doctor: Doctor, strict: Simulator, unhurried: None) -> None:
     port = free_port()
     strict.connect_to(f"ws://127.0.0.1:{port}")
     shown = doctor.is_content("--reverse", f"ws://127.0.0.1:{port}", "--token", TOKEN)
@@ -422,7 +440,7 @@ def test_a_program_that_talks_without_end(doctor: Doctor, scheme: str) -> None:
     over = threading.Event()
     with tcp_server(talk) as port:
         with soon():
-            doctor.finds("不是 HTTP，也不是 WebSocket", f"{scheme}://127.0.0.1:{port}", *SHORT)
+            doctor.finds_soon("不是 HTTP，也不是 WebSocket", f"{scheme}://127.0.0.1:{port}")
         over.set()
 
 
@@ -454,7 +472,7 @@ def test_an_answer_in_pieces_is_read_whole(doctor: Doctor) -> None:
 
 def test_a_program_that_speaks_something_else(doctor: Doctor) -> None:
     with tcp_server(lambda connection: connection.sendall(b"SSH-2.0-x\r\n")) as port:
-        doctor.finds("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}", *SHORT)
+        doctor.finds_soon("不是 HTTP，也不是 WebSocket", f"ws://127.0.0.1:{port}")
     with tcp_server(lambda connection: connection.close()) as port:
         doctor.finds("不是 HTTP，也不是 WebSocket", f"http://127.0.0.1:{port}")
 
@@ -497,8 +515,8 @@ def test_a_proxy_in_the_environment_is_named_and_not_used(
 
 def test_http_and_websocket_mixed_up(doctor: Doctor, qq: Simulator) -> None:
     with soon():
-        doctor.finds("说的是 HTTP，不是 WebSocket", swapped(qq.http_url, "ws"))
-        doctor.finds("是 WebSocket 的：改用 WsClient", swapped(qq.ws_url, "http"))
+        doctor.finds("说的是 HTTP，不是 WebSocket", swapped(qq.http_url, "ws"), *LONG)
+        doctor.finds("是 WebSocket 的：改用 WsClient", swapped(qq.ws_url, "http"), *LONG)
 
 
 def test_a_websocket_server_that_calls_http_a_bad_request(doctor: Doctor) -> None:
@@ -540,7 +558,7 @@ def test_a_tls_server_that_explains_it_in_plain_http(
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     with tcp_server(answer) as port:
-        doctor.finds("要 TLS：地址改成 https://", f"http://127.0.0.1:{port}", *SHORT)
+        doctor.finds_soon("要 TLS：地址改成 https://", f"http://127.0.0.1:{port}")
 
 
 def test_a_certificate_that_nobody_vouches_for(doctor: Doctor, context: ssl.SSLContext) -> None:
@@ -588,7 +606,7 @@ def test_a_path_without_events(doctor: Doctor, qq: Simulator) -> None:
 
 def test_a_path_that_answers_no_calls(doctor: Doctor, qq: Simulator) -> None:
     qq.swallow()
-    shown = doctor.finds("没有回答 get_version_info", f"{qq.ws_url}/event", "--wait", "0.3")
+    shown = doctor.finds("没有回答 get_version_info", f"{qq.ws_url}/event", "--wait", "1")
     assert "路径 /event 不对" in shown
 
 
@@ -605,7 +623,8 @@ def test_clocks_that_differ(doctor: Doctor) -> None:
         event = {**connect_event(), "time": time.time() + skew}
         with ws_server(events=[event]) as port:
             shown = doctor.finds("时钟和这里的差", f"ws://127.0.0.1:{port}")
-            assert "3600 秒" in shown or "3599 秒" in shown or "3601 秒" in shown
+            [seconds] = re.findall(r"差 (\d+) 秒", shown)
+            assert abs(int(seconds) - 3600) < 60
 
 
 @pytest.mark.parametrize(
@@ -676,7 +695,7 @@ def test_both_sides_wait(doctor: Doctor, qq: Simulator) -> None:
     [("ws", ""), ("ws", "GET / HTTP/1.1"), ("http", "GET /favicon.ico HTTP/1.1")],
 )
 def test_somebody_only_looks_before_onebot_comes(
-    doctor: Doctor, qq: Simulator, scheme: str, request_line: str
+    doctor: Doctor, qq: Simulator, unhurried: None, scheme: str, request_line: str
 ) -> None:
     port = free_port()
     url = f"{scheme}://127.0.0.1:{port}"
@@ -761,6 +780,7 @@ def test_it_posts_to_another_path(doctor: Doctor, qq: Simulator) -> None:
             f"地址要是 http://127.0.0.1:{port}/events",
             "--reverse",
             f"http://127.0.0.1:{port}/events",
+            *LONG,
         )
 
 
@@ -847,7 +867,7 @@ def run_process(*arguments: str, **environment: str) -> tuple[int, bytes]:
         [sys.executable, "-m", "onebot_simple", "doctor", *arguments],
         capture_output=True,
         env={**os.environ, **environment},
-        timeout=30,
+        timeout=50,
     )
     assert done.stderr == b""
     return done.returncode, done.stdout
@@ -894,7 +914,7 @@ def test_colours_are_for_terminals_that_want_them(qq: Simulator, no_colour: str)
         stdout=screen,
         env={**os.environ, "NO_COLOR": no_colour, "PYTHONIOENCODING": "utf-8"},
     ) as process:
-        assert process.wait(30) == 0
+        assert process.wait(50) == 0
     os.close(screen)
     shown = os.read(keyboard, 100_000)
     os.close(keyboard)

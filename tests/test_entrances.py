@@ -64,7 +64,7 @@ def simulator_http() -> str:
 
 def simulator_websocket() -> str:
     with Simulator(access_token=SECRET) as qq, pytest.raises(AuthenticationError):
-        WsClient(qq.ws_url, "wrong").start()
+        WsClient(qq.ws_url, "wrong").run()  # start() would wait for the refusal a moment only
     return SECRET
 
 
@@ -74,7 +74,7 @@ def playground_page() -> str:
         feed = Feed(qq, bot, False)
         page = PageServer(feed, Deeds(qq, feed, bot), 0)
         page.start()
-        connection = HTTPConnection("127.0.0.1", page.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", page.port, timeout=30)
         connection.request("GET", "/?token=wrong")
         assert connection.getresponse().status == 403
         connection.close()

@@ -25,9 +25,10 @@ from flask import request as flask_request
 from websocket import WebSocketException, create_connection
 from werkzeug.exceptions import HTTPException
 
-from onebot_simple import EventServer, HttpClient, NetworkError
+from onebot_simple import EventServer, HttpClient, NetworkError, running
+from onebot_simple.conversations import Conversations
 
-from .peers import Api, HttpApi, Poster, message, wait_until
+from .peers import Api, HttpApi, Poster, free_port, message, wait_until
 
 Answer = tuple[int, bytes]
 
@@ -45,9 +46,16 @@ def post(
     return Poster(Api(), server.port, path).post(body, headers)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """stop() has ten times as long for what still ends: on a busy machine, a thread may be late."""
+    drain = Conversations.drain
+    monkeypatch.setattr(Conversations, "drain", lambda self, seconds: drain(self, 10 * seconds))
+
+
 @contextmanager
 def raw(server: EventServer) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         yield connection
 
 
@@ -75,8 +83,16 @@ def request(body: bytes, *headers: str, start: str = "POST / HTTP/1.1") -> bytes
     return "\r\n".join(lines).encode() + body
 
 
-def with_length(body: bytes) -> bytes:
-    return request(body, f"Content-Length: {len(body)}")
+def with_length(body: bytes, path: str = "/") -> bytes:
+    return request(body, f"Content-Length: {len(body)}", start=f"POST {path} HTTP/1.1")
+
+
+def post_in_one_piece(server: EventServer, path: str) -> Answer:
+    """A post to a path where nobody reads the body: were it to come later, it would meet a closed
+    connection, and the answer could get lost."""
+    with raw(server) as connection:
+        connection.sendall(with_length(EVENT, path))
+        return answer_on(connection)
 
 
 # -- what NapCat sends ----------------------------------------------------------------------------
@@ -118,7 +134,6 @@ def test_events_that_were_sent_together_are_answered_in_order(server: EventServe
     notice = json.dumps({"post_type": "notice", "notice_type": "friend_add"}).encode()
     with raw(server) as connection:
         connection.sendall(with_length(EVENT) + with_length(notice) + with_length(EVENT))
-        connection.settimeout(5)
         assert [answer_on_one_of_many(connection) for _ in range(3)] == [200, 204, 200]
 
 
@@ -182,7 +197,7 @@ def test_a_wrong_or_missing_secret_is_said_once_a_minute(
         for _ in range(3):
             post(server, EVENT, signed(EVENT, "wrong"))
             post(server, EVENT)
-    wrong, missing = warnings_in(caplog)
+        wrong, missing = warnings_in(caplog)
     assert "127.0.0.1" in wrong
     assert "签名）不对" in wrong
     assert "NapCat 里填的 token 要和这里的 secret 一模一样" in wrong
@@ -322,7 +337,7 @@ def test_a_browser_is_told_that_the_server_runs(server: EventServer) -> None:
 
 
 def get(server: EventServer, path: str) -> tuple[int, str | None, bytes]:
-    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.headers["Allow"], answer.read()
@@ -340,7 +355,7 @@ def all_of(connection: socket.socket) -> bytes:
 def test_another_path_is_not_found_and_both_sides_are_told_the_right_one(
     server: EventServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, words = post(server, message(), path="/elsewhere")
+    status, words = post_in_one_piece(server, "/elsewhere")
     assert status == 404
     assert f"NapCat 里的地址要是 {server.url}。" in words.decode()
     assert "an event for another path: '/elsewhere'" in caplog.text
@@ -351,7 +366,7 @@ def test_the_path_can_be_chosen() -> None:
     with EventServer(port=0, path="/onebot/v11") as server:
         assert post(server, message(), path="/onebot/v11")[0] == 204
         assert post(server, message(), path="/onebot/v11/")[0] == 204
-        assert post(server, message(), path="/")[0] == 404
+        assert post_in_one_piece(server, "/")[0] == 404
         assert server.url.endswith("/onebot/v11")
 
 
@@ -487,7 +502,6 @@ def test_a_chunk_that_is_none_is_refused_soon_though_the_connection_stays(
     server: EventServer,
 ) -> None:
     with raw(server) as connection:
-        connection.settimeout(5)
         connection.sendall(request(b"zz\r\n", "Transfer-Encoding: chunked"))
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
@@ -505,6 +519,7 @@ def test_a_connection_that_ends_in_the_middle_of_a_body_hurts_nobody(
             assert b" 400 " in all_of(connection)
     assert server.stats["events"] == 0
     assert post(server, message())[0] == 200
+    server.stop()  # now all has been logged
     assert "Traceback" not in caplog.text
 
 
@@ -527,13 +542,13 @@ def test_slow_handlers_delay_nobody_else() -> None:
         @server.on_command("slow")
         def slow(event: dict[str, Any]) -> None:
             entered.release()
-            release.wait(20)
+            release.wait(40)
 
         server.on_message(lambda event: "quick")
         poster = Poster(Api(), server.port)
         for user in range(40):
             poster.push(message("/slow", user_id=user + 1))
-        assert all(entered.acquire(timeout=5) for _ in range(40))
+        assert all(entered.acquire(timeout=20) for _ in range(40))
         status, body = post(server, message("hi", user_id=999))
         assert b"quick" in body
         release.set()
@@ -552,12 +567,15 @@ def test_an_address_that_is_not_ours_is_an_error_that_says_so() -> None:
         EventServer("203.0.113.1", 0).start()
 
 
-def test_open_connections_end_with_the_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_open_connections_end_with_the_server(
+    patient: None, caplog: pytest.LogCaptureFixture
+) -> None:
     server = EventServer(port=0)
     server.start()
     with raw(server) as idle, raw(server) as half:
-        idle.sendall(with_length(json.dumps({"post_type": "notice"}).encode()))
-        assert answer_on(idle)[0] == 204
+        for connection in (idle, half):
+            connection.sendall(with_length(json.dumps({"post_type": "notice"}).encode()))
+            assert answer_on(connection)[0] == 204
         half.sendall(b"POST / HT")
         server.stop()
         assert idle.recv(10) == b""
@@ -594,6 +612,7 @@ def test_nothing_is_written_to_the_console(
     with raw(server) as connection:
         connection.sendall(b"nonsense\r\n\r\n")
         connection.recv(100)
+    server.stop()  # now all has been written
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
@@ -629,7 +648,7 @@ def test_what_is_set_before_a_start_holds_from_then_on() -> None:
         server.secret, server.api = None, client
         with server:
             assert server.url.endswith("/%E6%9C%BA%E5%99%A8%E4%BA%BA")
-            assert post(server, message(), path="/")[0] == 404  # the path of the first start
+            assert post_in_one_piece(server, "/")[0] == 404  # the path of the first start
             assert post(server, message(), path="/%E6%9C%BA%E5%99%A8%E4%BA%BA") == (204, b"")
             assert api.said() == "hi"
     onebot.close()
@@ -666,11 +685,11 @@ def test_a_route_that_streams_sends_each_piece_at_once(server: EventServer) -> N
 
     def pieces() -> Iterator[str]:
         yield "one, "
-        assert heard.wait(5)
+        assert heard.wait(20)
         yield "two"
 
     server.app.add_url_rule("/stream", "stream", lambda: Response(pieces()))
-    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
         connection.request("GET", "/stream")
         answer = connection.getresponse()
         assert answer.read(5) == b"one, "
@@ -727,19 +746,19 @@ def test_that_onebot_hung_up_before_the_answer_is_said(caplog: pytest.LogCapture
 
     def slow(event: Any) -> str:
         entered.set()
-        release.wait(5)
+        release.wait(20)
         return "too late"
 
     with EventServer(port=0) as server:
         server.on_message(slow)
         with raw(server) as connection:
             connection.sendall(with_length(EVENT))
-            assert entered.wait(5)
+            assert entered.wait(20)
         release.set()
-        wait_until(lambda: "hung up" in caplog.text)
-    assert len(warnings_in(caplog)) == 1
-    assert "写成 EventServer(api=" in caplog.text
-    assert "Write EventServer(api=" in caplog.text
+        [said] = wait_until(lambda: warnings_in(caplog))
+    assert "hung up" in said
+    assert "写成 EventServer(api=" in said
+    assert "Write EventServer(api=" in said
 
 
 def test_what_napcat_ignores_in_an_http_answer_is_said_once(
@@ -750,7 +769,7 @@ def test_what_napcat_ignores_in_an_http_answer_is_said_once(
         for _ in range(2):
             status, body = post(server, message("bad", group_id=30001))
             assert json.loads(body)["ban"] is True
-    [said] = warnings_in(caplog)
+        [said] = warnings_in(caplog)
     assert "what NapCat ignores in an HTTP answer: ['ban', 'ban_duration']" in said
     assert "EventServer(api=HttpClient(" in said
 
@@ -777,52 +796,62 @@ class Slow:
         @self.server.on_message
         def slow(event: dict[str, Any]) -> str:
             entered.release()
-            self.release.wait(5)
+            self.release.wait(40)
             return "done"
 
         self.server.start()
         self.poster = Poster(Api(), self.server.port)
         for user in range(posts):
             self.poster.push(message(user_id=user + 1))
-        assert all(entered.acquire(timeout=5) for _ in range(posts))
-        self.began = time.monotonic()
+        assert all(entered.acquire(timeout=20) for _ in range(posts))
         self.stopping = threading.Thread(target=self.server.stop)
         self.stopping.start()
 
-    def wait(self) -> float:
-        """How long the stop took, in seconds."""
-        self.stopping.join(5)
-        took = time.monotonic() - self.began
+    def wait_refusing(self) -> None:
+        """Wait until stop() has begun, which an event shows that nobody handles."""
+        wait_until(lambda: post(self.server, {"post_type": "notice"})[0] == 503)
+
+    def wait_stopped(self) -> None:
+        self.stopping.join(20)
+        assert not self.stopping.is_alive()
+
+    def close(self) -> None:
         self.release.set()
         self.poster.close()
-        return took
 
 
-def test_answers_that_are_being_made_at_stop_go_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_answers_that_are_being_made_at_stop_go_out(
+    patient: None, caplog: pytest.LogCaptureFixture
+) -> None:
     slow = Slow(posts=30)
-    wait_until(lambda: post(slow.server, message())[0] == 503)  # stop() has begun
+    slow.wait_refusing()
     slow.release.set()
-    assert slow.wait() < 2
+    slow.wait_stopped()
+    slow.close()
     assert slow.poster.statuses == [200] * 30
     assert "hung up" not in caplog.text
 
 
 @pytest.mark.parametrize("api", [None, HttpClient("http://127.0.0.1:9")])
 def test_an_event_that_comes_while_stopping_gets_503(
-    api: HttpClient | None, caplog: pytest.LogCaptureFixture
+    patient: None, api: HttpClient | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow = Slow(posts=1, api=api)
-    wait_until(lambda: post(slow.server, message())[0] == 503)
-    slow.release.set()
-    slow.wait()
+    slow.wait_refusing()
+    slow.close()
+    slow.wait_stopped()
     assert "events were not handled any more" in caplog.text
 
 
-def test_posts_whose_handlers_do_not_end_get_503_and_only_the_handlers_are_left() -> None:
+def test_posts_whose_handlers_do_not_end_get_503_and_only_the_handlers_are_left(
+    patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DRAIN_SECONDS", "END_SECONDS"):  # these handlers need all of that time
+        monkeypatch.setattr(running, name, 0.05)
     slow = Slow(posts=3)
-    slow.stopping.join(5)
-    assert len(our_threads()) == 3
-    assert slow.wait() < 2
+    slow.wait_stopped()
+    wait_until(lambda: len(our_threads()) == 3)
+    slow.close()
     assert slow.poster.statuses == [503] * 3
 
 
@@ -851,8 +880,8 @@ def test_a_route_that_streams_for_ever_ends_with_the_server() -> None:
             assert b" 200 " in connection.recv(100)
             began = time.monotonic()
             server.stop()
-            assert time.monotonic() - began < 2
-            assert not our_threads()
+            assert time.monotonic() - began < 10
+            wait_until(lambda: not our_threads())
 
 
 def test_a_handler_that_calls_again_and_again_ends_with_the_bot() -> None:
@@ -870,7 +899,7 @@ def test_a_handler_that_calls_again_and_again_ends_with_the_bot() -> None:
         post(server, message())
         api.wait_call("send_like")
         server.stop()
-        ended_in_time = ended.wait(2)
+        ended_in_time = ended.wait(20)
         ended.set()
         assert ended_in_time
         server.send_like(1)  # outside of handlers, the client can be used as before
@@ -887,11 +916,11 @@ def test_a_view_may_stop_the_server_and_is_answered() -> None:
 
         began = time.monotonic()
         assert get(server, "/stop") == (200, None, b"bye")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
 
 
 def test_the_port_is_free_again_after_the_end() -> None:
-    server = EventServer(port=0)
+    server = EventServer(port=free_port())
     for _ in range(3):
         with server, raw(server) as connection:
             connection.sendall(with_length(EVENT))
@@ -909,7 +938,7 @@ def test_a_chunk_that_is_cut_off_is_refused_at_once(
 ) -> None:
     head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     for _ in range(3):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        with raw(server) as connection:
             connection.sendall(f"{head}Transfer-Encoding: {coding}\r\n\r\n".encode() + sent)
             connection.shutdown(socket.SHUT_WR)
             answer = b""
@@ -939,11 +968,11 @@ def test_what_was_changed_since_is_checked_at_the_start(name: str, value: Any, s
 def test_a_path_that_was_changed_takes_events_with_a_slash_behind_it(server: EventServer) -> None:
     assert post(server, message())[0] == 200
     server.stop()
-    server.path = "/new"
+    server.path, server.port = "/new", 0
     server.start()
     assert post(server, message(), path="/new/")[0] == 200
     assert post(server, message(), path="/new")[0] == 200
-    status, words = post(server, message(), path="/")
+    status, words = post_in_one_piece(server, "/")
     assert status == 404
     assert f"The address in NapCat must be {server.url}" in words.decode()
 

@@ -43,6 +43,7 @@ from .peers import Api, ForwardWs, HttpApi, failed, ok, wait_until
 Json = dict[str, Any]
 CALLERS = ["HttpClient", "EventServer", "WsClient", "WsServer", "Account"]
 ALICE = 20001
+PATIENCE = 20  # seconds that a call may take which is answered
 
 
 class Line:
@@ -60,9 +61,9 @@ class Line:
         else:
             self.waiting = server = closing.enter_context(WsServer(port=0))
             self.qq.connect_to(server.url)
-            server.wait_connected(5)
+            server.wait_connected(20)
             self.api = server.bot(10001) if name == "Account" else server
-        self.waiting.timeout = 5
+        self.waiting.timeout = PATIENCE
 
     def received(self, name: str, content: bytes) -> str:
         """The file_id of a file that came in a message."""
@@ -74,7 +75,24 @@ class Line:
     def lose_answer(self) -> None:
         """The next call is carried out, and times out."""
         self.waiting.timeout = 0.1
+        self.called = len(self.qq.calls)
         self.qq.swallow()
+
+    def recover(self) -> None:
+        """Go on once that call has been carried out, which may be after its timeout."""
+        wait_until(lambda: len(self.qq.calls) > self.called)
+        self.waiting.timeout = PATIENCE
+
+    def lose_connection(self) -> None:
+        """The next call is carried out, and the connection ends before an answer comes."""
+        called = len(self.qq.calls)
+
+        def drop() -> None:
+            wait_until(lambda: len(self.qq.calls) > called)
+            self.qq.drop()
+
+        self.qq.swallow()
+        threading.Thread(target=drop).start()
 
     def chunks_sent(self) -> list[int]:
         calls = [call["params"] for call in self.qq.calls if call["action"] == "upload_file_stream"]
@@ -172,7 +190,7 @@ with (HttpClient if kind == "http" else WsClient)(url) as bot:
 """
 
 
-@pytest.mark.parametrize(("kind", "megabytes", "most"), [("http", 8, 2), ("ws", 16, 11)])
+@pytest.mark.parametrize(("kind", "megabytes", "most"), [("http", 8, 2), ("ws", 24, 20)])
 def test_memory_stays_flat_however_large_the_file(
     kind: str, megabytes: int, most: int, tmp_path: Path
 ) -> None:
@@ -203,7 +221,7 @@ def once_at(done_bytes: int, deed: Callable[[], object]) -> Callable[[int, int],
 def test_an_upload_whose_answer_got_lost_goes_on_there(line: Line, big: Path) -> None:
     with pytest.raises(ApiTimeout):
         line.api.upload_file(big, progress=once_at(2 * CHUNK_BYTES, line.lose_answer))
-    line.waiting.timeout = 5
+    line.recover()
     done = line.api.upload_file(big)
     assert uploaded(line.qq, done) == big.read_bytes()
     assert line.chunks_sent() == [0, 1, 2, 3, 4]
@@ -216,8 +234,8 @@ def test_an_upload_goes_on_after_the_connection_was_lost(
     set_pauses(0.05, 0.2)
     with ExitStack() as closing:
         line = Line(name, closing)
-        with pytest.raises((NetworkError, ApiNotAvailable)):
-            line.api.upload_file(big, progress=once_at(2 * CHUNK_BYTES, line.qq.drop))
+        with pytest.raises(NetworkError):
+            line.api.upload_file(big, progress=once_at(2 * CHUNK_BYTES, line.lose_connection))
         bot: Any = line.api
         wait_until(lambda: bot.stats["reconnects"] == 1)
         done = line.api.upload_file(big)
@@ -228,7 +246,7 @@ def test_an_upload_goes_on_after_the_connection_was_lost(
 def test_an_upload_that_onebot_has_forgotten_begins_again(http: Line, big: Path) -> None:
     with pytest.raises(ApiTimeout):
         http.api.upload_file(big, progress=once_at(CHUNK_BYTES, http.lose_answer))
-    http.waiting.timeout = 5
+    http.recover()
     http.qq.world.uploads.clear()
     assert uploaded(http.qq, http.api.upload_file(big)) == big.read_bytes()
     assert http.chunks_sent() == [0, 1, 0, 1, 2, 3, 4]
@@ -237,7 +255,7 @@ def test_an_upload_that_onebot_has_forgotten_begins_again(http: Line, big: Path)
 def test_an_upload_whose_end_got_lost_begins_again(http: Line, big: Path) -> None:
     with pytest.raises(ApiTimeout):
         http.api.upload_file(big, progress=once_at(big.stat().st_size, http.lose_answer))
-    http.waiting.timeout = 5
+    http.recover()
     assert uploaded(http.qq, http.api.upload_file(big)) == big.read_bytes()
 
 
@@ -335,9 +353,9 @@ def test_a_connection_that_is_lost_leaves_nothing_and_what_was_there_stays(
 def drop_at_frame(qq: Simulator, number: int) -> None:
     """Let so many frames through, and cut the connection before the next one."""
     for _ in range(number):
-        assert qq.gate.wait_held(1, 5)
+        assert qq.gate.wait_held(1, 20)
         qq.gate.step()
-    assert qq.gate.wait_held(1, 5)
+    assert qq.gate.wait_held(1, 20)
     qq.drop()
 
 
@@ -453,7 +471,7 @@ def test_a_hostile_name_stays_in_the_folder(tmp_path: Path, name: Any) -> None:
     assert os.listdir(tmp_path / "in") == ["here"]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_any_name_is_made_a_plain_one(name: str) -> None:
     safe = safe_name(name)

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from onebot_simple import (
     segment,
 )
 
-from .peers import Api, HttpApi, failed, ok
+from .peers import Api, HttpApi, failed, free_port, ok
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def api() -> Api:
 @pytest.fixture
 def client(api: Api) -> Iterator[HttpClient]:
     server = HttpApi(api)
-    with HttpClient(server.url, timeout=5) as one:
+    with HttpClient(server.url) as one:
         yield one
     server.close()
 
@@ -49,40 +50,44 @@ Script = Callable[[socket.socket, int], None]
 
 @contextmanager
 def raw_server(script: Script, port: int = 0) -> Iterator[str]:
-    """A server that does with each connection (numbered from 0) what `script` says."""
+    """A server that does with each connection (numbered from 0) what `script` says.
+
+    When the test is done with it, every request that was sent is still read.
+    """
     listener = socket.create_server(("127.0.0.1", port))
-    listener.settimeout(10)
     threads: list[threading.Thread] = []
     open_sockets: list[socket.socket] = []
+    last = socket.socket()
+    last.bind(("127.0.0.1", 0))
 
     def one(connection: socket.socket, number: int) -> None:
         with connection, suppress(OSError):
             script(connection, number)
 
     def accept() -> None:
-        number = 0
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
+        for number in count():
+            connection, address = listener.accept()
+            if address == last.getsockname():  # whoever came before it has been taken
+                connection.close()
                 return
-            connection.settimeout(10)
+            connection.settimeout(20)
             open_sockets.append(connection)
             threads.append(threading.Thread(target=one, args=(connection, number), daemon=True))
             threads[-1].start()
-            number += 1
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
+        last.connect(listener.getsockname())
+        acceptor.join()
+        last.close()
         listener.close()
         for connection in open_sockets:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in [acceptor, *threads]:
+        for thread in threads:
             thread.join(5)
 
 
@@ -94,7 +99,8 @@ def read_request(connection: socket.socket) -> bytes:
             raise ConnectionError
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    fields = head.lower().split(b"\r\n")
+    length = next((int(f[15:]) for f in fields if f.startswith(b"content-length:")), 0)
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -350,13 +356,13 @@ def test_no_answer_in_time_is_a_timeout_and_nothing_is_sent_again() -> None:
 
     def silent(connection: socket.socket, number: int) -> None:
         requests.append(read_request(connection))
-        done.wait(10)
+        done.wait(20)
 
     with raw_server(silent) as url, HttpClient(url, timeout=30) as client:
         began = time.monotonic()
         with pytest.raises(ApiTimeout, match="no answer to send_like within 0.2 s") as caught:
             client.request("send_like", {"user_id": 1}, timeout=0.2)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         assert isinstance(caught.value, TimeoutError)
         done.set()
     assert len(requests) == 1
@@ -376,7 +382,7 @@ def test_an_answer_that_drips_ends_at_the_timeout(start: bytes, drop: bytes) -> 
     def drip(connection: socket.socket, number: int) -> None:
         read_request(connection)
         connection.sendall(start)
-        for _ in range(60):
+        for _ in range(400):
             if not done.wait(0.05):
                 connection.sendall(drop)
 
@@ -384,7 +390,7 @@ def test_an_answer_that_drips_ends_at_the_timeout(start: bytes, drop: bytes) -> 
         began = time.monotonic()
         with pytest.raises(ApiTimeout):
             client.request("get_status", timeout=0.3)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         done.set()
 
 
@@ -394,23 +400,21 @@ def test_an_answer_that_falls_silent_ends_at_the_timeout_and_not_one_timeout_lat
     def fall_silent(connection: socket.socket, number: int) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
-        done.wait(0.8)
+        done.wait(1.8)
         connection.sendall(b"{")
-        done.wait(5)
+        done.wait(20)
 
-    with raw_server(fall_silent) as url, HttpClient(url, timeout=1) as client:
+    with raw_server(fall_silent) as url, HttpClient(url, timeout=2) as client:
         began = time.monotonic()
         with pytest.raises(ApiTimeout):
             client.get_status()
-        assert time.monotonic() - began < 1.6
+        assert time.monotonic() - began < 3.6
         done.set()
 
 
 def test_nobody_listening_is_said_with_what_to_check() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with (
-        HttpClient(f"http://127.0.0.1:{port}") as client,
+        HttpClient(f"http://127.0.0.1:{free_port()}") as client,
         pytest.raises(NetworkError, match="NapCat（或练习场）启动了吗.*connection refused"),
     ):
         client.get_status()
@@ -476,7 +480,7 @@ def test_an_answer_of_more_than_256_mib_is_cut_off() -> None:
 
     with (
         raw_server(bomb) as url,
-        HttpClient(url) as client,
+        HttpClient(url, timeout=50) as client,
         pytest.raises(NetworkError, match="超过了 268435456 字节.*more than 268435456 bytes"),
     ):
         client.request("x")
@@ -495,7 +499,7 @@ def test_a_connection_whose_answer_cannot_be_unpacked_is_closed() -> None:
     with raw_server(garbled) as url, HttpClient(url) as client:
         with pytest.raises(NetworkError) as caught:
             client.request("x")
-        assert closed.wait(3), caught  # while the error, and all that it holds, is alive
+        assert closed.wait(20), caught  # while the error, and all that it holds, is alive
 
 
 def test_what_is_not_even_http_is_said_so() -> None:
@@ -571,7 +575,7 @@ def test_an_error_says_all_in_two_languages_and_its_traceback_ends_in_ours(
 
     with (
         raw_server(server) as url,
-        HttpClient(url, timeout=0.2) as client,
+        HttpClient(url, timeout=0.2 if trouble == SILENT else 30) as client,
         pytest.raises(OneBotError, match=f"{chinese}.*{english}") as caught,
     ):
         client.get_status()
@@ -587,16 +591,15 @@ def test_the_port_of_napcats_web_page_is_named_whatever_it_answers(status: str) 
         if status:  # else it hangs up without a word
             connection.sendall(http({"code": -1, "message": "Unauthorized"}, status))
 
-    try:
-        socket.create_server(("127.0.0.1", 6099)).close()
-    except OSError:
-        pytest.skip("somebody listens on port 6099")
-    with (
-        raw_server(webui, 6099) as url,
-        HttpClient(url) as client,
-        pytest.raises(NetworkError, match="6099 是 NapCat 的 WebUI.*6099 is the port of NapCat's"),
-    ):
-        client.get_status()
+    with ExitStack() as closing:
+        try:
+            url = closing.enter_context(raw_server(webui, 6099))
+        except OSError:
+            pytest.skip("somebody listens on port 6099")
+        client = closing.enter_context(HttpClient(url))
+        said = "6099 是 NapCat 的 WebUI.*6099 is the port of NapCat's"
+        with pytest.raises(NetworkError, match=said):
+            client.get_status()
 
 
 # -- streams --------------------------------------------------------------------------------------
@@ -639,13 +642,13 @@ def test_a_stream_may_take_longer_than_the_timeout_of_each_frame() -> None:
     def stream(connection: socket.socket, number: int) -> None:
         read_request(connection)
         connection.sendall(HEAD)
-        for frame in frames({"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}):
+        for frame in frames(*({"n": number} for number in range(17))):
             connection.sendall(chunked(frame))
-            pause.wait(0.3)
+            pause.wait(0.1)
         connection.sendall(b"0\r\n\r\n")
 
-    with raw_server(stream) as url, HttpClient(url, timeout=1) as client:
-        assert len(list(client.stream_action("download_file_stream", file="x"))) == 4
+    with raw_server(stream) as url, HttpClient(url, timeout=1.5) as client:
+        assert len(list(client.stream_action("download_file_stream", file="x"))) == 17
 
 
 def test_a_frame_of_a_stream_that_drips_ends_at_the_timeout() -> None:
@@ -657,13 +660,13 @@ def test_a_frame_of_a_stream_that_drips_ends_at_the_timeout() -> None:
         while not done.wait(0.05):
             connection.sendall(chunked(b" "))
 
-    with raw_server(stream) as url, HttpClient(url, timeout=0.3) as client:
+    with raw_server(stream) as url, HttpClient(url, timeout=1.5) as client:
         received = client.stream_action("download_file_stream", file="x")
         assert next(received) == {"n": 1}
         began = time.monotonic()
         with pytest.raises(ApiTimeout):
             next(received)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         done.set()
 
 
@@ -678,9 +681,9 @@ def test_a_long_frame_of_a_stream_comes_whole_and_fast() -> None:
         connection.sendall(b"0\r\n\r\n")
 
     with raw_server(stream) as url, HttpClient(url) as client:
-        began = time.monotonic()
+        began = time.thread_time()
         assert list(client.stream_action("download_file_stream", file="x")) == datas
-        assert time.monotonic() - began < 3
+        assert time.thread_time() - began < 1
 
 
 def test_a_stream_that_is_left_early_leaves_the_client_usable(api: Api) -> None:

@@ -20,7 +20,7 @@ from onebot_simple import EventServer, HttpClient, WsClient, WsServer, segment
 from onebot_simple.__main__ import _parser, main
 from onebot_simple.simulator import Simulator
 
-from .lessons import EXAMPLES, LESSONS, PROJECTS, PYTEST_ALONE, free_port
+from .lessons import EXAMPLES, LATE, LESSONS, PROJECTS, PYTEST_ALONE, free_port
 from .peers import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -120,11 +120,11 @@ def running(source: str, qq: Simulator) -> Iterator[None]:
     thread = threading.Thread(target=exec, args=(code, names), daemon=True)
     thread.start()
     try:
-        qq.wait_connected(5)
+        qq.wait_connected(LATE)
         yield
     finally:
         names["bot"].stop()
-        thread.join(5)
+        thread.join(LATE)
     assert not thread.is_alive()
 
 
@@ -183,7 +183,7 @@ def the_loop(source: str, qq: Simulator) -> None:
         env={**os.environ, "PYTHONUTF8": "1"},
     ) as process:
         assert process.stdout
-        qq.wait_connected(10)
+        qq.wait_connected(LATE)
         printed: list[str] = []
         reader = threading.Thread(target=lambda: printed.extend(process.stdout or []))
         reader.start()
@@ -192,9 +192,9 @@ def the_loop(source: str, qq: Simulator) -> None:
             qq.send_private("你好")
             return any("'raw_message': '你好'" in line for line in printed)
 
-        wait_until(seen, 10)
+        wait_until(seen, LATE)
         process.terminate()
-        reader.join(10)
+        reader.join(LATE)
 
 
 def the_segments(source: str, qq: Simulator) -> None:
@@ -370,7 +370,7 @@ def a_wrong_token() -> None:
 
 def a_wrong_token_over_websocket() -> None:
     with Simulator(access_token="right") as qq:
-        WsClient(qq.ws_url, "wrong").start()
+        WsClient(qq.ws_url, "wrong").run()  # start() would wait for the refusal a moment only
 
 
 def no_answer() -> None:

@@ -23,7 +23,7 @@ from websocket import create_connection
 from onebot_simple import EventServer, WsClient, WsServer
 from onebot_simple.simulator import Simulator
 
-from .lessons import free_port, running
+from .lessons import LATE, free_port, running
 from .peers import message, text_of, wait_until
 from .test_readme import COURSE, ROOT, fenced
 from .test_readme import running as program
@@ -121,7 +121,7 @@ def test_the_second_account_of_lesson_14(tmp_path: Path) -> None:
             assert sorted(lines) == ["10001: 1 个群", "10002: 0 个群"]
             if os.name != "nt":  # where terminate() is no Ctrl+C
                 bot.end()
-                assert account.process.wait(10) == 0
+                assert account.process.wait(LATE) == 0
         assert "Traceback" not in account.output or os.name == "nt"
 
 
@@ -148,10 +148,10 @@ def test_gunicorn_serves_with_many_processes(qq: Simulator) -> None:
     ) as process:
         try:
             qq.post_to(f"http://127.0.0.1:{port}/")
-            qq.wait_connected(20)
+            qq.wait_connected(LATE)
             for number in range(20):
                 qq.send_private(f"{number}")
-                assert qq.wait_reply(20)["text"] == f"echo: {number}"
+                assert qq.wait_reply(LATE)["text"] == f"echo: {number}"
         finally:
             process.terminate()
 
@@ -208,11 +208,11 @@ class Proxy:
             env={**os.environ, "PATH": PATH, "HOME": str(self.folder)},
         ) as process:
             try:
-                wait_until(self.answers)
+                wait_until(self.answers, LATE)
                 yield
             finally:
                 process.terminate()
-                print(process.communicate(timeout=10)[1])
+                print(process.communicate(timeout=LATE)[1])
 
     def answers(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -227,7 +227,7 @@ def the_server_that_onebot_dials(proxy: Proxy, program: str) -> None:
             f"wss://localhost:{proxy.port}",
             sslopt={"ca_certs": str(proxy.authority)},
             suppress_origin=True,
-            timeout=5,
+            timeout=LATE,
         )
         socket.send(json.dumps(message("hi")))
         call = json.loads(socket.recv())
@@ -240,7 +240,7 @@ def the_server_that_events_are_pushed_to(proxy: Proxy, program: str) -> None:
         server.on_message(lambda event: "over TLS")
         url = f"https://localhost:{proxy.port}/"
         with requests.post(
-            url, json=message("hi"), verify=str(proxy.authority), timeout=5
+            url, json=message("hi"), verify=str(proxy.authority), timeout=LATE
         ) as answer:
             assert text_of(answer.json()["reply"]) == "over TLS"
 

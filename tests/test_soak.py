@@ -10,6 +10,6 @@ def test_six_seconds_of_faults_lose_nothing_and_leave_nothing(set_pauses: SetPau
     set_pauses(0.1, 0.5)  # set again, and put back, by the soak
     result = soak.run(seconds=6, seed=7)
     assert result["problems"] == []
-    assert result["rounds"] > 3
+    assert result["rounds"] > 1
     assert result["outcomes"]["answered"] > 100
     assert result["stats"]["WsClient"]["reconnects"] > 0

@@ -167,7 +167,7 @@ def test_events_are_what_their_types_say(message_format: str) -> None:
         bot.on("message", "message_sent", "notice", "request", "meta_event")(came.append)
         with bot:
             everything_that_happens(qq, bot)
-            wait_until(lambda: {name_of(event) for event in came} >= EVENTS_OF_THE_SIMULATOR)
+            wait_until(lambda: {name_of(event) for event in came} >= EVENTS_OF_THE_SIMULATOR, 20)
     assert {name_of(event) for event in came} == EVENTS_OF_THE_SIMULATOR
     for event in came:
         name = name_of(event)
