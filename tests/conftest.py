@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+import hypothesis
 import pytest
 
 from onebot_simple import EventServer, HttpClient, WsClient, WsServer, ws_client
@@ -72,6 +73,8 @@ class Stage:
 # the wish that every warning be an error
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+    hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine may be slow
+    hypothesis.settings.load_profile("patient")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

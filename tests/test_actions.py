@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onebot_simple import ActionFailed, ActionNotFound, HttpClient, WsClient
@@ -595,7 +595,6 @@ def test_json_objects_are_read() -> None:
     assert from_json(b"\xef\xbb\xbf{}") == {}
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200)))
 def test_any_input_is_an_object_or_a_value_error(data: str | bytes) -> None:
     with contextlib.suppress(ValueError):
@@ -609,7 +608,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_what_goes_out_comes_in(params: dict[str, Any]) -> None:
     try:

@@ -624,7 +624,7 @@ def test_any_bytes_on_the_wire_leave_the_application_alive(server: EventServer) 
     from hypothesis import HealthCheck, given, settings
     from hypothesis import strategies as st
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, suppress_health_check=list(HealthCheck))
     @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "x/y", ""]))
     def check(body: bytes, kind: str) -> None:
         client = server.app.test_client()

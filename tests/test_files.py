@@ -471,7 +471,7 @@ def test_a_hostile_name_stays_in_the_folder(tmp_path: Path, name: Any) -> None:
     assert os.listdir(tmp_path / "in") == ["here"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_any_name_is_made_a_plain_one(name: str) -> None:
     safe = safe_name(name)
