@@ -263,6 +263,7 @@ def test_a_fault_happens_once_per_click(visit: Visit) -> None:
 def test_a_swallowed_answer_still_leads_to_its_call(visit: Visit) -> None:
     visit.page.locator("#faults summary").click()
     visit.page.get_by_role("button", name="不回应").click()
+    expect(visit.page.locator("[data-name=swallow] .count")).to_have_text("1")
     visit.say("x")
     visit.expect_answer("echo: x")
     visit.page.locator(".message.from-bot .bubble").click()
