@@ -68,9 +68,15 @@ class Command:
         self.process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
         self.process.wait(LATE)
         took = time.monotonic() - begin
-        self.reader.join(5)  # at the end of the output no process of ours is left
-        assert not self.reader.is_alive()
+        self.exit_code()
         return took
+
+    def exit_code(self) -> int:
+        """When it has ended, and all that it has printed is there."""
+        code = self.process.wait(LATE)
+        self.reader.join(LATE)  # at the end of the output no process of ours is left
+        assert not self.reader.is_alive()
+        return code
 
 
 @contextmanager
@@ -92,6 +98,7 @@ def command(*arguments: str, folder: Path | None = None, **environment: str) -> 
 def test_the_command_prints_one_link_and_ends_soon_on_ctrl_c() -> None:
     with command() as playground:
         playground.wait_for(r"\[bot\] .*connected to ws://")
+        playground.wait_for(r"/\?token=")
         [link] = re.findall(r"http://\S+/\?token=\S+", playground.output)
         address, _, path = link.removeprefix("http://").partition("/")
         connection = HTTPConnection(address, timeout=5)
@@ -113,15 +120,15 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
             playground.wait_for("may connect to whatever has taken the port")
     with command("nothing.py") as playground:
         playground.wait_for("找不到 nothing.py：先 cd 进入")
-        assert playground.process.wait(LATE) == 2
+        assert playground.exit_code() == 2
     with command("bot", folder=tmp_path) as playground:
         playground.wait_for(r"是 bot\.py 吗？ bot\.py\?")
     with command(".", folder=tmp_path) as playground:
         playground.wait_for("是文件夹：写出机器人的文件，例如 playground bot.py")
-        assert playground.process.wait(LATE) == 2
+        assert playground.exit_code() == 2
     with command("--replay", ".", folder=tmp_path) as playground:
         playground.wait_for("是文件夹：写出日志文件，例如 playground bot.py --replay day.jsonl。")
-        assert playground.process.wait(LATE) == 2
+        assert playground.exit_code() == 2
 
 
 def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Path) -> None:
@@ -132,7 +139,7 @@ def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Pa
         with command(str(file), f"--ws-port={port}") as playground:
             playground.wait_for(f"端口 {port} 被占用，而 .*bot.py 里写的就是它：先结束")
             playground.wait_for("end what is there")
-            assert playground.process.wait(LATE) == 2
+            assert playground.exit_code() == 2
             assert "token=" not in playground.output
         # one that asks ONEBOT_URL first is told where to go, and others may go somewhere else
         for source in (
@@ -257,7 +264,7 @@ def test_every_example_runs_against_it_unmodified_with_a_token(
 
 def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:
     with command("missing.py") as playground:
-        assert playground.process.wait(LATE) == 2
+        assert playground.exit_code() == 2
         playground.wait_for("missing.py")
         assert "Traceback" not in playground.output
 
@@ -274,8 +281,7 @@ def test_a_file_that_is_not_there_is_told_with_exit_code_2() -> None:
 )
 def test_a_bad_option_is_told_with_exit_code_2(bad: list[str]) -> None:
     with command(*bad) as playground:
-        assert playground.process.wait(LATE) == 2
-        playground.reader.join(5)
+        assert playground.exit_code() == 2
         assert playground.output
         assert "Traceback" not in playground.output and "s3cret" not in playground.output
 
