@@ -307,12 +307,12 @@ def test_the_reverse_handshake_has_napcats_headers_and_comes_again() -> None:
             for _ in connection:
                 pass
 
-    server = serve(handler, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    with Simulator(reconnect_interval=50) as qq:
+    with serve(handler, "127.0.0.1", 0) as server, Simulator(reconnect_interval=50) as qq:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
         qq.connect_to(f"ws://127.0.0.1:{server.socket.getsockname()[1]}/onebot?x=1")
         until(lambda: len(greetings) == 2)
+    thread.join()
     assert [event["sub_type"] for event in greetings] == ["connect", "connect"]
     headers = requests[0].headers
     assert requests[0].path == "/onebot?x=1"
@@ -322,8 +322,6 @@ def test_the_reverse_handshake_has_napcats_headers_and_comes_again() -> None:
     assert headers["User-Agent"] == "OneBot/11"
     assert "Origin" not in headers
     assert "Sec-WebSocket-Extensions" not in headers
-    server.shutdown()
-    thread.join()
 
 
 # -- running --------------------------------------------------------------------------------------
