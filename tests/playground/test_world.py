@@ -306,9 +306,9 @@ def test_what_came_while_paused_is_bounded_and_comes_on_resuming(visit: Visit) -
     try:
         visit.expect_lamp("ws")
         page.get_by_role("button", name="暂停").click()
-        for number in range(3000):
+        for number in range(2100):
             simulator.send_raw(str(number))
-        wait_until(lambda: simulator.wire.last_id > 3000, 40)
+        wait_until(lambda: simulator.wire.last_id > 2100, 40)
         expect(page.locator("#count")).to_contain_text("新到 2000 帧")
         page.get_by_role("button", name="继续").click()
         expect(page.locator(".frame")).to_have_count(2000)
