@@ -387,7 +387,12 @@ ACTIONS = [
 def test_any_params_get_an_envelope_or_the_silence_that_napcat_keeps() -> None:
     with Simulator() as qq, dial(qq, "/api", token=None) as socket:
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=300,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(st.sampled_from(ACTIONS), st.dictionaries(st.sampled_from(NAMES), json_values))
         def check(action: str, params: Json) -> None:
             socket.send(json.dumps({"action": action, "params": params, "echo": "fuzz"}))
