@@ -164,6 +164,8 @@ class TestFollowing:
             expect(page.locator("#frames + .newer")).to_have_text("↓ 40 条新的")
             opened = page.locator(".frame[open] summary")
             expect(opened).to_be_in_viewport()
+            # soon after a click, the page may take its own scroll for the reader's
+            page.wait_for_timeout(500)
             opened.click()
             visit.expect_at_end("#frames")
 
