@@ -12,7 +12,7 @@ from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
 from .conftest import free_port
-from .visits import IDLE, expect, run_as_test, visited
+from .visits import IDLE, expect, run_as_test, save, visited
 
 BOOM = """import os
 from onebot_simple import WsClient, segment
@@ -58,9 +58,9 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
         expect(page.locator("#bot .dot.on")).to_be_visible()  # the bot lives on
         expect(page.locator("#bot")).to_contain_text("❌ 1")
 
-        (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 2"), encoding="utf-8")
+        save(tmp_path / "bot.py", BOOM.replace("1 / 0", "1 / 2"))
         # both runs have said so
-        wait_until(lambda: visit.playground.bot_status["output"].count("connected to") == 2, 10)
+        wait_until(lambda: visit.playground.bot_status["output"].count("connected to") == 2, 20)
         visit.expect_lamp("ws")
         expect(page.locator("#bot")).not_to_contain_text("❌")
         page.locator("#text").press("ArrowUp")
@@ -70,7 +70,8 @@ def test_a_teacher_sees_the_error_mends_it_sends_again_and_runs_the_copied_test(
 
         page.get_by_role("button", name="复制成测试").click()
         copied = page.locator("dialog pre").inner_text()
-        assert page.evaluate("navigator.clipboard.readText()").strip() == copied.strip()
+        clipboard = "navigator.clipboard.readText()"
+        wait_until(lambda: page.evaluate(clipboard).strip() == copied.strip())
     assert "1 / 0" not in copied and "expect_error" not in copied  # only since the restart
     assert "qq.wait_call('set_group_card'" in copied
     run_as_test(copied, tmp_path)
@@ -120,7 +121,7 @@ def test_why_there_is_no_bot_is_said_with_what_to_do(
         if "range" in source:  # the end of this run, and not the beginning
             expect(visit.page.locator("#alert pre")).to_contain_text("line 98")
             expect(visit.page.locator("#alert pre")).not_to_contain_text("line 1\n")
-            (tmp_path / "bot.py").write_text("raise SystemExit('other')", encoding="utf-8")
+            save(tmp_path / "bot.py", "raise SystemExit('other')")
             expect(visit.page.locator("#alert pre")).to_have_text("other")
 
 
@@ -136,11 +137,11 @@ def test_a_bot_that_goes_to_another_port_is_told_where_to_go(tab: Page, tmp_path
         visit.page.locator("#language").click()
         expect(alert).to_contain_text(f"❌ Cannot connect to {elsewhere}: connection refused.")
         visit.page.locator("#language").click()
-        (tmp_path / "bot.py").write_text(IDLE, encoding="utf-8")
+        save(tmp_path / "bot.py", IDLE)
         expect(alert).to_be_hidden()  # what the run before has said is over
-        (tmp_path / "bot.py").write_text(lost, encoding="utf-8")
+        save(tmp_path / "bot.py", lost)
         expect(alert).to_be_visible()
-        (tmp_path / "bot.py").write_text(lost.replace(elsewhere, home), encoding="utf-8")
+        save(tmp_path / "bot.py", lost.replace(elsewhere, home))
         visit.expect_lamp("ws")
         expect(alert).to_be_hidden()
 
@@ -179,19 +180,28 @@ TWO = """import os
 from onebot_simple import WsClient, WsServer
 
 with {} as good:
-    good.wait_for(lambda event: True)
+    events = good.events()
+    print("listens")
+    next(events)
     WsClient("ws://127.0.0.1:1").run()
 """
 AT_HOME = ["WsClient(os.environ['ONEBOT_URL'])", "WsServer(port=int(os.environ['ONEBOT_PORT']))"]
 
 
 LATER = """import logging, os, time
-from threading import Timer
+from pathlib import Path
 from onebot_simple import WsClient
 
 logging.basicConfig(level={!r})
 lost, good = WsClient("ws://127.0.0.1:1"), WsClient(os.environ["ONEBOT_URL"])
-Timer(1, lost.stop).start()
+
+
+@lost.every(0.1)
+def look():
+    if Path(__file__).with_name("enough").exists():
+        lost.stop()
+
+
 lost.run()
 {}
 time.sleep(600)
@@ -202,6 +212,7 @@ def test_a_bot_that_connects_without_a_word_is_no_longer_told(tab: Page, tmp_pat
     with visited(tab, LATER.format("WARNING", "good.start()"), tmp_path) as visit:
         alert = visit.page.locator("#alert")
         expect(alert).to_be_visible()
+        (tmp_path / "enough").touch()
         visit.expect_lamp("ws")
         expect(alert).to_be_hidden()
 
@@ -209,7 +220,9 @@ def test_a_bot_that_connects_without_a_word_is_no_longer_told(tab: Page, tmp_pat
 def test_a_bot_that_was_connected_is_not_told_of_the_time_before(tab: Page, tmp_path: Path) -> None:
     then = "with good:\n    time.sleep(0.5)\ntime.sleep(0.5)\nprint('over')"
     with visited(tab, LATER.format("INFO", then), tmp_path) as visit:
-        expect(visit.page.locator("#lines")).to_contain_text("over", timeout=10_000)
+        expect(visit.page.locator("#alert")).to_be_visible()
+        (tmp_path / "enough").touch()
+        expect(visit.page.locator("#lines")).to_contain_text("over")
         expect(visit.page.locator("[data-name=ws] .dot.on")).to_have_count(0)
         expect(visit.page.locator("#alert")).to_be_hidden()
 
@@ -231,6 +244,7 @@ def test_a_bot_that_is_connected_may_try_in_vain_elsewhere(
 ) -> None:
     with visited(tab, TWO.format(good), tmp_path) as visit:
         visit.expect_lamp("ws" if "Client" in good else "ws_reverse")
+        expect(visit.page.locator("#lines")).to_contain_text("listens")
         visit.say("hi")  # whatever comes lets it go on
         expect(visit.page.locator("#lines")).to_contain_text("Trying again in")
         expect(visit.page.locator("#alert")).to_be_hidden()
@@ -267,7 +281,7 @@ def test_another_file_of_the_folder_restarts_the_bot_but_none_of_a_hidden_or_vir
         for folder in (venv, hidden):
             (folder / "other.py").write_text("1", encoding="utf-8")
         assert {Path(name).name for name in stamps(tmp_path / "bot.py")} == {"bot.py", "helper.py"}
-        helper.write_text("WORD = 'three'", encoding="utf-8")
+        save(helper, "WORD = 'three'")
         expect(lines).to_contain_text("says three")
 
 
@@ -278,6 +292,6 @@ def test_the_last_message_can_be_sent_again_after_each_restart(tab: Page, tmp_pa
         expect(visit.page.locator(".error")).to_have_count(1)
         visit.page.locator("#bot").click()
         visit.page.get_by_label("重启后把上一句再发一次").check()
-        (tmp_path / "bot.py").write_text(BOOM.replace("1 / 0", "1 / 4"), encoding="utf-8")
+        save(tmp_path / "bot.py", BOOM.replace("1 / 0", "1 / 4"))
         visit.expect_answer("0.25")
         assert visit.bubbles("/boom") == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,7 @@ class TestPeople:
         expect(page.locator("#speakers label", has_text="Bob")).to_have_text("Bob 管理员")
         page.get_by_role("button", name="成员", exact=True).click()
         page.get_by_label("角色 Carol").select_option("admin")
+        expect(page.locator("#speakers")).to_contain_text("Carol 管理员")
         page.get_by_label("名片 Carol").fill("班长")
         page.get_by_label("名片 Carol").press("Tab")
         expect(page.locator("#speakers")).to_contain_text("班长 管理员")
@@ -174,7 +175,7 @@ def test_the_command_replays_a_log_to_the_bot(browser: Browser, tmp_path: Path) 
     playground.start()
     try:
         simulator = playground.simulator
-        assert simulator.wait_reply(10)["text"] == "heard from real life"
+        assert simulator.wait_reply(20)["text"] == "heard from real life"
     finally:
         playground.stop()
     log.write_text("{}\n\n[1]\n", encoding="utf-8")
@@ -186,11 +187,15 @@ class TestShown:
     def test_requests_and_invitations_tell_what_became_of_them(self, visit: Visit) -> None:
         page = visit.page
         visit.open_group()
-        for name in ("有人申请进群", "有人邀请机器人进新群"):
-            choose_more(page, name)
-            page.get_by_role("button", name="确定").click()
+        requests = visit.playground.simulator.world.requests
+        choose_more(page, "有人申请进群")
+        page.get_by_role("button", name="确定").click()
+        wait_until(lambda: len(requests) == 1)
+        choose_more(page, "有人邀请机器人进新群")
+        page.get_by_role("button", name="确定").click()
         # an invitation is shown in the chat of the new group, which the bot is not in yet
-        flags = wait_until(lambda: _two(visit.playground.simulator.world.requests))
+        wait_until(lambda: len(requests) == 2)
+        flags = list(requests)
         settle(visit, flags[0], "add", False)
         expect(page.locator(".asks").first).to_have_text("机器人已拒绝")
         expect(page.locator("[data-chat=g30002]")).to_contain_text("邀请机器人进群 30002")
@@ -236,8 +241,8 @@ class TestShown:
         expect(note).to_contain_text("99999")
         chinese = note.inner_text()
         page.locator("#language").click()
+        expect(note).not_to_have_text(chinese)
         expect(note).to_contain_text("99999")
-        assert note.inner_text() != chinese
 
     def test_at_completes_names_and_a_dropped_file_goes_along(
         self, visit: Visit, tmp_path: Path
@@ -257,7 +262,9 @@ class TestShown:
         page.locator("#text").press("Enter")
         expect(page.locator(".bubble")).to_contain_text("table.csv")
         [message] = visit.playground.simulator.world.messages.values()
-        assert [part["type"] for part in message.segments] == ["at", "text", "file", "record"]
+        at, text, *files = [part["type"] for part in message.segments]
+        # files are read side by side, so any of them may be the first
+        assert (at, text, sorted(files)) == ("at", "text", ["file", "record"])
 
     def test_the_draft_stays_with_its_chat_and_the_chat_survives_a_reload(
         self, visit: Visit
@@ -275,11 +282,6 @@ class TestShown:
         expect(page.locator("#chat-about")).to_contain_text("你是 Alice，正在和机器人聊天")
         visit.playground.simulator.send_group("psst")
         wait_until(lambda: page.title() == "(1) OneBot 练习场")
-
-
-def _two(requests: Iterable[str]) -> list[str]:
-    flags = list(requests)
-    return flags if len(flags) == 2 else []
 
 
 def settle(visit: Visit, flag: str, kind: str, approve: bool) -> None:
@@ -304,9 +306,9 @@ def test_what_came_while_paused_is_bounded_and_comes_on_resuming(visit: Visit) -
     try:
         visit.expect_lamp("ws")
         page.get_by_role("button", name="暂停").click()
-        for number in range(3000):
+        for number in range(2100):
             simulator.send_raw(str(number))
-        wait_until(lambda: simulator.wire.last_id > 3000, 20)
+        wait_until(lambda: simulator.wire.last_id > 2100, 40)
         expect(page.locator("#count")).to_contain_text("新到 2000 帧")
         page.get_by_role("button", name="继续").click()
         expect(page.locator(".frame")).to_have_count(2000)
@@ -333,7 +335,7 @@ def test_an_old_tab_finds_the_next_run_by_itself(browser: Browser, tmp_path: Pat
     second.start()
     try:
         context.new_page().goto(second.page.link)  # as the command opens it
-        expect(old.locator(".bubble")).to_have_count(0, timeout=15_000)
+        expect(old.locator(".bubble")).to_have_count(0, timeout=30_000)
         expect(old.locator("#link")).to_have_text("")
         second.simulator.send_private("in the second")
         expect(old.locator(".bubble")).to_have_text("in the second")

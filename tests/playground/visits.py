@@ -37,7 +37,7 @@ class Soon:
         self.locator = locator
 
     def __getattr__(self, check: str) -> Any:
-        def checked(*wanted: Any, timeout: float = 5_000, **more: Any) -> None:
+        def checked(*wanted: Any, timeout: float = 15_000, **more: Any) -> None:
             deadline = time.monotonic() + timeout / 1000
             while True:
                 try:
@@ -54,6 +54,13 @@ class Soon:
 def expect(locator: Locator) -> Any:
     """Playwright's, but see Soon."""
     return Soon(locator)
+
+
+def save(file: Path, source: str) -> None:
+    """All of it at once: a bot must not be started with half of its file."""
+    new = file.with_suffix(".new")
+    new.write_text(source, encoding="utf-8")
+    new.replace(file)
 
 
 class Visit:
@@ -85,11 +92,15 @@ class Visit:
         self.page.emulate_media(color_scheme="null", forced_colors="null")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         with suppress(Error):  # it has ended
-            self.page.evaluate("localStorage.clear()")
+            # another playground may be given the same port, and then it is the same site
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
             self.page.goto(urljoin(self.playground.page.link, "/style.css"))
 
     def expect_lamp(self, name: str) -> None:
-        expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible(timeout=10_000)
+        expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible()
+        if name == "ws_reverse":  # which is on a moment before anybody can be told something
+            core = self.playground.simulator._core
+            wait_until(lambda: any(peer.transport == name for peer in core.peers))
 
     def say(self, text: str) -> None:
         self.page.fill("#text", text)
@@ -105,6 +116,15 @@ class Visit:
     def open_group(self) -> None:
         self.page.locator("[data-chat=g30001]").click()
 
+    def scroll_up(self, log: str, pixels: int) -> None:
+        self.page.locator(log).hover()
+        self.page.mouse.wheel(0, -pixels)
+        self.expect_to_stay(log)
+
+    def expect_to_stay(self, log: str) -> None:
+        """The log follows its end no more."""
+        expect(self.page.locator(log)).not_to_have_class(re.compile("follows"))
+
     def is_at_end(self, log: str) -> bool:
         box = f"document.querySelector('{log}')"
         return bool(
@@ -112,7 +132,7 @@ class Visit:
         )
 
     def expect_at_end(self, log: str) -> None:
-        wait_until(lambda: self.is_at_end(log))
+        wait_until(lambda: self.is_at_end(log), 15)
 
 
 @contextmanager

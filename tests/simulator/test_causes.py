@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +47,7 @@ def text_of(qq: Simulator, frame: int) -> str:
 
 def test_an_echo_tells_the_message_the_handler_and_its_line() -> None:
     with Simulator() as qq, greeted(qq) as socket:
+        before = time.time()
         slow = qq.send_group("slow", user=CAROL)["message_id"]
         qq.send_group("quick", user=BOB)
         call(socket, f"{slow}:order@bot.py:28:7:{RANDOM}", 2, group_id=GROUP, message="to Carol")
@@ -53,7 +55,7 @@ def test_an_echo_tells_the_message_the_handler_and_its_line() -> None:
         assert (found["message_id"], found["handler"], found["at"]) == (slow, "order", "bot.py:28")
         assert found["probably"] is False
         assert '"slow"' in text_of(qq, found["frame"])
-        assert 0 < found["ms"] < 3000
+        assert 0 < found["ms"] < (time.time() - before) * 1000
         [frame] = [frame for frame in qq.frames if frame["kind"] == "call"]
         assert frame["cause"] == found
 

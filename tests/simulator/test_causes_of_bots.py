@@ -31,6 +31,7 @@ def test_a_slow_answer_leads_to_the_message_it_answers(make: Maker) -> None:
         qq.send_group("tea", user=BOB)
         second = qq.send_group("noodles", user=CAROL)["message_id"]
         assert qq.wait_reply()["text"] == "noodles, then"
+        qq.wait_call("send_msg")  # the same message; only now it is among the calls
         causes = [call["cause"] for call in qq.calls]
         assert [cause["message_id"] for cause in causes] == [first, second]
         for cause in causes:
@@ -47,6 +48,6 @@ def test_a_poke_leads_to_its_own_event(make: Maker) -> None:
         for user in (BOB, CAROL, BOB):
             qq.poke(user)
         for _ in range(3):
-            qq.wait_reply()
+            qq.wait_call("send_msg")
         pokes = [frame["id"] for frame in qq.frames if "poke" in frame["text"]]
         assert [call["cause"]["frame"] for call in qq.calls] == pokes

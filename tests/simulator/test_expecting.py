@@ -14,8 +14,17 @@ from typing import Any
 
 import pytest
 
-from onebot_simple import ActionFailed, EventServer, HttpClient, WsClient, WsServer, segment
-from onebot_simple.simulator import Failure, Simulator
+from onebot_simple import (
+    ActionFailed,
+    EventServer,
+    HttpClient,
+    WsClient,
+    WsServer,
+    running,
+    segment,
+    ws_client,
+)
+from onebot_simple.simulator import Failure, Simulator, simulator, ws_peer
 from onebot_simple.simulator.journal import KEPT, Journal
 from onebot_simple.simulator.wire import WireLog
 from onebot_simple.simulator.world import RESOLVABLE_MESSAGES
@@ -63,6 +72,22 @@ def qq(bot: WsClient) -> Iterator[Simulator]:
 
     with Simulator(bot) as one:
         yield one
+
+
+def until_it_calls(qq: Simulator) -> None:
+    wait_until(lambda: qq.calls)
+
+
+def until_it_fails(qq: Simulator) -> None:
+    wait_until(lambda: qq._core.journal.mistakes)
+
+
+@pytest.fixture
+def long_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its end, a test waits for its bot, but not for ever: here, as long as a slow one needs."""
+    monkeypatch.setattr(simulator, "SETTLE_SECONDS", 20)
+    monkeypatch.setattr(ws_peer, "PONG_TIMEOUT", 20)
+    monkeypatch.setattr(running, "DRAIN_SECONDS", 20)
 
 
 def failure_of(deed: Callable[[], object]) -> str:
@@ -141,7 +166,7 @@ def test_tests_with_several_bots_run_side_by_side() -> None:
         bot.on_message(lambda event: f"I am {number}")
         with Simulator(bot) as qq:
             qq.send_private("who are you?")
-            heard.append((number, qq.wait_reply()["text"]))
+            heard.append((number, qq.wait_reply(10)["text"]))
 
     heard: list[tuple[int, str]] = []
     threads = [threading.Thread(target=conversation, args=(number,)) for number in range(6)]
@@ -167,7 +192,8 @@ def test_what_is_no_bot_is_refused_without_showing_it() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_bot_that_cannot_start_leaves_nothing_behind() -> None:
+def test_a_bot_that_cannot_start_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 20)  # it waits for the refusal
     bot = WsClient("ws://127.0.0.1:3001", "wrong")
     with pytest.raises(Exception, match="token"), Simulator(bot, access_token="right"):
         pass
@@ -199,13 +225,15 @@ def test_a_reply_can_be_waited_for_by_person_and_by_group(qq: Simulator, bot: Ws
 
 def test_a_reply_in_another_chat_is_named(qq: Simulator) -> None:
     qq.send_private("psst")
-    line = first_line(lambda: qq.wait_reply(0.2, group=GROUP))
+    until_it_calls(qq)
+    line = first_line(lambda: qq.wait_reply(0, group=GROUP))
     assert 'said "psst" to 20001, not in group 30001' in line
 
 
 def test_the_first_line_says_what_differs(qq: Simulator) -> None:
     qq.send_group("/ban 20003")
-    line = first_line(lambda: qq.wait_call("set_group_ban", 0.2, duration=61))
+    until_it_calls(qq)
+    line = first_line(lambda: qq.wait_call("set_group_ban", 0.01, duration=61))
     assert "set_group_ban was called with duration=60, not 61" in line
     assert "调用 set_group_ban 时 duration 是 60，不是 61" in line
     line = first_line(lambda: qq.wait_call("set_group_ban", 0.01, reason="spam"))
@@ -258,6 +286,7 @@ def at_the_end_of_the_with(qq: Simulator) -> None:
     bot.on_message(lambda event: [][0])
     with Simulator(bot) as other:
         other.send_private("hi")
+        until_it_fails(other)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +339,8 @@ def test_a_message_can_be_looked_at_from_both_sides_until_the_test_goes_on(
 def test_a_call_that_was_not_to_be_is_shown(qq: Simulator) -> None:
     qq.expect_no_call("set_group_ban", 0.05)
     qq.send_group("/ban 20003")
-    qq.expect_no_call("set_group_ban", 0.1, user_id=ALICE)
+    until_it_calls(qq)
+    qq.expect_no_call("set_group_ban", 0.01, user_id=ALICE)
     line = first_line(lambda: qq.expect_no_call("set_group_ban", 3))
     assert "was not to call set_group_ban, but did" in line
     assert '"user_id": 20003' in line
@@ -320,6 +350,7 @@ def test_a_call_that_was_not_to_be_is_shown(qq: Simulator) -> None:
 
 
 @each_bot
+@pytest.mark.usefixtures("long_end")
 def test_a_handler_that_raises_fails_the_test_at_its_end(make: Callable[[], AnyBot]) -> None:
     bot = make()
 
@@ -350,7 +381,8 @@ def test_a_handler_that_calls_sys_exit_fails_the_test_unless_expected(
     def test() -> None:
         with Simulator(bot) as qq:
             qq.send_private("hi")
-            qq.expect_silence(0.1)
+            until_it_fails(qq)
+            qq.expect_silence(0.01)
 
     assert "raised SystemExit" in failure_of(test)
     with Simulator(bot) as qq:
@@ -365,7 +397,8 @@ def test_a_handler_that_returns_nonsense_is_named(bot: WsClient) -> None:
 
     with Simulator(bot) as qq:
         qq.send_private("hi")
-        line = first_line(lambda: qq.wait_reply(0.2))
+        until_it_fails(qq)
+        line = first_line(lambda: qq.wait_reply(0.01))
         assert "nonsense raised TypeError" in line
         assert "(test_expecting.py:" in line
         qq.expect_error(TypeError)
@@ -379,9 +412,10 @@ def test_an_error_that_is_expected_is_none(qq: Simulator) -> None:
 def test_another_error_than_the_expected_one_is_named(qq: Simulator) -> None:
     assert "No handler raised KeyError" in first_line(lambda: qq.expect_error(KeyError, 0.01))
     qq.send_group("/boom")
-    line = first_line(lambda: qq.expect_error(KeyError, 0.2))
+    until_it_fails(qq)
+    line = first_line(lambda: qq.expect_error(KeyError, 0.01))
     assert "No handler raised KeyError: boom 出错了：boom raised ZeroDivisionError: boom" in line
-    assert "raised ZeroDivisionError" in first_line(lambda: qq.wait_reply(0.05))
+    assert "raised ZeroDivisionError" in first_line(lambda: qq.wait_reply(0.01))
     qq.expect_error()
 
 
@@ -405,8 +439,9 @@ def test_a_simulator_that_is_entered_again_begins_anew_in_the_same_world(bot: Ws
     qq = Simulator(bot)
     with pytest.raises(AssertionError, match="IndexError"), qq:
         said = qq.send_private("unread")["message_id"]
-        wait_until(lambda: qq.calls)
+        until_it_calls(qq)
         qq.send_group("boom")
+        until_it_fails(qq)
     last = qq.frames[-1]["id"]
     assert len(qq.calls) == 1  # a test may look at them after the end
     with qq:
@@ -436,19 +471,21 @@ def test_a_simulator_that_is_started_again_waits_for_somebody_to_call_again() ->
 def test_an_error_of_the_test_before_counts_for_none(
     same: bool, by_hand: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    late, go_on = WsClient("ws://127.0.0.1:3001"), threading.Event()
+    late, begun, go_on = WsClient("ws://127.0.0.1:3001"), threading.Event(), threading.Event()
 
     @late.on_group_message
     def slow(event: dict[str, Any]) -> None:
-        go_on.wait(10)
+        begun.set()
+        go_on.wait(30)
         raise ZeroDivisionError("late")
 
     with Simulator(None if by_hand else late) as qq:
         if by_hand:
             late.url = qq.ws_url
         with late if by_hand else nullcontext():
+            qq.wait_connected()
             qq.send_group("hi")
-            wait_until(lambda: late.stats["events"] == 2)
+            assert begun.wait(5)
     bot = late if same else WsClient("ws://127.0.0.1:3001")
     bot.on_private_message(lambda event: [][0])
     with Simulator(bot) as qq:
@@ -477,6 +514,7 @@ def test_the_errors_of_a_bot_that_was_connected_by_hand_count(given: Any, bot: W
     with Simulator(given) as qq:
         bot.url = qq.ws_url
         with bot:
+            wait_until(lambda: qq.lamps["ws"]["connected"])
             before.stop()  # once more, which is nothing to this bot
             qq.send_private("hi")
             qq.expect_error(IndexError)
