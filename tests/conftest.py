@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    wait_until(lambda: not (set(threading.enumerate()) - before), 4)
+    wait_until(lambda: not (set(threading.enumerate()) - before), 15)
 
 
 @pytest.fixture

@@ -26,12 +26,10 @@ GONE = (ConnectionClosed, WebSocketException, OSError)
 def wait_until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
     """The first true value of `condition`; an AssertionError when there is none in time."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.002)
-    raise AssertionError("waited in vain")
+    return value
 
 
 _ports = count(10_000 + os.getpid() % 130 * 150)  # other processes of the suite begin elsewhere
@@ -198,11 +196,11 @@ class WsPeer:
         self.joined = threading.Condition()  # guards sockets
 
     def serve(self, socket: ServerConnection | WebSocket) -> None:
-        with self.joined:  # whoever pushes after the greeting must not find an older socket
-            socket.send(json.dumps(connect_event()))
-            self.sockets.append(socket)
-            self.joined.notify_all()
         try:
+            with self.joined:  # whoever pushes after the greeting must not find an older socket
+                socket.send(json.dumps(connect_event()))
+                self.sockets.append(socket)
+                self.joined.notify_all()
             for frame in socket:
                 if not frame:  # what websocket-client returns at the end
                     break

@@ -216,3 +216,12 @@ def test_a_call_is_freed_when_the_connection_drops(transport: str) -> None:
         scene.bot.get_status()
     dropping.join()
     scene.close()
+
+
+def test_who_has_the_answer_finds_its_call_as_well(scene: Scene) -> None:
+    scene.bot.on_message(lambda event: "hi")
+    scene.go()
+    for number in range(1, 101):
+        scene.qq.send_private("hello")
+        scene.qq.wait_reply(LATE)
+        assert len(scene.qq.calls) == number

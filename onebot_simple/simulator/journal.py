@@ -29,7 +29,6 @@ class Deed:
 
     content: dict[str, Any]
     taken: bool = False  # given out by a wait
-    step: int = 0  # in which step of the test it was given out
     others: list[Deed] = field(default_factory=list)  # the messages of a call, the call of one
 
     @property
@@ -61,7 +60,6 @@ class Journal:
         self._unread_calls: Newest[Deed, None] = Newest(KEPT)
         self._unread_replies: Newest[Deed, None] = Newest(KEPT)
         self._seen: list[Deed] = []  # in this step, from their other side
-        self._step = 0  # how many times people did something
         self._mistakes: deque[Mistake] = deque(maxlen=100)  # those that nobody expected
         self._during = (
             threading.local()
@@ -82,18 +80,13 @@ class Journal:
         stays.
         """
         with self._changed:
-            self._step += 1
             for deed in self._seen:
                 self._unread_calls.pop(deed, None)
                 self._unread_replies.pop(deed, None)
             self._seen.clear()
 
     def add_reply(self, reply: dict[str, Any]) -> None:
-        deed = Deed(reply)
-        self._said().append(deed)
-        with self._changed:
-            self._unread_replies[deed] = None
-            self._changed.notify_all()
+        self._said().append(Deed(reply))  # it is given out with its call
 
     def add_note(self, transport: str, connection: int, frame: int, note: dict[str, str]) -> None:
         """Put a note about the frame with this id into the frame log."""
@@ -109,13 +102,9 @@ class Journal:
         with self._changed:
             for reply in deed.others:
                 reply.others.append(deed)
+                self._unread_replies[reply] = None
             self._calls.append(deed)
             self._unread_calls[deed] = None
-            # a fast test may have read the message, and gone on, before the call was noted
-            if any(reply.taken and reply.step < self._step for reply in deed.others):
-                del self._unread_calls[deed]
-            elif deed.known:
-                self._seen.append(deed)
             self._changed.notify_all()
 
     def _said(self) -> list[Deed]:
@@ -165,7 +154,7 @@ class Journal:
             deed = found()
             if deed is None:
                 return None
-            deed.taken, deed.step = True, self._step
+            deed.taken = True
             del unread[deed]
             self._seen += deed.others
             return dict(deed.content)
