@@ -100,7 +100,7 @@ def _taken_apart(text: str, scheme: str) -> Address:
 
 def _problem(text: str, scheme: str) -> Bilingual | None:
     """What is wrong with an address, and what to do about it; None when it is fine."""
-    if any(sign in text for sign in ("<", ">", "你的", "YOUR")):
+    if any(sign in text.partition("?")[0] for sign in ("<", ">", "你的", "YOUR_")):
         return "里还有占位符：换成真的", "still holds a placeholder: put a real address there"
     if sign := FULL_WIDTH.match(text):
         return f"里有全角符号“{sign[1]}”：改成半角", f'holds the full-width sign "{sign[1]}"'

@@ -105,6 +105,8 @@ class Bot(Running):
         self._call_for(event, *request_call(event, False, reason=reason))
 
     def _call_for(self, event: Event, action: str, params: dict[str, Any]) -> Any:
+        if "message" not in params:  # else call_action() logs it
+            log.info("%s", line_of(action, params))
         return self._actions_of(event).call_action(action, **params)
 
     def _actions_of(self, event: Event) -> Actions:
@@ -174,7 +176,8 @@ class Bot(Running):
 
         Yields the events from now on, in order of arrival, until the bot is stopped.
 
-        Handlers do not see them; ask() and wait_for() come first. After ``break``, the loop takes
+        Handlers do not see them; ask() and wait_for() come first. What the account itself has said
+        or done does not come. After ``break``, the loop takes
         no more, if bot.events() stands in the line of the ``for`` and is kept in no variable.
         RuntimeError when the bot is not started; AuthenticationError when the access_token is
         refused later.
@@ -318,14 +321,12 @@ class Bot(Running):
             log.info("%s", line_of("reply", {**to, "message": body["reply"]}))
         elif "reply" in operation:
             self._carry_out(event, {"reply": operation["reply"]})
-        for call in calls_for(event, {**body, "reply": None}):
-            log.info("%s", line_of(*call))
+        if "approve" in body:
+            log.info("%s", line_of(*request_call(event, body["approve"])))
         return to_json("HTTP", body) if body else None
 
     def _carry_out(self, event: Event, operation: dict[str, Any]) -> None:
         for action, params in calls_for(event, operation):
-            if "message" not in params:  # else call_action() logs it
-                log.info("%s", line_of(action, params))
             try:
                 self._call_for(event, action, params)
             except OneBotError as error:  # the other actions are still carried out

@@ -53,6 +53,7 @@ _INVISIBLE = re.compile(
     "\U000e0001\U000e0020-\U000e007f]+"
 )
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_DONE_BY_USER = ("group_msg_emoji_like", "group_upload", "friend_recall")  # by no operator
 _ACTORS = ("user_id", "operator_id", "peer_id")  # they may hold the user who did it; the best first
 
 
@@ -92,8 +93,10 @@ def is_by_account(event: Event, name: str) -> bool:
 
 def is_done_by_account(event: Event) -> bool:
     """Whether a notice tells of what the account itself did, such as a ban or a reaction."""
-    is_reaction = event.get("notice_type") == "group_msg_emoji_like"
-    return _is_account(event, event.get("user_id" if is_reaction else "operator_id"))
+    kind = event.get("notice_type")
+    doer = "user_id" if kind in _DONE_BY_USER else "operator_id"
+    # who joins a group has done it, whoever let them in
+    return kind != "group_increase" and _is_account(event, event.get(doer))
 
 
 def _is_account(event: Event, user: object) -> bool:

@@ -191,7 +191,8 @@ class EventServer(Bot):
         abort(400, "事件必须有 post_type。 An event needs a post_type.")
 
     def _explain(self) -> None:
-        """Explain a 404 or a 405: in the log what to change in NapCat, or to a browser."""
+        """Explain a 404 or a 405: in the log what to change in NapCat, or to a browser. The path of
+        an earlier start is a 404."""
         error = request.routing_exception
         if request.endpoint == "receive" and request.path.rstrip("/") != self.path.rstrip("/"):
             error = request.routing_exception = NotFound()  # it was the path before the last start

@@ -200,6 +200,6 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     advice = (
         "动作可能已经执行了：先看看 OneBot 的日志，再重发。端口是 HTTP 的吗？要用 https:// 吗？",
         "the action may have been carried out, so see the log of OneBot before you send it again. "
-        "Or is it no HTTP port, or one for https://?",
+        "Is it an HTTP port? Does it need https://?",
     )
     return kind(*addresses.wrong_service(at, fact, advice).args)

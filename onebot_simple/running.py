@@ -43,8 +43,8 @@ LOOK_SECONDS = 5  # how often slow handlers are looked for
 LONG_QUEUE = 1000  # events that wait: this many are warned of
 STOPPED = "机器人停止了，不再等待。 The bot was stopped while waiting."
 NO_CHAT = (
-    "返回的文字没有聊天可以发：用 bot.send_group_msg 或 bot.send_private_msg。 "
-    "What it returned has no chat to go to: use bot.send_group_msg or bot.send_private_msg."
+    "它没有聊天可以去：用 bot.send_group_msg 或 bot.send_private_msg。 "
+    "It has no chat to go to: use bot.send_group_msg or bot.send_private_msg."
 )
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
@@ -78,7 +78,7 @@ class Running(Handlers):
         self._count_lock = Lock()  # guards _counts, _dropped and _warned
         self._counts = {"events": 0, "calls": 0, "failures": 0, "reconnects": 0}
         self._dropped = 0  # events that came while stopping
-        self._warned: set[str] = set()  # the kinds of what was dropped
+        self._warned: set[str] = set()  # what _warn_dropped() has said
         self._warn_at = LONG_QUEUE
         self._start_lock = Lock()  # held by start(), of which there is one at a time
         self._state_lock = Lock()  # guards what follows
@@ -233,8 +233,10 @@ class Running(Handlers):
         for handler in handlers:
             self._note_handler(handler)
             try:
-                if isinstance(handler.run(*arguments), str):
-                    raise TypeError(NO_CHAT)
+                result = handler.run(*arguments)
+                if isinstance(result, str) and result:
+                    kind = f"{handler.name} 返回的文字 the text that {handler.name} returned"
+                    self._warn_dropped(kind, result, NO_CHAT)
             except BaseException as error:
                 self._report(handler.name, error, is_timer=label == "every")
 

@@ -101,7 +101,8 @@ class ServerWebSocket:
         return bool(self._unsent) and not self.reason
 
     def _shut_down(self) -> None:
-        """Wake the reader. It takes what has come, finds out why it has ended, and closes it."""
+        """End the connection, which wakes the reader. It still gets what has come, except on
+        Windows, and closes the socket."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 

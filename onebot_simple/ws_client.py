@@ -285,10 +285,10 @@ class WsClient(Bot):
 
 
 def _slow_down(inbox: Inbox) -> int:
-    """Wait for who saves the frames of a stream slowly. Return how many may wait from now on."""
+    """Give whoever takes the frames of a stream time to catch up. Return how many may wait then."""
     waiting = inbox.qsize()
     for _ in range(20):
         time.sleep(0.01)
         if inbox.qsize() < waiting:
             return STREAM_BACKLOG
-    return 2 * waiting  # none is taken for now, and nobody else must be kept waiting for that
+    return 2 * waiting  # nobody takes any at the moment: go on, since other calls wait, too

@@ -89,6 +89,7 @@ class WsConnection:
             raise
         finally:
             del self._waiting[echo]
+            self.filled = SimpleQueue()  # nobody takes what is left in the other
 
     def _next(self, inbox: Inbox, deadline: float) -> dict[str, Any] | None:
         """The next response; None at the deadline."""

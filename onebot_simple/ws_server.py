@@ -252,6 +252,7 @@ class WsServer(Bot):
         account, name = ws.account, ws.connection.name
         chinese, english = map(printable, reason)
         self._strangers.discard(ws)
+        # first, because who is freed by close() may call again at once
         account._set_connections([one for one in account._connections if one is not ws])
         lost = connection_lost(name, reason)
         ws.connection.close(bot_was_stopped(name) if self._stopping.is_set() else lost)

@@ -191,5 +191,7 @@ def test_26_recalls_counts_and_mutes_at_the_third_time() -> None:
         qq.wait_call("set_group_ban", group_id=30001, user_id=20003, duration=600)
         qq.send_group("笨蛋", user=20002)  # an admin
         qq.send_group("笨蛋", user=20001)
-        assert qq.wait_reply()["text"].endswith("第 1 次警告 warning")
+        warned = qq.wait_reply()
+        assert warned["message"][0] == segment.at(20001)
+        assert warned["text"].endswith("第 1 次警告 warning")
         assert [call["action"] for call in qq.calls].count("set_group_ban") == 1

@@ -276,12 +276,23 @@ def test_what_answers_without_a_message_is_in_the_log_too(
     stage.go()
     stage.push(FRIEND)
     stage.push(message(group_id=30001, user_id=5))
-    wait_until(lambda: "duration=60" in caplog.text)
+    wait_until(lambda: "approve=True" in caplog.text and ": bye" in caplog.text)
+    if stage.transport != "http_answer":  # NapCat ignores a ban in an HTTP answer
+        wait_until(lambda: "→ set_group_ban group_id=30001 user_id=5: duration=60" in caplog.text)
     lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("→")]
     assert "→ set_friend_add_request: flag=f approve=True remark=" in lines
-    assert "→ set_group_ban group_id=30001 user_id=5: duration=60" in lines
-    assert len(lines) == 3
-    assert sum("bye" in line for line in lines) == 1
+    assert len(lines) == (2 if stage.transport == "http_answer" else 3)
+
+
+def test_approving_is_in_the_log_too(
+    calling_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = calling_stage
+    caplog.set_level(logging.INFO)
+    stage.bot.on_request(stage.bot.approve)
+    stage.go()
+    stage.push(FRIEND)
+    wait_until(lambda: "→ set_friend_add_request: flag=f approve=True" in caplog.text)
 
 
 def test_a_value_that_is_neither_true_nor_false_is_no_answer(

@@ -69,16 +69,27 @@ def test_every_may_call_actions(calling_stage: Stage) -> None:
     assert stage.api.said() == "water!"
 
 
-def test_a_text_that_has_no_chat_to_go_to_is_an_error_that_says_how_to_send_it(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("decorator", ["every", "on_connect"])
+def test_a_text_that_has_no_chat_to_go_to_is_said_once_with_the_way_to_send_it(
+    ws_stage: Stage, decorator: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.bot.every(SECONDS)(lambda: "tick")
-    if stage.transport != "http_api":  # there is no connection to be told of
-        stage.bot.on_connect(lambda self_id: "hello")
-    stage.go()
-    wait_until(lambda: "TypeError" in caplog.text)
-    assert "没有聊天可以发：用 bot.send_group_msg" in caplog.text
-    assert "has no chat to go to: use bot.send_group_msg or bot.send_private_msg" in caplog.text
+    turns: list[Any] = []
+
+    def hello(*_: int) -> str:
+        turns.append(1)
+        return "hello"
+
+    bot = ws_stage.bot
+    if decorator == "every":
+        bot.every(SECONDS)(lambda: hello())
+    else:
+        bot.on_connect(hello)
+    bot.every(SECONDS)(lambda: "")
+    ws_stage.go()
+    wait_until(lambda: len(turns) > 2 or (turns and decorator == "on_connect"))
+    wait_until(lambda: "'hello'" in caplog.text)
+    assert caplog.text.count("没有聊天可以去：用 bot.send_group_msg") == 1
+    assert caplog.text.count("has no chat to go to: use bot.send_group_msg") == 1
 
 
 @pytest.mark.parametrize("when", ["in the middle of start()", "after start()"])

@@ -746,9 +746,11 @@ def test_a_loop_does_not_see_what_the_account_itself_has_done(bot: WsServer) -> 
     notice = {"self_id": 10001, "post_type": "notice", "group_id": 30001, "user_id": 5}
     recall = {**notice, "notice_type": "group_recall", "operator_id": 10001}
     reaction = {**notice, "notice_type": "group_msg_emoji_like", "user_id": 10001}
-    theirs = [{**recall, "operator_id": 7}, {**reaction, "user_id": 7}]
-    heard = _talking(bot, [recall, reaction, *theirs])
-    assert [next(heard), next(heard)] == theirs
+    upload = {**notice, "notice_type": "group_upload", "user_id": 10001}
+    newcomer = {**recall, "notice_type": "group_increase"}  # whom the account has let in
+    others = [{**recall, "operator_id": 7}, {**reaction, "user_id": 7}, newcomer]
+    heard = _talking(bot, [recall, reaction, upload, *others])
+    assert [next(heard) for _ in others] == others
     heard.close()
 
 

@@ -749,7 +749,8 @@ def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
 def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_side_gone(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 1.0)  # which are over by then
+    # once they are over, a connection that has a reason to end is closed at the next look
+    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 1.0)
     caplog.set_level(logging.INFO)
     reached, release = threading.Event(), threading.Event()
 

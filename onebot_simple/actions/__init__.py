@@ -185,7 +185,8 @@ def line_of(action: str, params: dict[str, Any]) -> str:
     if content is None:
         content = " ".join(f"{name}={params[name]}" for name in params if name[-3:] != "_id")
     parts = content if isinstance(content, list) else [content]
-    return printable(f"→ {action}{chat}: {''.join(map(_shown, parts))}"[:300])
+    words = "".join(map(_shown, parts))
+    return printable(f"→ {action}{chat}{words and ': '}{words}"[:300])
 
 
 def _shown(part: Any) -> str:

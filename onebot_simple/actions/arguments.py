@@ -33,7 +33,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
         _check(method, values, named)
         given = {name: value for name, value in named.items() if value is not None}
         try:
-            return method(self, *values, **given)  # what is None has its default
+            return method(self, *values, **given)  # None means the default
         except OneBotError as error:
             # The traceback then shows the line of the caller and this one, not the way between.
             raise error.with_traceback(None) from None
