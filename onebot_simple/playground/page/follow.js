@@ -86,6 +86,7 @@ export function follow(box) {
 		// the reader is done with it
 		leave() {
 			visiting = false;
+			touched = -1e9; // the click that closed the row is no scroll of the reader
 			pin();
 		},
 	};
