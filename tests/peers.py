@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 Json = dict[str, Any]
-DEADLINE = 5.0
+DEADLINE = 15.0  # seconds; only a failure takes so long, or a busy machine
 GONE = (ConnectionClosed, WebSocketException, OSError)
 
 

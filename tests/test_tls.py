@@ -222,7 +222,7 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
             connection.sendall(handshake_answer(connection) + frame(message("hi")))
             connection.recv(1)  # it is being sent, and the rest is never read
             connection.sendall(frame(message("still here")))
-            over.wait(20)
+            over.wait(40)
 
     heard: list[str] = []
     with RawServer(script) as server:
@@ -232,7 +232,7 @@ def test_a_sender_that_is_stuck_keeps_no_event_away(context: ssl.SSLContext, ca_
         with bot:
             wait_until(lambda: heard)
             sender.start()
-            wait_until(lambda: heard == ["hi", "still here"])
+            wait_until(lambda: heard == ["hi", "still here"], 30)  # encrypting takes time
             assert sender.is_alive()
         sender.join(5)
         assert not sender.is_alive()
