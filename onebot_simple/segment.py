@@ -456,6 +456,8 @@ def from_cq(text: str) -> list[Segment]:
     Read a str with CQ codes: a list of segments. What is no valid CQ code stays text.
     Source: the standard, "字符串格式"; what is valid: NapCat.
     """
+    if not isinstance(text, str):  # perhaps event["message"], which is a list already
+        raise _wrong("from_cq(...)", "字符串", "a str", text)
     segments: list[Segment] = []
     done = 0
     for code in _CQ_CODE.finditer(text):

@@ -517,3 +517,8 @@ def test_hostile_text_takes_no_more_time_than_any_other(hostile: str) -> None:
     segments = segment.from_cq(hostile)
     assert segment.from_cq(segment.to_cq(segments)) == segments
     assert time.thread_time() - started < 10
+
+
+def test_what_is_no_str_has_no_cq_codes() -> None:
+    with pytest.raises(TypeError, match=r"from_cq.* 要写成字符串.*must be a str, not \[\{"):
+        segment.from_cq([segment.text("hi")])  # type: ignore[arg-type]
