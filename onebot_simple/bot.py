@@ -45,7 +45,7 @@ from .quick_operation import (
     segments_to_send,
 )
 from .running import STOPPED, Running
-from .waits import SLICE_SECONDS
+from .waits import SLICE_SECONDS, next_of
 
 EVENTS = ("events",)  # the line of all events while a loop of events() runs
 Respond = Callable[[str | None], None]
@@ -201,7 +201,7 @@ class Bot(Running):
             yield {}  # for events() itself
             while not stopping.is_set():
                 try:
-                    event, _, now.self_id, now.label, _ = loop.get(timeout=SLICE_SECONDS)
+                    event, _, now.self_id, now.label, _ = next_of(loop, SLICE_SECONDS)
                 except Empty:
                     if self._failure is not None:  # no more will come, and nobody else says why
                         raise copy(self._failure) from None  # each raise adds a traceback to it

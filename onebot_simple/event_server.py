@@ -25,7 +25,7 @@ from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
 from .post_server import PostServer
-from .waits import SLICE_SECONDS
+from .waits import SLICE_SECONDS, next_of
 
 MAX_BODY = 64 * 1024 * 1024
 IGNORED = {"delete", "kick", "ban", "ban_duration", "remark"}  # by NapCat, in an HTTP answer
@@ -169,7 +169,7 @@ class EventServer(Bot):
             self._not_taken()
         while True:
             try:
-                return self._response(operations.get(timeout=SLICE_SECONDS))
+                return self._response(next_of(operations, SLICE_SECONDS))
             except Empty:
                 if self._is_stopped() and operations.empty():  # dropped, or its handler hangs
                     self._not_taken()

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from .actions import Responses, from_json, to_json
 from .addresses import Bilingual
 from .errors import ApiTimeout, AuthenticationError, NetworkError, OneBotError, printable
-from .waits import SLICE_SECONDS
+from .waits import SLICE_SECONDS, next_of
 
 TOKEN_REFUSED = 1403
 UNSENT_SECONDS = 0.005  # how often a caller looks whether more can be sent
@@ -97,7 +97,7 @@ class WsConnection:
         while True:
             left = deadline - time.monotonic()
             try:
-                response = inbox.get(timeout=max(0.0, min(left, pause)))
+                response = next_of(inbox, max(0.0, min(left, pause)))
             except Empty:
                 if left <= 0:
                     return None

@@ -12,6 +12,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.connection import Connection
 
+from ..waits import next_of
 from . import events
 from .api import Call, Outcome, failed
 from .core import Core, Outgoing
@@ -118,7 +119,7 @@ class WsPeer:
             return self._outbox.get()
         while True:
             try:
-                return self._outbox.get(timeout=max(0.0, self._next_beat - time.monotonic()))
+                return next_of(self._outbox, max(0.0, self._next_beat - time.monotonic()))
             except queue.Empty:
                 self._next_beat += interval
                 if self._core.hearts_beat:

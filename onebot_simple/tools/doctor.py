@@ -17,6 +17,7 @@ from ..addresses import Address, cannot_connect, check_token, check_url, is_loop
 from ..errors import AuthenticationError, OneBotError
 from ..event import Event
 from ..http_client import HttpClient
+from ..waits import next_of
 from .console import Report, Trouble, Warnings
 from .listen import FORWARD_URL, REVERSE_URL, ListeningClient, scheme_of
 from .probe import (
@@ -150,7 +151,7 @@ def _connect(
 def _report_events(report: Report, client: ListeningClient, path: str) -> None:
     events: list[Event] = []
     with suppress(Empty):
-        events += filter(None, [client.arrived.get(timeout=FIRST_EVENT_SECONDS)])
+        events += filter(None, [next_of(client.arrived, FIRST_EVENT_SECONDS)])
     if not events and path in ("/api", "/event"):
         raise Trouble(f"路径 {path} 上没有事件。", f"No events come at {path}.", wrong_path(path))
     report_events(report, events)

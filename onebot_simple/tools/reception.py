@@ -13,7 +13,7 @@ from ..addresses import check_url, is_loopback
 from ..errors import OneBotError
 from ..event import Event
 from ..listening import is_everywhere
-from ..waits import SLICE_SECONDS
+from ..waits import SLICE_SECONDS, next_of
 from .console import Report, Trouble
 from .listen import ListeningEventServer, ListeningServer, scheme_of, server_at
 from .probe import Surroundings, report_account, report_events
@@ -90,7 +90,7 @@ def _first_event(
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(Empty):
-            return server.arrived.get(timeout=SLICE_SECONDS)
+            return next_of(server.arrived, SLICE_SECONDS)
         if warnings or _has_account(server):
             deadline = min(deadline, time.monotonic() + MOMENT_SECONDS)
     if _has_account(server):
