@@ -65,7 +65,7 @@ def test_imports_only_go_up_and_never_in_a_circle() -> None:
 def test_each_module_imports_only_what_it_may(name: str) -> None:
     folders = {found.split(".")[0] for found in IMPORTS[name]}
     if name.startswith("simulator"):
-        assert folders <= {"simulator", "segment", "errors", "waits"}
+        assert folders <= {"simulator", "segment", "errors"}
     elif not name.startswith("playground"):
         assert not folders & {"simulator", "playground"}
     if name != "playground.echo_bot":  # a bot like any other

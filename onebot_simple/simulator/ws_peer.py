@@ -12,7 +12,6 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.connection import Connection
 
-from ..waits import next_of
 from . import events
 from .api import Call, Outcome, failed
 from .core import Core, Outgoing
@@ -118,8 +117,11 @@ class WsPeer:
         if interval <= 0 or not self.wants_events:
             return self._outbox.get()
         while True:
+            # else Python before 3.13 may wait for ever below
+            with contextlib.suppress(queue.Empty):
+                return self._outbox.get(block=False)
             try:
-                return next_of(self._outbox, max(0.0, self._next_beat - time.monotonic()))
+                return self._outbox.get(timeout=max(0.0, self._next_beat - time.monotonic()))
             except queue.Empty:
                 self._next_beat += interval
                 if self._core.hearts_beat:
