@@ -47,6 +47,7 @@ class Handler:
         _check_kind(function, self.name)
         accepted = _accepted(function, self.name, argument_counts)
         self._takes, self._has_default = accepted[-1], len(accepted) > 1
+        # the name alone could be an attribute's, as in form.input
         used = [(one.opname, one.argval) for one in get_instructions(code)] if code else []
         if ("LOAD_GLOBAL", "input") in used:
             log.warning(

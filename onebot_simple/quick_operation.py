@@ -77,7 +77,7 @@ def segments_to_send(message: Any) -> list[Segment]:
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
     """
-    if message is None or (isinstance(message, str) and not message):
+    if message is None or (isinstance(message, str) and not message):  # an array has no truth
         return []
     return [*map(_plain_node, segment.check(message))]
 

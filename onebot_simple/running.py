@@ -42,10 +42,6 @@ SLOW_SECONDS = 30  # a handler that has kept others waiting for so long is named
 LOOK_SECONDS = 5  # how often slow handlers are looked for
 LONG_QUEUE = 1000  # events that wait: this many are warned of
 STOPPED = "机器人停止了，不再等待。 The bot was stopped while waiting."
-NO_CHAT = (
-    "它没有聊天可以去：用 bot.send_group_msg 或 bot.send_private_msg。 "
-    "It has no chat to go to: use bot.send_group_msg or bot.send_private_msg."
-)
 UNREADABLE = "收到了看不懂的数据。 It could not be understood."
 
 AnyBot = TypeVar("AnyBot", bound="Running")
@@ -235,8 +231,12 @@ class Running(Handlers):
             try:
                 result = handler.run(*arguments)
                 if isinstance(result, str) and result:
-                    kind = f"{handler.name} 返回的文字 the text that {handler.name} returned"
-                    self._warn_dropped(kind, result, NO_CHAT)
+                    self._warn_dropped(
+                        f"{handler.name} 返回的文字 the text that {handler.name} returned",
+                        result,
+                        "它没有聊天可以去：用 bot.send_group_msg 或 bot.send_private_msg。 "
+                        "It has no chat to go to: use bot.send_group_msg or bot.send_private_msg.",
+                    )
             except BaseException as error:
                 self._report(handler.name, error, is_timer=label == "every")
 
