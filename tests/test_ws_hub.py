@@ -775,4 +775,4 @@ def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_sid
     logging.getLogger("onebot_simple").removeHandler(slow)
     wait_until(lambda: scene.gone)
     wait_until(lambda: len(scene.heard) == 50)
-    assert "OneBot closed it (1001" in caplog.text
+    wait_until(lambda: "OneBot closed it (1001" in caplog.text)
