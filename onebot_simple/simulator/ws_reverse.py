@@ -69,6 +69,7 @@ class WsReverse:
         parts = urlsplit(self.url)
         address = (parts.hostname or "", parts.port or 80)
         raw = socket.create_connection(address, HANDSHAKE_TIMEOUT)
+        raw.settimeout(None)  # later, silence is no error; websockets itself limits the handshake
         with self._lock:
             self._socket = raw
         try:

@@ -17,6 +17,7 @@ import pytest
 from websocket import WebSocket, WebSocketBadStatusException, create_connection
 from websockets.sync.server import ServerConnection, serve
 
+from onebot_simple import WsServer
 from onebot_simple.simulator import Simulator
 
 Json = dict[str, Any]
@@ -322,6 +323,14 @@ def test_the_reverse_handshake_has_napcats_headers_and_comes_again() -> None:
     assert headers["User-Agent"] == "OneBot/11"
     assert "Origin" not in headers
     assert "Sec-WebSocket-Extensions" not in headers
+
+
+def test_a_reverse_connection_bears_silence() -> None:
+    with Simulator() as qq, WsServer(port=0) as server:
+        qq.connect_to(server.url)
+        qq.wait_connected(5)
+        qq.expect_silence(2.5)  # longer than a handshake may take
+        assert server.bot(10001).get_login_info()["user_id"] == 10001
 
 
 # -- running --------------------------------------------------------------------------------------
