@@ -147,9 +147,10 @@ class Running(Handlers):
                 self._close()
 
     def stop(self) -> None:
-        """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
+        """停止：不再收事件，结束所有等待和线程。可以重复调用；在处理函数里调用，等它结束才停。
 
-        Stops: no more events; every wait and every thread ends. A handler may call it, too.
+        Stops: no more events; every wait and every thread ends. A handler may call it, too: then
+        the bot stops when that handler has ended, or 0.6 s later at most.
         """
         with self._state_lock:
             if not self._running:
@@ -159,7 +160,12 @@ class Running(Handlers):
         if already:  # a stop() has begun
             if not self._conversations.inside():
                 wait_in_slices(self._stopped, STOP_SECONDS)
-            return
+        elif self._conversations.inside():  # beside the handler, so that it can finish and answer
+            self._conversations.put("stop", self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
         try:
             self._stop_everything()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started

@@ -482,13 +482,18 @@ def test_stop_frees_who_asks_with_one_line(
     assert "Traceback" not in caplog.text
 
 
-def test_a_handler_may_stop_its_bot(stage: Stage) -> None:
-    stage.bot.on_command("stop")(lambda event: stage.bot.stop())
+def test_a_handler_may_stop_its_bot_and_still_answer(stage: Stage) -> None:
+    @stage.bot.on_command("stop")
+    def stop(event: dict[str, Any]) -> str:
+        stage.bot.stop()
+        return "goodbye"
+
     running = threading.Thread(target=stage.bot.run)
     running.start()
     wait_until(lambda: stage.bot._running)  # a run() that began after the stop would start it again
     stage.go()
     stage.push(message("/stop"))
+    assert stage.api.said() == "goodbye"
     running.join(20)
     assert not running.is_alive()
 
