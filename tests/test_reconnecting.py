@@ -824,6 +824,8 @@ def test_stop_does_not_wait_for_a_host_that_does_not_answer() -> None:
             one.connect_ex(listener.getsockname())
         before = set(threading.enumerate())
         with Running(f"ws://127.0.0.1:{listener.getsockname()[1]}") as running:
+            # a stop() before there is a thread beside that of run() would come too early
+            wait_until(lambda: len(set(threading.enumerate()) - before) > 1)
             time.sleep(0.1)  # there is nothing to see of a connection that does not come about
             ours = set(threading.enumerate()) - before
             began = time.monotonic()
