@@ -14,7 +14,7 @@ ready = {}  # (聊天, 关键词) -> 什么时候可以再回答 / when it may a
 
 @bot.on_message
 def keywords(event):
-    chat = event.get("group_id", event["user_id"])
+    chat = event["group_id"] if event["message_type"] == "group" else event["user_id"]
     text, now = segment.plain_text(event).lower(), time.monotonic()
     for word, answer in ANSWERS.items():
         if word in text and now >= ready.get((chat, word), 0):

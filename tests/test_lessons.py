@@ -27,6 +27,14 @@ def test_18_answers_a_keyword_once_a_minute_in_each_chat() -> None:
         assert qq.wait_reply()["text"].startswith("早！")
 
 
+def test_18_keeps_the_cooldown_of_a_member_s_private_chat_apart_from_the_group() -> None:
+    with chatting("18_keywords.py") as (qq, _):
+        qq.send_private("早上好", user=20002)
+        assert qq.wait_reply()["group_id"] is None
+        qq.send_group("早上好", user=20002)
+        assert qq.wait_reply()["group_id"] == 30001
+
+
 def test_19_keeps_notes_in_a_file(tmp_path: Path) -> None:
     with chatting("19_remember_json.py", tmp_path) as (qq, _):
         qq.send_private("/note")
@@ -161,6 +169,18 @@ def test_24_asks_a_language_model_and_remembers_the_chat() -> None:
                 qq.send_private("/chat")
                 assert "没有回答" in qq.wait_reply()["text"]
             assert [one["content"] for one in json.loads(web.asked[2][2])["messages"]] == ["你好"]
+
+
+def test_24_tells_the_group_nothing_of_what_a_member_said_in_private() -> None:
+    with Web() as web:
+        web.replies = [reply("好")]
+        environment = {"OPENAI_BASE_URL": web.url, "OPENAI_API_KEY": "k"}
+        with chatting("24_language_model/main.py", None, **environment) as (qq, _):
+            qq.send_private("/chat 我的秘密", user=20002)
+            assert qq.wait_reply()["group_id"] is None
+            qq.send_group("/chat 大家好", user=20002)
+            qq.wait_reply()
+            assert [one["content"] for one in json.loads(web.asked[1][2])["messages"]] == ["大家好"]
 
 
 def test_24_starts_without_a_key_and_says_so_in_the_chat() -> None:

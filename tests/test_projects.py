@@ -93,6 +93,23 @@ def test_the_quiz_gives_a_point_to_the_first_right_answer(tmp_path: Path) -> Non
         assert "还没有人得分" in qq.wait_reply()["text"]
 
 
+def test_the_quiz_of_the_group_is_not_won_in_private(tmp_path: Path) -> None:
+    with chatting("projects/quiz.py", tmp_path) as (qq, _):
+        qq.send_group("/quiz", user=20003)
+        question = qq.wait_reply()["text"]
+        [answer] = [answer for word, answer in ANSWERS.items() if word in question]
+        qq.send_private(answer, user=20002)
+        qq.send_private("/quiz", user=20002)  # a question of their own
+        own = qq.wait_reply(user=20002)["text"]
+        [answer_in_private] = [answer for word, answer in ANSWERS.items() if word in own]
+        qq.send_private(answer_in_private, user=20002)
+        assert "Bob 答对了" in qq.wait_reply(user=20002)["text"]
+        qq.send_group("/points", user=20003)
+        assert "还没有人得分" in qq.wait_reply(group=30001)["text"]
+        qq.send_group(answer, user=20003)
+        assert "Carol 答对了" in qq.wait_reply(group=30001)["text"]
+
+
 def test_the_quiz_tells_the_answer_when_time_is_up(tmp_path: Path) -> None:
     with chatting("projects/quiz.py", tmp_path, QUIZ_SECONDS="0.1") as (qq, _):
         for _ in range(2):  # and the next question may be asked
@@ -117,6 +134,14 @@ def test_a_reminder_comes_in_time_and_where_it_was_asked_for(tmp_path: Path) -> 
         qq.wait_reply()
         qq.send_private("/reminders")
         assert qq.wait_reply()["text"].endswith(" s: 写作业")
+
+
+def test_a_reminder_asked_for_in_private_by_a_member_comes_in_private(tmp_path: Path) -> None:
+    with chatting("projects/reminder.py", tmp_path) as (qq, _):
+        qq.send_private("/remind 1s 秘密", user=20002)
+        replies = [qq.wait_reply(LATE) for _ in range(2)]
+        assert any(one["text"] == "⏰ 秘密" for one in replies)
+        assert [(one["user_id"], one["group_id"]) for one in replies] == [(20002, None)] * 2
 
 
 def test_a_reminder_outlives_a_restart(tmp_path: Path) -> None:
@@ -166,6 +191,27 @@ def test_the_companion_speaks_where_it_was_switched_on(tmp_path: Path) -> None:
         qq.send_group("在吗", at_bot=True)
         qq.send_group("/forget")  # which is answered first
         assert "forgotten" in qq.wait_reply()["text"]
+
+
+def test_the_companion_keeps_a_member_s_private_words_from_the_group(tmp_path: Path) -> None:
+    with Web() as web:
+        web.replies = [reply("好")]
+        environment = {"OPENAI_BASE_URL": web.url, "OPENAI_API_KEY": "k"}
+        with chatting("projects/companion.py", tmp_path, **environment) as (qq, _):
+            qq.send_group("/companion on", user=20002)
+            qq.wait_reply()
+
+            def heard_in_the_group() -> str:
+                qq.send_group("在吗", user=20003, at_bot=True)
+                qq.wait_reply(group=30001)
+                return web.asked[-1][2].decode("unicode_escape")
+
+            qq.send_private("我的秘密", user=20002)
+            qq.wait_reply(user=20002)
+            assert "秘密" not in heard_in_the_group()
+            qq.send_private("/forget", user=20002)
+            qq.wait_reply(user=20002)
+            assert heard_in_the_group().count("在吗") == 2  # the group has not been forgotten
 
 
 IN_FOLDERS = [path for path in [*LESSONS, *PROJECTS] if path.parent != EXAMPLES]

@@ -14,7 +14,8 @@ memory = defaultdict(lambda: deque(maxlen=20))  # 聊天 -> 最后二十句 / a 
 
 @bot.on_command("聊", "chat")
 def chat(event, args="你好"):
-    said = memory[event.get("group_id", event["user_id"])]
+    # 群成员的私聊也有 group_id / a private chat with a member has a group_id, too
+    said = memory[event["group_id"] if event["message_type"] == "group" else event["user_id"]]
     said.append({"role": "user", "content": args})
     answer = model.ask(list(said))
     said.append({"role": "assistant", "content": answer})

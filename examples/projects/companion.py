@@ -34,8 +34,7 @@ def is_spoken_to(event):
 
 def reply_to(messages):
     body = {"model": MODEL, "messages": [{"role": "system", "content": CHARACTER}, *messages]}
-    headers = {"Authorization": f"Bearer {KEY}"}
-    response = requests.post(URL, json=body, headers=headers, timeout=60)
+    response = requests.post(URL, json=body, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
     response.raise_for_status()
     return response.json()["choices"][0]["message"]["content"]
 
@@ -54,7 +53,7 @@ def switch(event, args):
 
 @bot.on_command("忘掉", "forget")
 def forget(event):
-    memory.pop(event.get("group_id", event["user_id"]), None)
+    memory.pop(event["group_id"] if event["message_type"] == "group" else event["user_id"], None)
     return "忘掉了 / forgotten"
 
 
@@ -65,7 +64,8 @@ def talk(event):
         return None
     if not KEY:
         return "还没有钥匙：设置 OPENAI_API_KEY 再启动 / no key: set OPENAI_API_KEY and restart"
-    said = memory[event.get("group_id", event["user_id"])]
+    # 群成员的私聊也有 group_id / a private chat with a member has a group_id, too
+    said = memory[event["group_id"] if event["message_type"] == "group" else event["user_id"]]
     said.append({"role": "user", "content": f"{event['sender'].get('nickname')}: {words}"})
     try:
         answer = reply_to(said)

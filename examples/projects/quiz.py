@@ -30,11 +30,8 @@ query("CREATE TABLE IF NOT EXISTS points (chat, user_id, name, points, UNIQUE (c
 
 
 def chat_of(event):
-    return event.get("group_id", event["user_id"])
-
-
-def words_of(event):
-    return segment.plain_text(event).strip().lower()
+    # 群成员的私聊也有 group_id / a private chat with a member has a group_id, too
+    return event["group_id"] if event["message_type"] == "group" else event["user_id"]
 
 
 @bot.on_command("抢答", "quiz")
@@ -54,7 +51,7 @@ def ask_everybody(event, chat):
 
     def is_right(other):  # 这个聊天里的任何人 / anybody in this chat
         here = other["post_type"] == "message" and chat_of(other) == chat
-        return here and words_of(other) in answers
+        return here and segment.plain_text(other).strip().lower() in answers
 
     bot.send(event, f"{question}（{SECONDS:g} 秒 seconds）")
     started = time.monotonic()

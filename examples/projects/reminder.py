@@ -30,8 +30,9 @@ def remind(event, args):
         return USAGE
     number, unit, words = wanted.groups()
     due = time.time() + int(number) * UNITS[unit]
-    to = event.get("group_id"), event["user_id"]
-    query("INSERT INTO reminders VALUES (?, ?, ?, ?)", due, *to, words[:200])
+    # 群成员的私聊也有 group_id / a private chat with a member has a group_id, too
+    group_id = event["group_id"] if event["message_type"] == "group" else None
+    query("INSERT INTO reminders VALUES (?, ?, ?, ?)", due, group_id, event["user_id"], words[:200])
     return f"好，{number}{unit} 后提醒你 / I will remind you of: {words[:200]}"
 
 
