@@ -27,6 +27,7 @@ from typing import Any
 
 MARK = "\x1eonebot_simple "
 PACKAGE = Path(__file__).resolve().parent.parent
+MAX_WARNINGS = 50  # of different kinds are told
 MARKED_BYTES = 4_000  # a pipe takes so much in one piece, whoever else is writing
 
 
@@ -84,20 +85,34 @@ def _is_ours(file: str, folder: Path) -> bool:
 
 
 class Teller(logging.Handler):
-    """Tells about every error that the library logs with its traceback."""
+    """Tells about every error that the library logs, and once about each warning."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self._folder = folder
+        self._warnings: set[str] = set()  # told already, without their numbers
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not logging.root.handlers and logging.lastResort:
+            logging.lastResort.handle(record)  # what Python does when there is no handler at all
         error = record.exc_info[1] if record.exc_info else None
         origin = str(getattr(record, "origin", ""))
         if error is not None:
             tell({"kind": "error", **described(error, self._folder, origin)})
-        elif origin:  # an answer that could not be sent, say
-            about = {"origin": origin, "text": record.getMessage(), "where": "", "traceback": ""}
-            tell({"kind": "error", "type": "", "module": "", **about})
+        elif record.levelno >= logging.ERROR or self._is_new(record.getMessage()):
+            place = origin.partition(":")[2]  # which the page shows beside the text
+            text = record.getMessage().removeprefix(f"{place}: ")
+            about = {"origin": origin, "text": text, "where": "", "traceback": ""}
+            is_warning = record.levelno < logging.ERROR
+            tell({"kind": "error", "type": "", "module": "", "is_warning": is_warning, **about})
+
+    def _is_new(self, warning: str) -> bool:
+        if "Trying again in" in warning:  # the page says it itself, as long as it is so
+            return False
+        kind = re.sub(r"\d+", "", warning)
+        is_new = kind not in self._warnings and len(self._warnings) < MAX_WARNINGS
+        self._warnings.add(kind)
+        return is_new
 
 
 def main(file: Path) -> int:
@@ -106,9 +121,10 @@ def main(file: Path) -> int:
     try:
         names = runpy.run_path(str(file), run_name="__main__")
     except Exception as error:
-        news = described(error, folder)
-        print(news["traceback"], end="", file=sys.stderr, flush=True)
-        tell({"kind": "crash", **news})
+        # prints "Did you mean ...?", which Python 3.10 leaves out of format_exception()
+        error = error.with_traceback(_from_bot(error.__traceback__, folder))
+        sys.__excepthook__(type(error), error, error.__traceback__)
+        tell({"kind": "crash", **described(error, folder)})
         return 1
     if bot := _forgotten(names, file):
         tell({"kind": "not_run", "name": bot})

@@ -459,4 +459,6 @@ def test_the_bot_that_crashed_is_shown_and_restarted_by_its_button(visit: Visit)
 def test_a_playground_that_has_ended_says_so(visit: Visit) -> None:
     visit.playground.page.stop()
     expect(visit.page.locator("#link")).not_to_have_text("")
+    expect(visit.page.locator("#bot")).to_contain_text("不知道")
+    expect(visit.page.locator("#bot .on, #lamps .on")).to_have_count(0)
     visit.complaints.clear()  # the browser reports that it cannot connect

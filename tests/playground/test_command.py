@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,12 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import onebot_simple.playground
 from onebot_simple.playground.bot_process import environment_for
 from onebot_simple.playground.playground import Playground, _free_port
+from onebot_simple.playground.run_bot import MARK
+from onebot_simple.simulator import Simulator
 
 from ..peers import wait_until
 from .conftest import free_port, options
@@ -333,8 +337,111 @@ def test_a_bot_is_told_only_what_differs_from_the_defaults(
     assert environment_for(None, 1, 2, usual, None)["ONEBOT_URL"] == "ws://127.0.0.1:2"
 
 
+# -- the bot's process: what it prints, and what it tells the page ------------------------------
+
+
+def started(source: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """The bot in a process of its own, as the playground starts it."""
+    (folder / "bot.py").write_text(source, encoding="utf-8")
+    runner = str(Path(onebot_simple.playground.__file__).with_name("run_bot.py"))
+    return subprocess.Popen(
+        [sys.executable, runner, "bot.py"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
+    )
+
+
+def said_by(bot: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
+    """What it has printed on stderr until its end, and what it has told."""
+    printed, told = "", []
+    for line in bot.communicate(timeout=LATE)[1].split("\n"):
+        before, mark, news = line.partition(MARK)
+        printed += f"{before}\n"
+        if mark:
+            told.append(json.loads(news))
+    return printed, told
+
+
 def test_a_relative_file_is_named_with_the_line_of_its_error(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text("import json\n\njson.loads('[')\n", encoding="utf-8")
-    command = [sys.executable, str(Path(onebot_simple.playground.__file__).with_name("run_bot.py"))]
-    run = subprocess.run([*command, "bot.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert '"where": "bot.py:3"' in run.stderr
+    _, [crash] = said_by(started("import json\n\njson.loads('[')\n", tmp_path))
+    assert crash["where"] == "bot.py:3"
+
+
+def test_a_misspelt_name_is_put_right_as_python_itself_does(tmp_path: Path) -> None:
+    source = "from onebot_simple import WsServer\n\nbot = WsServer()\nbot.on_mesage\n"
+    printed, _ = said_by(started(source, tmp_path))
+    assert "Did you mean: 'on_message'?" in printed
+    assert "run_bot.py" not in printed  # the reader's code only
+
+
+WARNS = """from onebot_simple import WsServer
+
+bot = WsServer(port=0)
+turns = []
+
+
+@bot.on("notice.unheard_of")
+def strange(event):
+    pass
+
+
+@bot.every(0.01)
+def tick():
+    return "hi"
+
+
+@bot.every(0.01)
+def call():
+    turns.append(1)
+    if len(turns) == 5:
+        bot.stop()
+    bot.get_status()
+
+
+bot.run()
+"""
+
+
+def test_what_the_log_warns_of_is_told_once_and_printed(tmp_path: Path) -> None:
+    printed, told = said_by(started(WARNS, tmp_path))
+    assert all(news["is_warning"] for news in told)
+    assert sorted(
+        word
+        for news in told
+        for word in ("notice.unheard_of", "tick 返回的文字", "call: ")
+        if word in news["text"]
+    ) == ["call: ", "notice.unheard_of", "tick 返回的文字"]
+    assert printed.count("notice.unheard_of") == 2  # Chinese and English, before there is a log
+
+
+ANSWERS = """import os
+from onebot_simple import WsClient
+
+bot = WsClient(os.environ["ONEBOT_URL"])
+
+
+@bot.on_private_message
+def answer(event):
+    if event["raw_message"] == "end":
+        bot.stop()
+    return "hi"
+
+
+bot.run()
+"""
+
+
+def test_an_answer_that_failed_is_told_without_its_place_which_is_told_apart(
+    tmp_path: Path,
+) -> None:
+    with Simulator() as qq:
+        bot = started(ANSWERS, tmp_path, ONEBOT_URL=qq.ws_url)
+        qq.wait_connected(LATE)
+        qq.fail("send_msg")
+        qq.send_private("hi")
+        qq.send_private("end")
+        _, [news] = said_by(bot)
+    assert news["origin"].endswith(":answer@bot.py:7")
+    assert news["text"].startswith("send_msg 失败了") and not news["is_warning"]

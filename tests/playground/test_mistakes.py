@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from onebot_simple.playground.source_files import stamps
 
 from ..peers import wait_until
-from .conftest import free_port
+from .conftest import free_port, options
 from .visits import IDLE, expect, run_as_test, save, visited
 
 BOOM = """import os
@@ -107,6 +107,7 @@ def test_a_message_that_no_bot_received_says_so(tab: Page, tmp_path: Path) -> No
     [
         ("import schedule_xyz", "python -m pip install schedule_xyz"),
         ("import yaml_.x", "python -m pip install yaml_"),
+        ("from onebot import WsClient", "没有模块 onebot。拼对了吗？这个库叫 onebot_simple。"),
         (BOOM.replace("bot.run()", "print('ready')"), "bot.run()"),
         (BOOM.replace("bot.run()", "bot.run  # here it goes"), "要写 bot.run()，带括号"),
         ("print('first line')\nx = [1,\n", "SyntaxError · bot.py:2"),
@@ -144,6 +145,55 @@ def test_a_bot_that_goes_to_another_port_is_told_where_to_go(tab: Page, tmp_path
         save(tmp_path / "bot.py", lost.replace(elsewhere, home))
         visit.expect_lamp("ws")
         expect(alert).to_be_hidden()
+
+
+SERVER = "from onebot_simple import {0}\nbot = {0}(port={1})\nbot.run()"
+
+
+@pytest.mark.parametrize("name", ["WsServer", "EventServer"])
+def test_a_server_that_waits_at_another_port_is_told_where_the_playground_goes(
+    tab: Page, tmp_path: Path, name: str
+) -> None:
+    given = options(tmp_path / "bot.py")
+    ports = {"WsServer": given.reverse_url, "EventServer": given.post_url}
+    right = re.sub(r"\D", "", ports.pop(name).split(":")[2])
+    # where the playground goes for the other kind of server is wrong, too
+    wrong = re.sub(r"\D", "", ports.popitem()[1].split(":")[2])
+    with visited(tab, SERVER.format(name, wrong), tmp_path, given=given) as visit:
+        alert = visit.page.locator("#alert")
+        expect(alert).to_contain_text(f"写 port={right}")
+        visit.page.locator("#language").click()
+        expect(alert).to_contain_text(f"write port={right}")
+        save(tmp_path / "bot.py", SERVER.format(name, right))
+        lines = visit.page.locator("#lines")
+        expect(lines).to_contain_text(re.compile(f"listening on \\w+://127.0.0.1:{right}"))
+        expect(alert).to_be_hidden()
+
+
+def test_a_websocket_client_that_goes_to_the_http_api_is_told_so(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, IDLE, tmp_path) as visit:
+        there = visit.playground.simulator.http_url.replace("http", "ws")
+        save(tmp_path / "bot.py", re.sub(r"os.getenv\(.*\)\)", f"{there!r})", BOOM))
+        reason = visit.page.locator("#alert p").last
+        expect(reason).to_contain_text("端口写成 HTTP 服务器的了吗？")
+        expect(reason).not_to_contain_text("Is it the port of the HTTP server?")
+        visit.page.locator("#language").click()
+        expect(reason).to_contain_text("Is it the port of the HTTP server?")
+
+
+WARNED = BOOM.replace("1 / 0", "{}['长' * 500 + ' the end']").replace("notify.poke", "unheard_of")
+
+
+def test_a_warning_is_seen_in_the_chat_and_a_long_error_to_its_end(
+    tab: Page, tmp_path: Path
+) -> None:
+    with visited(tab, WARNED, tmp_path) as visit:
+        visit.expect_lamp("ws")
+        expect(visit.page.locator(".warning summary")).to_contain_text('⚠ 不认识事件 "notice.un')
+        expect(visit.page.locator("#bot")).not_to_contain_text("❌")
+        visit.say("/boom")
+        expect(visit.page.locator(".message .error summary")).to_contain_text("the end")
+        expect(visit.page.locator("#bot")).to_contain_text("❌ 1")
 
 
 TICK = "@bot.every(0.1)\ndef tick():\n    print('tick')\n\n\nbot.run()"
@@ -250,10 +300,16 @@ def test_a_bot_that_is_connected_may_try_in_vain_elsewhere(
         expect(visit.page.locator("#alert")).to_be_hidden()
 
 
-def test_a_file_that_hides_a_module_of_python_is_named(tab: Page, tmp_path: Path) -> None:
-    (tmp_path / "logging.py").write_text("x = 1", encoding="utf-8")
-    with visited(tab, BOOM, tmp_path) as visit:
-        expect(visit.page.locator("#alert")).to_contain_text("logging 模块重名")
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("logging", "x = 1"), ("random", "import onebot_simple\nonebot_simple.WsClient")],
+)
+def test_a_file_that_hides_a_module_of_python_is_named(
+    tab: Page, tmp_path: Path, name: str, source: str
+) -> None:
+    (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    with visited(tab, f"import {name}\n{BOOM}", tmp_path) as visit:
+        expect(visit.page.locator("#alert")).to_contain_text(f"{name} 模块重名")
 
 
 def test_the_output_is_a_pane_that_follows(tab: Page, tmp_path: Path) -> None:

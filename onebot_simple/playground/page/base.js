@@ -31,6 +31,8 @@ export function el(tag, ...children) {
 	return element;
 }
 
+export const shortened = (text) => (text.length > 2000 ? `${text.slice(0, 2000)}…` : text);
+
 export const button = (look, words, deed, more = {}) => el(`button${look}`, { onclick: deed, ...more }, words);
 
 // What the server answers, or undefined after saying why it cannot be done.

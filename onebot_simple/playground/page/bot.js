@@ -1,8 +1,8 @@
 // The bot: its chip, what is wrong with it, and the pane with its output.
-import { $, button, el, listen, on, post, state, tell } from "./base.js";
-import { pipName } from "./bubbles.js";
+import { $, button, el, listen, on, post, shortened, state, tell } from "./base.js";
+import { howToImport } from "./bubbles.js";
 import { follow } from "./follow.js";
-import { isEnglish, t } from "./words.js";
+import { half, t } from "./words.js";
 
 const MAX_LINES = 1000;
 const LAST = 12; // lines of output that a crash shows
@@ -37,25 +37,38 @@ function problem() {
 	if (told?.kind === "not_run" && how === "finished") return [t("notRun", `${told.name}.run()`)];
 	if (how === "running") return notConnected();
 	if (how !== "crashed") return [];
-	if (told?.module) return [t("botCrashed", code), t("install", pipName(told.module)) + ` python -m pip install ${pipName(told.module)}`];
-	return [t("botCrashed", code), ...(told ? [`❌ ${[told.type, told.where].filter(Boolean).join(" · ")}${told.text ? `: ${told.text.slice(0, 300)}` : ""}`] : [])];
+	// the traceback below is longer than what is shown of it, and this comes before it
+	const hides = mine().filter((text) => text.includes("模块重名")).map((text) => `⚠ ${text}`);
+	if (told?.module) return [t("botCrashed", code), ...hides, howToImport(told.module).join(" ")];
+	return [t("botCrashed", code), ...hides, ...(told ? [`❌ ${[told.type, told.where].filter(Boolean).join(" · ")}${told.text ? `: ${shortened(told.text)}` : ""}`] : [])];
 }
 
-// A bot that tries in vain says so in its output, which is closed most of the time.
+// the output of this run, not of an earlier one
+const mine = () => lines.filter((line) => line.run === state.bot.starts).map((line) => line.text);
+
+// A bot that tries in vain, or waits where nobody comes, says so in its output, which is closed most of the time.
 function notConnected() {
 	const { ws, ws_reverse: reverse } = state.lamps;
 	if (!ws || ws.connected || reverse.connected) return [];
-	const mine = lines.filter((line) => line.run === state.bot.starts).map((line) => line.text).reverse();
-	const last = mine.find((text) => /已连接.* connected|连不上 wss?:.* Trying again in /.test(text)) ?? "";
-	const said = last.match(isEnglish() ? /(Cannot connect to .*?\.) / : /(连不上 .*?。)/);
-	return said ? [t("notConnected", ws.address), `❌ ${said[1]}`] : [];
+	const last = mine().findLast((text) => /已连接.* connected|秒后自动重连。 Trying again in | listening on /.test(text)) ?? "";
+	const [, place] = last.match(/ listening on (\S+)/) ?? [];
+	if (place) return waitsElsewhere(place);
+	const [, reason] = last.match(/^(?:.*\bWARNING\b[: ]*(?:onebot_simple:)?)?(.*) [\d.]+ 秒后自动重连。/) ?? [];
+	return reason ? [t("notConnected", ws.address), `❌ ${half(reason)}`] : [];
 }
 
-// the end of this run's output, not of an earlier one
+function waitsElsewhere(place) {
+	const portOf = (address) => new URL(address).port || "80";
+	const { targets } = state.lamps[place.startsWith("ws") ? "ws_reverse" : "http_post"];
+	const addresses = targets.map((target) => target.address);
+	if (!addresses.length || addresses.some((address) => portOf(address) === portOf(place))) return [];
+	return [t("waitsElsewhere", place, addresses[0], portOf(addresses[0]))];
+}
+
 function drawLastWords() {
 	const box = $("last-words");
 	if (!box) return;
-	box.textContent = lines.filter((line) => line.run === state.bot.starts).slice(-LAST).map((line) => line.text).join("\n");
+	box.textContent = mine().slice(-LAST).join("\n");
 	box.hidden = !box.textContent || state.bot.state === "running";
 	box.scrollTop = box.scrollHeight;
 }
@@ -86,7 +99,7 @@ export function showOutput(open) {
 export function startBot() {
 	log = follow($("lines"));
 	log.rows.append(el("p.empty", t("noOutput")));
-	listen("errors", (news) => { if (news.length) { errors.push(...news.map((item) => item.time)); drawBot(); } });
+	listen("errors", (news) => { if (news.length) { errors.push(...news.filter((item) => !item.error.is_warning).map((item) => item.time)); drawBot(); } });
 	on("bot", "click", () => { const open = $("output").hidden; showOutput(open); if (!open) tell("show", "talk"); });
 	on("output-close", "click", () => { showOutput(false); tell("show", "talk"); $("bot").focus(); });
 	on("restart", "click", () => post("restart_bot"));

@@ -1,5 +1,5 @@
 // How a message, a notice, a request and an error look in the conversation.
-import { BOT, button, clock, el, nameOf, post, showDialog, state, tell, closing } from "./base.js";
+import { BOT, button, clock, el, nameOf, post, shortened, showDialog, state, tell, closing } from "./base.js";
 import { wasDelivered } from "./frames.js";
 import { cardOf, errorText, faceText, isAbove, isGroup, memberOf, messages, noticeText, plain, speaker } from "./items.js";
 import { t } from "./words.js";
@@ -56,9 +56,9 @@ function below(item) {
 
 function errorView(item) {
 	const { error } = item;
-	return el("details.error",
-		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `: ${error.text.slice(0, 400)}`) : null),
-		error.module ? el("p", t("install", pipName(error.module)), " ", el("code", `python -m pip install ${pipName(error.module)}`)) : null,
+	return el(`details.error${error.is_warning ? ".warning" : ""}`,
+		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `${error.is_warning ? " " : ": "}${shortened(error.text)}`) : null),
+		error.module ? importHelp(error.module) : null,
 		error.traceback ? el("pre", error.traceback) : el("p", error.text));
 }
 
@@ -72,7 +72,17 @@ function lostError(item) {
 }
 
 const PIP_NAMES = { PIL: "pillow", cv2: "opencv-python", yaml: "pyyaml", bs4: "beautifulsoup4", dotenv: "python-dotenv", sklearn: "scikit-learn" };
-export const pipName = (module) => { const [name] = module.split("."); return PIP_NAMES[name] ?? name; };
+
+// What to do about a module that is not there, and the command for it, if any.
+export function howToImport(module) {
+	const [name] = module.split(".");
+	return name.startsWith("onebot") ? [t("misspelt", module)] : [t("install", module), `python -m pip install ${PIP_NAMES[name] ?? name}`];
+}
+
+function importHelp(module) {
+	const [words, command] = howToImport(module);
+	return el("p", words, command ? el("code", ` ${command}`) : null);
+}
 
 // parts of a message
 

@@ -86,10 +86,10 @@ export function plain(item) {
 
 export const faceText = (id) => FACES[id] ?? `[${t("face")} ${id}]`;
 
-// "❌ boom · ZeroDivisionError · bot.py:6"
+// "❌ boom · ZeroDivisionError · bot.py:6", "⚠"
 export function errorText({ error }) {
 	const [, handler, place] = /^[^:]*:(.*)@([^@]*)$/.exec(error.origin) ?? [];
-	return ["❌", [handler, error.type, error.where || place].filter(Boolean).join(" · ")].join(" ");
+	return [error.is_warning ? "⚠" : "❌", [handler, error.type, error.where || place].filter(Boolean).join(" · ")].filter(Boolean).join(" ");
 }
 
 export function noticeText({ kind, event }) {

@@ -30,8 +30,16 @@ function hear() {
 		// lets this page in once its link was opened in this browser
 		const away = source.readyState === EventSource.CLOSED;
 		$("link").textContent = t(away ? "ended" : "lost");
+		forgetState();
 		if (away) setTimeout(hear, AGAIN);
 	};
+}
+
+// Nobody knows any more how the bot and the lamps are.
+function forgetState() {
+	state.bot.state = "gone";
+	for (const lamp of Object.values(state.lamps)) for (const one of [lamp, ...(lamp.targets ?? [])]) one.connected = false;
+	if (run) { drawBot(); drawLamps(); }
 }
 
 function take(update, id) {

@@ -10,7 +10,7 @@ export const WORDS = {
 	privates: ["私聊", "Private chats"],
 	worldHint: ["没有真正的 QQ：人和群都在内存里，随便试。", "No real QQ: all of it lives in memory. Try anything."],
 	messages: ["消息", "Messages"],
-	aboutGroup: ["你是 {0}，正在群里和机器人聊天 · 群 {1} · {2} 人", "You are {0}, talking with the bot in group {1} · {2} members"],
+	aboutGroup: ["你是 {0}，正在群里和机器人聊天 · 群 {1} · {2} 人", "You are {0}, talking with the bot in group {1} · members: {2}"],
 	aboutFriend: ["你是 {0}，正在和机器人聊天 · QQ {1} · 好友", "You are {0}, talking with the bot · QQ {1} · friend"],
 	aboutStranger: ["你是 {0}，正在和机器人聊天 · QQ {1} · 不是好友，临时会话", "You are {0}, talking with the bot · QQ {1} · not a friend, temporary chat"],
 	speakAs: ["你是", "You are"],
@@ -71,6 +71,7 @@ export const WORDS = {
 	running: ["运行中", "running"],
 	finished: ["运行完了", "finished"],
 	crashed: ["崩溃了", "crashed"],
+	gone: ["不知道", "unknown"],
 	botCrashed: ["机器人崩溃了（退出码 {0}）。改好文件，保存后自动重启。", "The bot crashed (exit code {0}). Mend the file; saving restarts it."],
 	botOutput: ["机器人的输出", "The bot's output"],
 	noOutput: ["（还没有输出）", "(nothing yet)"],
@@ -120,11 +121,11 @@ export const WORDS = {
 	heldCount: ["单步：扣住了 {0} 帧", "Step mode, held: {0}"],
 	stepOne: ["放行一帧", "Let one go"],
 	stepAll: ["全部放行", "Let all go"],
-	chosen: ["相关的 {0} 帧：事件 → 调用 → 响应", "{0} frames belong together: event → call → response"],
+	chosen: ["相关的帧，共 {0} 个：事件 → 调用 → 响应", "Frames that belong together: {0} (event → call → response)"],
 	chosenNone: ["没有相关的帧：没有机器人收到它，或已经太旧", "No frames: no bot received it, or they are too old"],
 	onlyThese: ["只看这些", "Only these"],
 	showAll: ["显示全部", "Show all"],
-	count: ["{0} 帧，显示 {1} 帧", "{0} frames, {1} shown"],
+	count: ["{0} 帧，显示 {1} 帧", "frames: {0}, shown: {1}"],
 	paused: ["已暂停，新到 {0} 帧", "paused, {0} new"],
 	upTo: ["只保留最近 {0} 帧", "only the newest {0} are kept"],
 	toBot: ["→ 机器人", "→ bot"],
@@ -169,9 +170,11 @@ export const WORDS = {
 	filesTooBig: ["加起来要小于 20 MB", "Together they must be smaller than 20 MB"],
 	emptyFile: ["{0} 是空的，或读不出来", "{0} is empty, or cannot be read"],
 	undelivered: ["⚠ 没有送到：没有机器人连着", "⚠ Not delivered: no bot is connected"],
-	install: ["缺少模块，先安装它：", "A module is missing, install it:"],
+	install: ["找不到模块 {0}。拼对了吗？对的话先安装它：", "There is no module {0}. Is it spelt right? Then install it:"],
+	misspelt: ["没有模块 {0}。拼对了吗？这个库叫 onebot_simple。", "There is no module {0}. Is it spelt right? This library is called onebot_simple."],
 	notRun: ["机器人没有运行：文件的最后一行要写 {0}，带括号", "The bot does not run: the last line of its file must be {0}, with the brackets"],
 	notConnected: ["机器人还没有连上。练习场的 WebSocket 在 {0}，它连的是这里吗？", "The bot is not connected. The playground's WebSocket is at {0}: does it go there?"],
+	waitsElsewhere: ["机器人在 {0} 等着，练习场去的是 {1}，所以它什么也收不到：写 port={2}", "The bot waits at {0}, but the playground goes to {1}, so nothing reaches it: write port={2}"],
 	againAfter: ["重启后把上一句再发一次", "After a restart send the last message again"],
 	newer: ["↓ {0} 条新的", "↓ {0} new"],
 	asTest: ["复制成测试", "Copy as a test"],
@@ -195,7 +198,7 @@ export const WORDS = {
 	seconds: ["{0} 秒", "{0} s"],
 	minutes: ["{0} 分钟", "{0} min"],
 	hours: ["{0} 小时", "{0} h"],
-	days: ["{0} 天", "{0} days"],
+	days: ["{0} 天", "{0} d"],
 	rApproved: ["机器人已同意", "approved by the bot"],
 	rRefused: ["机器人已拒绝", "refused by the bot"],
 	notCopied: ["浏览器不让复制，请手动选中", "The browser does not let us copy: select it by hand"],
@@ -220,7 +223,7 @@ export const WORDS = {
 	saveHint: ["把线路日志存成 JSON Lines，令牌已去掉：", "Save the wire log as JSON Lines, without tokens:"],
 	replayLog: ["选一份日志", "Choose a log"],
 	replayHint: ["把一份日志里的事件按顺序发给机器人（来自这里，或 listen --save）：", "Send the events of a log to the bot, in order (from here, or from listen --save):"],
-	replayed: ["已重放 {0} 个事件", "{0} events were replayed"],
+	replayed: ["已重放 {0} 个事件", "events replayed: {0}"],
 	role: ["角色", "Role"],
 	card: ["名片", "Card name"],
 	specialTitle: ["头衔", "Title"],
@@ -251,6 +254,12 @@ export function t(key, ...details) {
 	const pair = WORDS[key];
 	if (!pair) return key;
 	return pair[english ? 1 : 0].replace(/\{(\d)\}/g, (_, index) => String(details[index] ?? ""));
+}
+
+// The library says things in Chinese first, then in English: the reader's half of it.
+export function half(text) {
+	const halves = text.match(/^(.*?[。？！]) ([\x20-\x7e].*)$/s);
+	return halves ? halves[english ? 2 : 1] : text;
 }
 
 // some of QQ's faces, by number
