@@ -52,6 +52,8 @@ def _imports(file: Path, source: str) -> Iterable[str]:
         yield (
             f"\n# {file.name} 的末尾是 {bot}.run()，导入时不能停在那里。"
             " It ends in run(), and an import must not wait there."
+            "\n# 更好的是在那里写 better write there, instead of these lines:"
+            f'\n# if __name__ == "__main__":\n#     {bot}.run()'
             "\nfor kind in (onebot_simple.WsClient, onebot_simple.WsServer,"
             " onebot_simple.EventServer):\n    kind.run = lambda self: None"
         )

@@ -76,6 +76,11 @@ class Hand:
             and call["action"] not in sent | {".handle_quick_operation"}
             and _belongs(call, chat, chats)
         ]
+        if not items and not calls:
+            raise Failure(
+                "机器人这次启动以来，这里什么都没有发生：先说句话。"
+                " Nothing has happened here since the bot was started: say something first."
+            )
         with self._simulator.world.lock:
             people = self._simulator.world.people.values()
             names = {one.user_id: one.nickname for one in people if one.user_id not in KNOWN}

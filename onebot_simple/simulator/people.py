@@ -38,8 +38,9 @@ def say_in_group(
     if is_muted(group, member):
         name = called(world, user_id)
         raise Failure(
-            f"{name} 在群 {group_id} 里被禁言了，说不了话；用 mute(…, 0) 解除。"
-            f" {name} is muted in group {group_id}: lift it with mute(..., 0)."
+            f"{name} 在群 {group_id} 里被禁言了，说不了话：先解除禁言"
+            f"（测试里 qq.mute({user_id}, 0)）。 {name} is muted in group {group_id}: unmute them "
+            f"(in a test, qq.mute({user_id}, 0))."
         )
     segments = spoken(message)
     if at_bot:  # the text stays as it was given, so that a test finds it again in an echo

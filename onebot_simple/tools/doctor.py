@@ -105,8 +105,8 @@ def _about_closed_port(address: Address, around: Surroundings) -> list[str]:
     found = ", ".join(f"{port} ({around.ports[port]})" for port in around.open_ports(host))
     details = [
         f"NapCat“网络配置”里要有“{kind} 服务器”；“{kind} 客户端”不开端口，它来连我们：用 "
-        f'--reverse。 NapCat needs a "{kind} server" in its network settings; a "{kind} client" '
-        "opens no port, it dials us: use --reverse.",
+        f'--reverse。 NapCat needs the entry "{kind} server" in its network settings; '
+        f'"{kind} client" opens no port, it dials us: use --reverse.',
         f"那里开着的常用端口：{found or '没有'}。 "
         f"Usual ports that are open there: {found or 'none'}.",
     ]
@@ -158,7 +158,7 @@ def _report_events(report: Report, client: ListeningClient, path: str) -> None:
 
 
 def _report_token(report: Report, without: Client | None) -> None:
-    """Say whether the token counts. An OneBot that wants none takes any, also a wrong one."""
+    """Say whether the token counts. A OneBot that wants none takes any, also a wrong one."""
     if without is None:
         report.good("OneBot 不要 token。", "OneBot wants no token.")
         return
@@ -167,7 +167,7 @@ def _report_token(report: Report, without: Client | None) -> None:
             without.request("get_version_info")
     except AuthenticationError:
         report.good("token 正确。", "The token is right.")
-    except OneBotError:  # such as an OneBot that takes one connection only
+    except OneBotError:  # such as a OneBot that takes one connection only
         report.good("token 被接受了。", "The token is accepted.")
     else:
         report.note(

@@ -118,8 +118,7 @@ def _nobody_came(server: Server, seconds: float, around: Surroundings) -> Troubl
         f"{seconds:g} 秒里没有人来 {server.url}：NapCat“网络配置”里要有启用了的“{kind} 客户端”"
         f"（如果是“{kind} 服务器”，两边就都在等），填的就是这个地址。",
         f"Nobody {came} to {server.url} within {seconds:g} s: NapCat needs an enabled "
-        f'"{kind} client" with this address (where there is a "{kind} server" instead, both sides '
-        "wait).",
+        f'entry "{kind} client" with this address (with "{kind} server" instead, both sides wait).',
         *details,
     )
 

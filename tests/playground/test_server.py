@@ -266,6 +266,13 @@ def test_a_picture_of_any_size_is_served_by_the_page_itself(visitor: Visitor) ->
             assert answer.read() == content
 
 
+def test_there_is_no_test_of_a_chat_in_which_nothing_has_happened(visitor: Visitor) -> None:
+    _, answer = visitor.do("as_test", {"chat": "p20001"})
+    assert "say something first" in json.loads(answer)["error"]
+    visitor.do("say", HELLO)
+    assert "send_private" in json.loads(visitor.do("as_test", {"chat": "p20001"})[1])["result"]
+
+
 def test_the_files_of_messages_are_for_the_page_only(visitor: Visitor) -> None:
     path = send_file(visitor, "image", b64decode(DOT))
     assert visitor.get(path)[0] == 403
