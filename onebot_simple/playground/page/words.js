@@ -10,7 +10,7 @@ export const WORDS = {
 	privates: ["私聊", "Private chats"],
 	worldHint: ["没有真正的 QQ：人和群都在内存里，随便试。", "No real QQ: all of it lives in memory. Try anything."],
 	messages: ["消息", "Messages"],
-	aboutGroup: ["你是 {0}，正在群里和机器人聊天 · 群 {1} · {2} 人", "You are {0}, talking with the bot in group {1} · members: {2}"],
+	aboutGroup: ["你是 {0}，正在群里和机器人聊天 · 群 {1} · {2} 人", "You are {0}, talking with the bot in group {1} · {2} members"],
 	aboutFriend: ["你是 {0}，正在和机器人聊天 · QQ {1} · 好友", "You are {0}, talking with the bot · QQ {1} · friend"],
 	aboutStranger: ["你是 {0}，正在和机器人聊天 · QQ {1} · 不是好友，临时会话", "You are {0}, talking with the bot · QQ {1} · not a friend, temporary chat"],
 	speakAs: ["你是", "You are"],
