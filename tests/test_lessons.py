@@ -192,7 +192,7 @@ def test_24_starts_without_a_key_and_says_so_in_the_chat() -> None:
 def test_25_sends_a_picture_from_the_web() -> None:
     with Web() as web:
         web.replies = [(200, b"\x89PNG not much of a picture"), (404, b"no such picture")]
-        with chatting("25_pictures.py", PICTURE_URL=f"{web.url}/{{}}.png") as (qq, _):
+        with chatting("25_pictures.py", PICTURE_URL=f"{web.url}/{{}}.png") as (qq, example):
             qq.send_group("/picture 狗/🐕")
             [part] = qq.wait_call("send_msg")["message"]
             assert part == segment.image(b"\x89PNG not much of a picture")
@@ -200,6 +200,7 @@ def test_25_sends_a_picture_from_the_web() -> None:
             qq.wait_reply()
             qq.send_group("/图")
             assert "下载不了" in qq.wait_reply()["text"]
+            example.wait_for("404 Client Error")
 
 
 def test_26_recalls_counts_and_mutes_at_the_third_time() -> None:

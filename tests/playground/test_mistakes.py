@@ -194,6 +194,12 @@ def test_a_warning_is_seen_in_the_chat_and_a_long_error_to_its_end(
         visit.say("/boom")
         expect(visit.page.locator(".message .error summary")).to_contain_text("the end")
         expect(visit.page.locator("#bot")).to_contain_text("❌ 1")
+        visit.page.locator("#language").click()
+        visit.page.set_viewport_size({"width": 390, "height": 800})
+        for part in ("#bot", "#bot small"):  # not even there are the English words cut off
+            width = f"document.querySelector('{part}').scrollWidth"
+            room = f"document.querySelector('{part}').clientWidth"
+            assert visit.page.evaluate(f"{width} <= Math.max({room}, 1)"), part
 
 
 TICK = "@bot.every(0.1)\ndef tick():\n    print('tick')\n\n\nbot.run()"
