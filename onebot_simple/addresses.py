@@ -165,8 +165,9 @@ def check_token(token: str | None, name: str = "access_token") -> str | None:
         raise TypeError(f"{name} 要写成字符串，加上引号。 {name} must be a str: put it in quotes.")
     if not token.isascii() or not token.isprintable() or token != token.strip():
         raise ValueError(
-            f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
-            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
+            f"{name} 里不能有中文、换行，首尾不能有空格：换成你的了吗？是不是复制多了？ "
+            f"{name} must be ASCII, without line breaks or blanks around it: is it yours, and not "
+            "the example's? Was too much copied?"
         )
     return token
 

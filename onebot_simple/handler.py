@@ -100,12 +100,15 @@ def _accepted(function: Any, name: str, argument_counts: tuple[int, ...]) -> lis
         with suppress(TypeError):
             signature.bind(*range(count))
             accepted.append(count)
-    if not accepted:
+    takes_event_for_args = 2 in argument_counts and list(signature.parameters) == ["args"]
+    if not accepted or takes_event_for_args:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(argument_counts, "(event)")
-        or_args = f" 或 or def {name}(event, args):" if 2 in argument_counts else ""
+        forms = [f"def {name}{wanted}:"]
+        if 2 in argument_counts:
+            forms.append(f"def {name}(event, args):")
         raise TypeError(
-            f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
-            f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
+            f"{name} 的参数不对，要写成 {' 或 '.join(forms)}。 "
+            f"{name} must take {wanted}: write {' or '.join(forms)}"
         )
     return accepted
 
