@@ -84,8 +84,8 @@ class Running(Handlers):
         self._failure: OneBotError | None = None  # what run() is to raise
         self._loops: tuple[SimpleQueue[Any], ...] = ()  # one queue for each loop of events()
         self._timers: list[tuple[float, Callable[[], object]]] = []  # seconds, and what to run
-        self._are_timers_on = False
-        self._clock: Thread | None = None  # it looks for slow handlers
+        # It looks for slow handlers. A start() that is not done yet has none.
+        self._clock: Thread | None = None
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Running(Handlers):
                 if self._running:
                     return
                 self._running, self._failure, self._dropped = True, None, 0
-                self._are_timers_on, self._loops = False, ()
+                self._clock, self._loops = None, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._conversations.start()
@@ -137,7 +137,7 @@ class Running(Handlers):
                 clock = Thread(None, _run_again, "onebot_simple clock", look, daemon=True)
                 clock.start()
                 with self._state_lock:
-                    self._clock, self._are_timers_on = clock, True
+                    self._clock = clock
                     for timer in self._timers:
                         self._start_timer(*timer)
             except BaseException:
@@ -211,7 +211,7 @@ class Running(Handlers):
         timer = seconds, partial(self._run_all, [handler], "every")
         with self._state_lock:
             self._timers.append(timer)
-            if self._are_timers_on:  # else start() does it
+            if self._clock is not None:  # else start() does it
                 self._start_timer(*timer)
 
     def _start_timer(self, seconds: float, function: Callable[[], object]) -> None:
