@@ -180,7 +180,7 @@ class Running(Handlers):
                 self._close()
             finally:
                 dropped = self._conversations.stop(END_SECONDS)
-                dropped += self._queued_in_loops() + self._dropped
+                dropped += self._queued() + self._dropped
                 self._loops = ()
                 if self._clock is not None:
                     self._clock.join(END_SECONDS)
@@ -289,7 +289,7 @@ class Running(Handlers):
 
     def _watch_queue(self) -> None:
         """Warn of a long queue, and again each time when it has doubled."""
-        length, limit = self._conversations.queued + self._queued_in_loops(), self._warn_at
+        length, limit = self._queued(), self._warn_at
         if not length:
             self._warn_at = LONG_QUEUE
         elif length >= limit:
@@ -333,10 +333,11 @@ class Running(Handlers):
         number of events that are queued right now.
         """
         with self._count_lock:
-            return {**self._counts, "queued": self._conversations.queued + self._queued_in_loops()}
+            return {**self._counts, "queued": self._queued()}
 
-    def _queued_in_loops(self) -> int:
-        return sum(map(SimpleQueue.qsize, self._loops))
+    def _queued(self) -> int:
+        """How many events wait: in the chats, and in the loops of events()."""
+        return self._conversations.queued + sum(map(SimpleQueue.qsize, self._loops))
 
     def _count(self, what: str) -> None:
         with self._count_lock:
