@@ -19,7 +19,7 @@ from typing import Any
 
 from .addresses import Address
 from .waits import SLICE_SECONDS
-from .ws_connection import PIECE, READS_NOTHING, connection_lost
+from .ws_connection import PIECE, READS_NOTHING, connection_lost, send_at_once
 
 CONNECT_SECONDS = 5.0  # for each address of a host
 CLOSED = ("对方关闭了它", "the other side closed it")
@@ -152,14 +152,9 @@ class ClientSocket:
             return False
         with self._send_lock:
             try:
-                while self._unsent:
-                    sent = self._out.send(self._unsent[0][:PIECE])
+                if send_at_once(self._out, self._unsent):
                     self._taken_at = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
-            except BlockingIOError:
-                if time.monotonic() > self._taken_at + self._send_timeout:
+                elif self._unsent and time.monotonic() > self._taken_at + self._send_timeout:
                     self._fail(connection_lost(self._base, READS_NOTHING))
             except OSError as error:
                 self._fail(error)

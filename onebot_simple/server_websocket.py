@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 from . import ws_handshake
 from .addresses import Bilingual
 from .logs import log
-from .ws_connection import PIECE, READS_NOTHING, WsConnection
+from .ws_connection import READS_NOTHING, WsConnection, send_at_once
 
 if TYPE_CHECKING:
     from .ws_server import Account, WsServer
@@ -85,14 +85,8 @@ class ServerWebSocket:
                 if not self._unsent:
                     self._taken_at = time.monotonic()
                 self._unsent += map(memoryview, self._protocol.data_to_send())
-                while self._unsent:
-                    sent = self.socket.send(self._unsent[0][:PIECE])
+                if send_at_once(self.socket, self._unsent):
                     self._taken_at = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
-            except BlockingIOError:
-                pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
                 self._unsent.clear()
                 self._shut_down()

@@ -6,7 +6,9 @@ One WebSocket connection: actions go out, responses are matched by echo, events 
 from __future__ import annotations
 
 import secrets
+import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from copy import copy
 from itertools import count
@@ -173,6 +175,21 @@ def _is_last(action: str, frame: dict[str, Any]) -> bool:
         return True  # each call of an upload has exactly one answer
     data = frame.get("data")
     return not (isinstance(data, dict) and data.get("type") == "stream")
+
+
+def send_at_once(sock: socket.socket, unsent: deque[memoryview]) -> bool:
+    """Send what the system takes without waiting. Return whether it took something."""
+    took_something = False
+    try:
+        while unsent:
+            sent = sock.send(unsent[0][:PIECE])
+            took_something = True
+            unsent[0] = unsent[0][sent:]
+            if not unsent[0]:
+                unsent.popleft()
+    except BlockingIOError:
+        pass
+    return took_something
 
 
 def connection_lost(name: str, reason: Bilingual) -> NetworkError:
