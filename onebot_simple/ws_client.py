@@ -166,7 +166,7 @@ class WsClient(Bot):
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
         since = connection = self_id = sock = None  # not connected yet
         try:
-            sock = self._socket = ClientSocket(stopping, self.ping_timeout)
+            sock = self._socket = ClientSocket(self._address, stopping, self.ping_timeout)
             ws = self._dial(sock)
             since = time.monotonic()
             connection = WsConnection(ws.send, sock.flush, self._base, self._warn_dropped)
@@ -193,7 +193,7 @@ class WsClient(Bot):
 
     def _dial(self, sock: ClientSocket) -> WebSocket:
         """A new WebSocket, after the handshake."""
-        sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
+        sock.connect(self._ca_file, HANDSHAKE_SECONDS)
         ws = create_connection(
             self._address.base + self._address.query,
             socket=sock,  # a socket of our own, which no proxy of the environment catches
