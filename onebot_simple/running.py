@@ -219,7 +219,8 @@ class Running(Handlers):
         self._conversations.put(function, _run_again, seconds, function, self._stopping)
 
     def _warn_of_slow_handlers(self) -> None:
-        for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS) + 1):
+        looks = round(SLOW_SECONDS / LOOK_SECONDS) + 1
+        for name, waiting in self._conversations.slow_jobs(looks):
             log.warning(
                 f"{name} 运行了很久，同一个聊天里有 {waiting} 个事件在等它。 "
                 f"{name} has been running for long, and {waiting} events of its chat wait for it."
