@@ -81,8 +81,8 @@ def segments_to_send(message: Any, name: str = "message") -> list[Segment]:
     A str stands for itself: what a stranger typed must never turn into a CQ code.
     name: what the message is called in the error.
     """
-    if message is None or (isinstance(message, str) and not message):  # an array has no truth
-        return []
+    if message is None or (isinstance(message, str) and not message):
+        return []  # `not message` alone is an error for an array of NumPy
     return [*map(_plain_node, segment.check(message, name))]
 
 
