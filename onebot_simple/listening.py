@@ -20,7 +20,7 @@ SAID_AGAIN_SECONDS = 60
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(?::(\d+))?")
 
 
-def check_host(host: object, kind: str = "WsServer") -> str:
+def check_host(host: object, kind: str) -> str:
     """The host, if it is one to listen at; else an error that shows how to call `kind`."""
     text = str(host) if isinstance(host, (str, int)) else ""
     bare = text.strip("[]")

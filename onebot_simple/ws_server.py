@@ -266,7 +266,7 @@ class WsServer(Bot):
 
     def _open(self) -> None:
         check_token(self.access_token)
-        listener = listening.listen(listening.check_host(self.host), self.port)
+        listener = listening.listen(listening.check_host(self.host, "WsServer"), self.port)
         self.port = listener.getsockname()[1]
         self._hub = WebSocketHub(listener, self)
         listening.announce(self.url, self.host, self.access_token, "an access_token")
