@@ -46,7 +46,8 @@ class ServerWebSocket:
     never waits: what the system does not take at once stays in `_unsent` until there is room.
     """
 
-    account: Account  # whose it is; the server sets this and the next when it is open
+    # WsServer sets both when the connection opens:
+    account: Account  # whose it is
     roles: tuple[str, ...]  # what it is for
 
     def __init__(self, sock: socket.socket, peer: str, server: WsServer) -> None:
@@ -119,7 +120,7 @@ class ServerWebSocket:
                     self._fragments.clear()
                     protected(self._server._message_received, self, message)
         if self._protocol.close_expected():
-            self._end_with_reason(data)
+            self._protocol_ended(data)
         self.flush()  # the protocol may have something to send, such as a pong
         if len(self._unsent) > MAX_UNSENT:
             self._end(READS_NOTHING)
@@ -139,8 +140,8 @@ class ServerWebSocket:
             self._server._connection_opened(self, request)
         return self.is_open
 
-    def _end_with_reason(self, data: bytes) -> None:
-        """Say why the protocol has ended it; `data` came last."""
+    def _protocol_ended(self, data: bytes) -> None:
+        """End the connection, since the protocol is at its end; `data` came last."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
         if got:
             self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))

@@ -129,7 +129,7 @@ class WsClient(Bot):
             raise self._failure or NetworkError(STOPPED)
 
     def _close(self) -> None:
-        ws, sock = self._ws, self._socket  # the reader may set them to None meanwhile
+        ws, sock = self._ws, self._socket  # the reader may change both meanwhile
         if ws is not None:
             ws.send_close()
             log.info("已断开 disconnected from %s", self._base)

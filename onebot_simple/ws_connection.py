@@ -36,9 +36,9 @@ class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
     send: takes one text frame, from any thread, and sends what the system takes at once. flush:
-    sends more of it, and returns whether something is left. When they cannot, close() is called
-    soon. name: the other side, for errors.
-    warn_dropped: says once per kind what was dropped, and perhaps an advice.
+    sends more of it, and returns whether something is left. If sending fails, whoever reads the
+    connection calls close() soon. name: the other side, for errors. warn_dropped: logs what was
+    dropped, once per kind, and perhaps what to do about it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class WsConnection:
             raise
         finally:
             del self._waiting[echo]
-            self.filled = SimpleQueue()  # nobody takes what is left in the other
+            self.filled = SimpleQueue()  # so that what nobody took is not kept
 
     def _next(self, inbox: Inbox, deadline: float) -> dict[str, Any] | None:
         """The next response; None at the deadline."""
