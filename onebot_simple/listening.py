@@ -52,9 +52,9 @@ def is_everywhere(host: str) -> bool:
     return host in ("0.0.0.0", "::")
 
 
-def host_in_url(host: str) -> str:
-    """The host in the URL of a server that listens at `host`: nobody can dial 0.0.0.0."""
-    return "127.0.0.1" if is_everywhere(host) else host
+def to_dial(host: str, port: int) -> str:
+    """Host and port in the URL of a server that listens at `host`: nobody can dial 0.0.0.0."""
+    return authority("127.0.0.1" if is_everywhere(host) else host, port)
 
 
 def announce(url: str, host: str, secret: str | None, what: str) -> None:
