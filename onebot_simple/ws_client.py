@@ -149,8 +149,9 @@ class WsClient(Bot):
                 break
             may_retry = self._keeps_trying or started.is_set()
             if isinstance(reason, AuthenticationError) or not may_retry:
-                self._failure = reason  # start() or run() raises it,
-                if started.is_set() and not self._keeps_trying:  # unless start() has returned
+                self._failure = reason
+                # run() raises it, or start(). If start() has returned already, the log says it.
+                if started.is_set() and not self._keeps_trying:
                     log.error("%s", reason)
                 break
             if seconds > delay:
