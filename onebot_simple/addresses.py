@@ -235,14 +235,16 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
     return wrong_service(url, (f"连不上 {url}", f"Cannot connect to {url}"), (chinese, english))
 
 
-def wrong_service(url: str, fact: Bilingual, advice: Bilingual) -> NetworkError:
+def wrong_service(
+    url: str, fact: Bilingual, advice: Bilingual, kind: type[NetworkError] = NetworkError
+) -> NetworkError:
     """The error to raise when there is no OneBot at `url`, or not the one that was expected."""
     if urlsplit(url).port == WEBUI_PORT:
         advice = (
             "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
             "6099 is the port of NapCat's WebUI, not of its API, which its page 网络配置 shows.",
         )
-    return NetworkError(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
+    return kind(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
 
 
 def token_refused(at: str, has_token: bool) -> AuthenticationError:

@@ -223,7 +223,7 @@ class EventServer(Bot):
             self.port = sock.getsockname()[1]
             server = self._server = PostServer(sock, self)
         server.start()  # not by the attribute: a stop() may come now
-        listening.announce(self.url, self.host, self.secret, "a secret")
+        listening.announce(self.url, self.host, self.secret, "secret")
 
     def _is_stopped(self) -> bool:
         """Whether stop() has closed the server, so that nobody waits for an answer any more."""

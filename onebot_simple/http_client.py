@@ -202,4 +202,4 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
         "the action may have been carried out, so see the log of OneBot before you send it again. "
         "Is it an HTTP port? Does it need https://?",
     )
-    return kind(*addresses.wrong_service(at, fact, advice).args)
+    return addresses.wrong_service(at, fact, advice, kind)

@@ -59,11 +59,12 @@ def to_dial(host: str, port: int) -> str:
 
 def announce(url: str, host: str, secret: str | None, what: str) -> None:
     """Log where a server listens, and warn if the network can reach it while there is no `secret`.
-    `what` the user calls it: "a secret" or "an access_token"."""
+
+    what: the name of the secret, "secret" or "access_token"."""
     if not secret and not is_loopback(host):
         log.warning(
-            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what.split()[1]}。 {url} is open to "
-            f"the network without {what}, so anybody can pretend to be OneBot: set one."
+            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what}。 "
+            f"{url} is open to the network, and anybody can pretend to be OneBot: set {what}."
         )
     elsewhere = ""
     if is_everywhere(host):

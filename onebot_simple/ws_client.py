@@ -183,7 +183,7 @@ class WsClient(Bot):
             self._connected(self_id)
             self._read(ws, sock, connection, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._lost_error(error) if connection else self._connect_error(error)
+            reason = self._lost_error(error, stopping) if connection else self._connect_error(error)
         if sock:
             sock.close()
         if connection and self._connection is connection:
@@ -247,9 +247,9 @@ class WsClient(Bot):
 
     # -- why there is no connection -------------------------------------------------------------
 
-    def _lost_error(self, error: Exception) -> OneBotError:
+    def _lost_error(self, error: Exception, stopping: Flag) -> OneBotError:
         """The error to raise for what ended the connection."""
-        if self._stopping.is_set():
+        if stopping.is_set():
             return bot_was_stopped(self._base)
         if isinstance(error, AuthenticationError):
             return addresses.token_refused(self._base, bool(self._token))

@@ -269,7 +269,7 @@ class WsServer(Bot):
         listener = listening.listen(listening.check_host(self.host, "WsServer"), self.port)
         self.port = listener.getsockname()[1]
         self._hub = WebSocketHub(listener, self)
-        listening.announce(self.url, self.host, self.access_token, "an access_token")
+        listening.announce(self.url, self.host, self.access_token, "access_token")
 
     def _close(self) -> None:
         if self._hub is not None:
