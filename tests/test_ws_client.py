@@ -425,7 +425,7 @@ def test_of_all_addresses_that_fail_the_most_telling_error_is_said() -> None:
 
 
 def test_a_call_before_start_says_what_to_do() -> None:
-    with pytest.raises(NetworkError, match="on_connect"):
+    with pytest.raises(NetworkError, match="not started.*on_connect"):
         WsClient("ws://127.0.0.1:3001").get_status()
 
 
