@@ -71,6 +71,7 @@ class WsApi:
             thread.join()
 
     def _create_connection(self, sock: socket.socket, *args: Any, **settings: Any) -> Any:
+        sock.settimeout(None)  # silence is no error, whatever socket.setdefaulttimeout() says
         with self._lock:
             # those that ended have no file descriptor any more
             self._sockets = {other for other in self._sockets if other.fileno() != -1}
