@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from websocket import WebSocket, WebSocketBadStatusException, create_connection
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 from websockets.sync.server import ServerConnection, serve
 
 from onebot_simple import EventServer, WsServer
@@ -353,6 +355,31 @@ def test_a_default_timeout_that_the_bot_has_set_is_not_the_simulators() -> None:
             assert json.loads(ws.recv())["status"] == "ok"
     finally:
         socket.setdefaulttimeout(before)
+
+
+def test_pings_are_answered_while_many_calls_are_held() -> None:
+    answered: list[bool] = []
+
+    def hold(connection: Connection) -> None:
+        one.gate.close()
+        for _ in range(100):
+            connection.send('{"action": "get_status"}')
+        assert one.gate.wait_held(1, 15)
+        came = connection.ping().wait(15)
+        one.gate.open()
+        for _ in range(101):  # the greeting, and what the calls are answered
+            connection.recv(15)
+        answered.append(came)
+
+    with Simulator() as one, connect(one.ws_url) as forward:
+        hold(forward)
+    with serve(hold, "127.0.0.1", 0) as server, Simulator() as one:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        one.connect_to(f"ws://127.0.0.1:{server.socket.getsockname()[1]}")
+        until(lambda: len(answered) == 2)
+    thread.join()
+    assert answered == [True, True]
 
 
 # -- running --------------------------------------------------------------------------------------
