@@ -17,7 +17,7 @@ from threading import Event as Flag
 from threading import Lock
 from typing import Any
 
-from .addresses import Address
+from .addresses import Address, tls_context
 from .waits import SLICE_SECONDS
 from .ws_connection import PIECE, READS_NOTHING, connection_lost, send_at_once
 
@@ -82,7 +82,7 @@ class ClientSocket:
         self._out.setblocking(False)
         self._deadline = time.monotonic() + seconds
         if self._address.secure:
-            context = ssl.create_default_context(cafile=ca_file)
+            context = tls_context(ca_file)
             context.options |= ssl.OP_NO_RENEGOTIATION  # else sending could have to wait for data
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
             self._with_tls(self._tls.do_handshake)
