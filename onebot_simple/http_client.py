@@ -117,6 +117,8 @@ def _frames(
     response: requests.Response, seconds: float, deadline: float
 ) -> Iterator[bytes | bytearray]:
     """The frames of a streaming action. Any other answer is a single frame, even an empty one."""
+    # read1() returns what is there, read() waits for a whole piece. urllib3 < 2.2 has no read1().
+    read = getattr(response.raw, "read1", response.raw.read)
     rest, is_first, piece = bytearray(), True, None
     while piece != b"":
         left = deadline - time.monotonic()
@@ -124,8 +126,7 @@ def _frames(
             raise TimeoutError
         if sock := getattr(response.raw.connection, "sock", None):  # None at the end of the answer
             sock.settimeout(left)
-        # what is there: read() would wait for a whole piece
-        piece = response.raw.read1(64 * 1024, decode_content=True)
+        piece = read(64 * 1024, decode_content=True)
         rest += piece
         if END_OF_FRAME in rest[-len(piece) - 3 :]:  # it may come in two pieces
             *frames, rest = rest.split(END_OF_FRAME)
@@ -181,6 +182,8 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     while inner := [one for one in (reason.__cause__, *reason.args) if isinstance(one, Exception)]:
         reason = inner[0]
     if isinstance(error, requests.RequestException) and isinstance(error.args[0], MaxRetryError):
+        while isinstance(reason, HTTPError) and reason.__context__:  # urllib3 < 2 names no cause
+            reason = reason.__context__
         # nothing was sent yet, except in front of a TLS alert
         return addresses.cannot_connect(at, reason)
     kind: type[NetworkError] = NetworkError
