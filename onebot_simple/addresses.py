@@ -165,8 +165,9 @@ def check_token(token: str | None, name: str = "access_token") -> str | None:
         raise TypeError(f"{name} 要写成字符串，加上引号。 {name} must be a str: put it in quotes.")
     if not token.isascii() or not token.isprintable() or token != token.strip():
         raise ValueError(
-            f"{name} 里不能有中文、换行，首尾不能有空格：是不是复制多了？ "
-            f"{name} must be ASCII, without line breaks or blanks around it: was too much copied?"
+            f"{name} 里不能有中文、换行，首尾不能有空格：换成你的了吗？是不是复制多了？ "
+            f"{name} must be ASCII, without line breaks or blanks around it: is it yours, and not "
+            "the example's? Was too much copied?"
         )
     return token
 
@@ -193,6 +194,20 @@ def check_ca_file(path: str | None) -> str | None:
             f"ca_file {path!r} cannot be used: {error}. It must be a PEM file."
         ) from None
     return path
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """What verifies a server's certificate, with the system's authorities or with those of a file.
+
+    What stands in the file is trusted as it is, in every Python.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file:
+        # Python 3.13 would refuse an authority that `openssl req -x509` has made
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        # Python before 3.13 would refuse one that another authority has signed
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def without_secrets(url: str) -> str:
@@ -234,14 +249,16 @@ def cannot_connect(url: str, error: BaseException) -> NetworkError:
     return wrong_service(url, (f"连不上 {url}", f"Cannot connect to {url}"), (chinese, english))
 
 
-def wrong_service(url: str, fact: Bilingual, advice: Bilingual) -> NetworkError:
+def wrong_service(
+    url: str, fact: Bilingual, advice: Bilingual, kind: type[NetworkError] = NetworkError
+) -> NetworkError:
     """The error to raise when there is no OneBot at `url`, or not the one that was expected."""
     if urlsplit(url).port == WEBUI_PORT:
         advice = (
             "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
             "6099 is the port of NapCat's WebUI, not of its API, which its page 网络配置 shows.",
         )
-    return NetworkError(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
+    return kind(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
 
 
 def token_refused(at: str, has_token: bool) -> AuthenticationError:

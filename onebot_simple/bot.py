@@ -138,9 +138,9 @@ class Bot(Running):
         with self._conversations.waiter(is_message, speaker_key(event)) as waiter:
             if question:  # sent when the wait is registered: the answer may be fast
                 self.send(event, question)
-            said = self._wait(waiter, seconds, f"{person} 没有回答", f"{person} did not answer")
-        answer = Answer(segment.plain_text(said).strip())
-        answer.event = said
+            reply = self._wait(waiter, seconds, f"{person} 没有回答", f"{person} did not answer")
+        answer = Answer(segment.plain_text(reply).strip())
+        answer.event = reply
         return answer
 
     def wait_for(self, predicate: Callable[[Any], object], timeout: float = 60) -> dict[str, Any]:
@@ -194,28 +194,28 @@ class Bot(Running):
         return events
 
     def _events(self, loop: Loop, stopping: Flag) -> Generator[dict[str, Any], None, None]:
-        now = self._current
-        before = now.self_id, now.label, now.place
+        current = self._current
+        before = current.self_id, current.label, current.place
         try:
             yield {}  # for events() itself
             while not stopping.is_set():
                 try:
-                    event, _, now.self_id, now.label, _ = next_of(loop, SLICE_SECONDS)
+                    event, _, current.self_id, current.label, _ = next_of(loop, SLICE_SECONDS)
                 except Empty:
                     if self._failure is not None:  # no more will come, and nobody else says why
                         raise copy(self._failure) from None  # each raise adds a traceback to it
                     continue
-                now.place = "events@"
+                current.place = "events@"
                 yield event  # type: ignore[misc]
         except KeyboardInterrupt:
             log.info("循环结束。 The loop ends.")
         finally:
-            now.self_id, now.label, now.place = before
+            current.self_id, current.label, current.place = before
             with self._state_lock:
                 if not stopping.is_set():  # otherwise stop() counts the events that are left
                     self._loops = tuple(one for one in self._loops if one is not loop)
                     while not loop.empty():
-                        self._queue(loop.get(), nobody_waits=True)
+                        self._queue(loop.get(), was_offered=True)
 
     # -- one event ----------------------------------------------------------------------------
 
@@ -253,12 +253,12 @@ class Bot(Running):
         if loops or self._conversations.is_busy(EVENTS):
             is_queued = self._conversations.put(EVENTS, self._pass_on, arrival, loops)
             return is_queued or self._count_dropped()
-        return self._queue(arrival, nobody_waits=False)
+        return self._queue(arrival, was_offered=False)
 
-    def _queue(self, arrival: Arrival, nobody_waits: bool) -> bool:
+    def _queue(self, arrival: Arrival, was_offered: bool) -> bool:
         """Queue an event in its chat. A handler thread calls _process() when its turn comes."""
         chat = conversation_of(arrival[0])
-        is_queued = self._conversations.put(chat, self._process, arrival, nobody_waits)
+        is_queued = self._conversations.put(chat, self._process, arrival, was_offered)
         return is_queued or self._count_dropped()
 
     def _count_dropped(self) -> bool:
@@ -268,28 +268,28 @@ class Bot(Running):
 
     def _pass_on(self, arrival: Arrival, loops: tuple[Loop, ...]) -> None:
         """Give an event to the loops, or to its chat. All events pass here while a loop runs."""
-        now = self._current  # the condition of a wait_for() may call actions
-        _, _, now.self_id, now.label, respond = arrival
-        now.place = ""
+        current = self._current  # the condition of a wait_for() may call actions
+        _, _, current.self_id, current.label, respond = arrival
+        current.place = ""
         if not self._give_away(arrival, loops):
-            self._queue(arrival, nobody_waits=True)
+            self._queue(arrival, was_offered=True)
         elif respond:
             respond(None)
 
-    def _process(self, arrival: Arrival, nobody_waits: bool) -> None:
+    def _process(self, arrival: Arrival, was_offered: bool) -> None:
         """Let the handlers see an event, and do what they want done."""
-        now = self._current
-        event, name, now.self_id, now.label, respond = arrival
-        now.place, response, operation = "", None, None
+        current = self._current
+        event, name, current.self_id, current.label, respond = arrival
+        current.place, response, operation = "", None, None
         try:
-            if nobody_waits or not self._give_away(arrival, ()):
+            if was_offered or not self._give_away(arrival, ()):
                 operation = self._run_handlers(event, name)
             if operation and respond:
                 response = self._in_response(event, operation)
             elif operation:
                 self._carry_out(event, operation)
         except Exception as error:
-            self._report(now.place, error)
+            self._report(current.place, error)
         finally:
             if respond:
                 respond(response)
@@ -300,8 +300,9 @@ class Bot(Running):
         is_own = is_by_account(event, name)
         if is_own and event["post_type"] == "notice":
             return True  # else a bot that pokes back would poke for ever
-        is_disguised = is_own and event["post_type"] != "message_sent"
-        if not is_disguised and self._conversations.offer(event, speaker_key):
+        # Some report it as a message: a wait_for() messages must not take it for somebody else's.
+        is_own_as_message = is_own and event["post_type"] == "message"
+        if not is_own_as_message and self._conversations.offer(event, speaker_key):
             return True
         if is_own or not loops or is_done_by_account(event):
             return False

@@ -17,9 +17,9 @@ from threading import Event as Flag
 from threading import Lock
 from typing import Any
 
-from .addresses import Address
+from .addresses import Address, tls_context
 from .waits import SLICE_SECONDS
-from .ws_connection import PIECE, READS_NOTHING, connection_lost
+from .ws_connection import PIECE, READS_NOTHING, connection_lost, send_at_once
 
 CONNECT_SECONDS = 5.0  # for each address of a host
 CLOSED = ("对方关闭了它", "the other side closed it")
@@ -35,11 +35,11 @@ class ClientSocket:
     side may read nothing of what is sent.
     """
 
-    def __init__(self, stopping: Flag, send_timeout: float) -> None:
+    def __init__(self, address: Address, stopping: Flag, send_timeout: float) -> None:
+        self._address = address
         self._stopping = stopping
         self._send_timeout = send_timeout
-        self._base = ""  # of the address
-        self._sock = self._out = socket.socket()
+        self._sock = self._out = socket.socket()  # until connect() has better ones
         self._deadline: float | None = None  # of the handshakes
         self._timeout: float | None = None  # seconds until recv() gives up, after the handshakes
         # one buffer for all: new ones of ever other sizes would fragment the memory
@@ -53,21 +53,21 @@ class ClientSocket:
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()  # encrypted
 
-    def connect(self, address: Address, ca_file: str | None, seconds: float) -> None:
+    def connect(self, ca_file: str | None, seconds: float) -> None:
         """Connect to the first address of the host that answers, with TLS if it is wanted.
 
         seconds: for the TLS and the WebSocket handshake together, which end with settimeout().
         """
-        self._base = address.base
+        host, port = self._address.host, self._address.port
         failed: list[OSError] = []
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, place in found:
             self._sock.close()
             try:
                 self._sock = socket.socket(family, kind, protocol)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sock.settimeout(CONNECT_SECONDS)
-                if self._stopping.is_set():  # shutdown() may have found the socket before this one
+                if self._stopping.is_set():  # and shutdown() has ended the socket before this one
                     raise ConnectionAbortedError
                 self._sock.connect(place)
                 break
@@ -75,27 +75,25 @@ class ClientSocket:
                 failed.append(error)
         else:
             raise failed[0]  # the system puts those first that it can probably reach
-        if self._stopping.is_set():  # or before there was a connection
+        if self._stopping.is_set():  # and shutdown() came before there was a connection to end
             raise ConnectionAbortedError
         self._sock.settimeout(SLICE_SECONDS)  # recv() waits in slices, to look for its end
-        self._out = self._sock.dup()  # the same connection, to send on; it never waits
+        self._out = self._sock.dup()  # the same connection, to send on without waiting
         self._out.setblocking(False)
         self._deadline = time.monotonic() + seconds
-        if address.secure:
-            context = ssl.create_default_context(cafile=ca_file)
+        if self._address.secure:
+            context = tls_context(ca_file)
             context.options |= ssl.OP_NO_RENEGOTIATION  # else sending could have to wait for data
-            self._tls = context.wrap_bio(
-                self._incoming, self._outgoing, server_hostname=address.host
-            )
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
             self._with_tls(self._tls.do_handshake)
 
     def recv(self, size: int) -> bytes:
         piece = self._arrived.read(size)
-        if size and not piece:  # websocket-client 1.8 asks for nothing, too
+        if size and not piece:  # websocket-client 1.8 also asks for 0 bytes
             tls = self._tls
             arrived = self._with_tls(lambda: tls.read(PIECE)) if tls else self._receive()
             if not arrived:  # TLS said goodbye
-                raise self._failure or connection_lost(self._base, CLOSED)
+                raise self._failure or connection_lost(self._address.base, CLOSED)
             self._arrived = BytesIO(arrived)
             piece = self._arrived.read(size)
         return piece
@@ -103,7 +101,7 @@ class ClientSocket:
     def _receive(self) -> bytes:
         deadline = self._deadline or time.monotonic() + (self._timeout or math.inf)
         while time.monotonic() < deadline:
-            self.flush()  # what nobody waits for any more
+            self.flush()  # what is left of calls that were given up
             try:
                 data = bytes(self._piece[: self._sock.recv_into(self._piece)])
             except TimeoutError:
@@ -111,7 +109,7 @@ class ClientSocket:
             except OSError as error:
                 raise self._failure or error from None
             if not data:
-                raise self._failure or connection_lost(self._base, CLOSED)
+                raise self._failure or connection_lost(self._address.base, CLOSED)
             return data
         raise TimeoutError
 
@@ -124,8 +122,8 @@ class ClientSocket:
             except ssl.SSLWantReadError:
                 pass
             finally:
-                if self._deadline is not None:  # a handshake; later, this goes with our next data
-                    self.send(b"")
+                if self._deadline is not None:
+                    self.send(b"")  # our part of the handshake; later, it goes with our next data
             data = self._receive()
             with self._tls_lock:
                 self._incoming.write(data)
@@ -138,7 +136,7 @@ class ClientSocket:
                     self._taken_at = time.monotonic()
                 self._unsent.append(memoryview(self._encrypted(data)))
             except OSError as error:  # TLS has failed
-                self._fail(connection_lost(self._base, (str(error), str(error))))
+                self._fail(connection_lost(self._address.base, (str(error), str(error))))
             except BaseException:  # Ctrl+C: what was encrypted may be lost
                 self.shutdown()
                 raise
@@ -152,15 +150,10 @@ class ClientSocket:
             return False
         with self._send_lock:
             try:
-                while self._unsent:
-                    sent = self._out.send(self._unsent[0][:PIECE])
+                if send_at_once(self._out, self._unsent):
                     self._taken_at = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
-            except BlockingIOError:
-                if time.monotonic() > self._taken_at + self._send_timeout:
-                    self._fail(connection_lost(self._base, READS_NOTHING))
+                elif self._unsent and time.monotonic() > self._taken_at + self._send_timeout:
+                    self._fail(connection_lost(self._address.base, READS_NOTHING))
             except OSError as error:
                 self._fail(error)
             except BaseException:  # Ctrl+C: nothing may follow half a frame

@@ -23,7 +23,7 @@ from .logs import log
 from .waits import wait_in_slices
 
 IDLE_SECONDS = 5.0  # a thread with nothing to do for so long ends
-BREATH = 128  # after so many queued jobs, put() pauses
+PAUSE_EVERY = 128  # how many jobs are queued from one pause of put() to the next
 
 Job = tuple[Callable[..., object], tuple[Any, ...]]  # a function and its arguments
 
@@ -36,9 +36,8 @@ class Line:
         self.jobs: deque[Job] = deque()
         self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
-        self.looks = 0  # how many times in a row slow() has found waiting jobs
-        # How many waiters stop() resumed although another job still has the turn.
-        self.released = 0
+        self.looks = 0  # at how many looks in a row slow_jobs() has found others waiting for it
+        self.released = 0  # how many waiters stop() has let go on although a job has the turn
 
 
 class Waiter:
@@ -64,8 +63,8 @@ class ThisThread(local):
 class Conversations:
     """Runs jobs: in order within a chat, side by side in different chats."""
 
-    def __init__(self, threads: str) -> None:
-        self._name = threads  # of its threads
+    def __init__(self, thread_name: str) -> None:
+        self._thread_name = thread_name
         self._this_thread = ThisThread()
         self._lock = Lock()  # guards what follows
         self._lines: dict[Hashable, Line] = {}  # by chat
@@ -75,7 +74,7 @@ class Conversations:
         self._stopping = False  # stop() has begun: every wait ends
         self._stopped = False  # put() takes no more jobs
         self._threads: set[Thread] = set()
-        self._idle: list[Condition] = []  # on each of these waits an idle thread
+        self._idle: list[Condition] = []  # an idle thread waits on each of these
         self._is_called = False  # a thread has been called, and is on its way
 
     def put(self, chat: Hashable, function: Callable[..., object], *arguments: Any) -> bool:
@@ -91,8 +90,8 @@ class Conversations:
             if self._ready:
                 self._call_thread()
             self.queued = queued = self.queued + 1
-        if queued % BREATH == 0:  # give the handlers' threads time: a short queue is faster
-            time.sleep(1e-6)
+        if queued % PAUSE_EVERY == 0:
+            time.sleep(1e-6)  # the threads of the handlers catch up: a short queue is faster
         return True
 
     def is_busy(self, chat: Hashable) -> bool:
@@ -203,7 +202,7 @@ class Conversations:
         if self._idle:
             self._idle.pop().notify()
         else:
-            thread = Thread(target=self._work, name=self._name, daemon=True)
+            thread = Thread(target=self._work, name=self._thread_name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the line waits for a thread that is free, or for the next put()
@@ -266,12 +265,12 @@ class Conversations:
     # -- who takes long -----------------------------------------------------------------------
 
     def name_job(self, name: str) -> None:
-        """Say what this thread is doing, for `slow()`."""
+        """Say what this thread is doing, for `slow_jobs()` and `stop()`."""
         line = self._this_thread.line
         if line is not None:
             line.doing = name
 
-    def slow(self, looks: int) -> list[tuple[str, int]]:
+    def slow_jobs(self, looks: int) -> list[tuple[str, int]]:
         """The jobs that kept others waiting at so many looks in a row, and how many wait."""
         with self._lock:
             lines = [line for line in self._lines.values() if line.jobs]
@@ -315,7 +314,8 @@ class Conversations:
             threads = self._threads - {current_thread()}
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if names := ", ".join(list(dict.fromkeys(filter(None, self._others())))[:5]):
+        running = dict.fromkeys(filter(None, self._others()))  # each name once
+        if names := ", ".join([*running][:5]):
             log.warning(
                 f"处理函数还没有结束：{names}。它在等什么？ "
                 f"Still running: {names}. What is it waiting for?"

@@ -53,8 +53,9 @@ _INVISIBLE = re.compile(
     "\U000e0001\U000e0020-\U000e007f]+"
 )
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_DONE_BY_USER = ("group_msg_emoji_like", "group_upload", "friend_recall")  # by no operator
-_ACTORS = ("user_id", "operator_id", "peer_id")  # they may hold the user who did it; the best first
+# notices of what user_id did; in the others, operator_id did it
+_DONE_BY_USER = ("group_msg_emoji_like", "group_upload", "friend_recall")
+_ACTORS = ("user_id", "operator_id", "peer_id")  # where the user who did it may stand, best first
 
 
 # -- its name -------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def is_done_by_account(event: Event) -> bool:
     """Whether a notice tells of what the account itself did, such as a ban or a reaction."""
     kind = event.get("notice_type")
     doer = "user_id" if kind in _DONE_BY_USER else "operator_id"
-    # who joins a group has done it, whoever let them in
+    # Joining a group is what the newcomer did, also if the account let them in.
     return kind != "group_increase" and _is_account(event, event.get(doer))
 
 
@@ -104,9 +105,9 @@ def _is_account(event: Event, user: object) -> bool:
     self_id = event.get("self_id")
     if type(user) is not int or type(self_id) is not int:  # they nearly always are
         user, self_id = id_of(user), id_of(self_id)
-    if user is None or user == self_id:
-        return user is not None
-    return "self_tiny_id" in event and user == id_of(event["self_tiny_id"])
+    if user is None:
+        return False
+    return user == self_id or ("self_tiny_id" in event and user == id_of(event["self_tiny_id"]))
 
 
 def is_online(event: Event) -> bool | None:
@@ -130,7 +131,8 @@ def label_of(event: Event, number: int = 0) -> str:
 def chat_of(event: Event) -> tuple[str, ...]:
     """Which chat an event belongs to: ("group", id), ("user", id) or ("guild", id, channel)."""
     group_id = event.get("group_id")
-    if group_id and event.get("message_type", "group") == "group":  # a temporary chat has one, too
+    # a private message has a group_id, too, when it comes from a temporary chat
+    if group_id and event.get("message_type", "group") == "group":
         return "group", _key(group_id)
     if event.get("guild_id") and event.get("channel_id"):
         return "guild", _key(event["guild_id"]), _key(event["channel_id"])
@@ -230,11 +232,8 @@ def event_line(event: Event) -> str:
         sender = event.get("sender")
         name = sender.get("card") or sender.get("nickname") if isinstance(sender, dict) else None
         said = event.get("raw_message")
-        line += f" {_words(name)}: {said if isinstance(said, str) else segment.plain_text(event)}"
-    elif event["post_type"] == "request":
-        line += f" {_words(event.get('comment'))}"
+        name = name if isinstance(name, str) else ""
+        line += f" {name}: {said if isinstance(said, str) else segment.plain_text(event)}"
+    elif event["post_type"] == "request" and isinstance(event.get("comment"), str):
+        line += f" {event['comment']}"
     return printable(line[:300])
-
-
-def _words(value: object) -> str:
-    return value if isinstance(value, str) else ""

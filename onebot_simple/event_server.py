@@ -20,7 +20,7 @@ from werkzeug.wsgi import LimitedStream
 
 from . import listening
 from .actions import Actions, Responses, from_json
-from .addresses import authority, check_token, is_loopback, names_this_machine
+from .addresses import check_token, is_loopback, names_this_machine
 from .bot import Bot
 from .errors import ApiNotAvailable, NetworkError
 from .event import Event
@@ -83,7 +83,7 @@ class EventServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"http://{authority(listening.host_in_url(self.host), self.port)}{quote(self.path)}"
+        return f"http://{listening.to_dial(self.host, self.port)}{quote(self.path)}"
 
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -223,7 +223,7 @@ class EventServer(Bot):
             self.port = sock.getsockname()[1]
             server = self._server = PostServer(sock, self)
         server.start()  # not by the attribute: a stop() may come now
-        listening.announce(self.url, self.host, self.secret, "a secret")
+        listening.announce(self.url, self.host, self.secret, "secret")
 
     def _is_stopped(self) -> bool:
         """Whether stop() has closed the server, so that nobody waits for an answer any more."""

@@ -38,10 +38,10 @@ class Handler:
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)
-        place = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}" if code else ""
+        line = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}" if code else ""
         self.function = function
         self.name = getattr(inner, "__name__", type(inner).__name__)
-        self.place = f"{self.name}@{place}"  # for echoes and the log, such as order@bot.py:28
+        self.place = f"{self.name}@{line}"  # for echoes and the log, such as order@bot.py:28
         self.names = tuple(f"{name}." for name in names)
         self.commands = None if commands is None else frozenset(commands)
         _check_kind(function, self.name)
@@ -100,12 +100,15 @@ def _accepted(function: Any, name: str, argument_counts: tuple[int, ...]) -> lis
         with suppress(TypeError):
             signature.bind(*range(count))
             accepted.append(count)
-    if not accepted:
+    takes_event_for_args = 2 in argument_counts and list(signature.parameters) == ["args"]
+    if not accepted or takes_event_for_args:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(argument_counts, "(event)")
-        or_args = f" 或 or def {name}(event, args):" if 2 in argument_counts else ""
+        forms = [f"def {name}{wanted}:"]
+        if 2 in argument_counts:
+            forms.append(f"def {name}(event, args):")
         raise TypeError(
-            f"{name} 的参数不对，要写成 def {name}{wanted}:{or_args}。 "
-            f"{name} must take {wanted}: write def {name}{wanted}:{or_args}"
+            f"{name} 的参数不对，要写成 {' 或 '.join(forms)}。 "
+            f"{name} must take {wanted}: write {' or '.join(forms)}"
         )
     return accepted
 
@@ -124,17 +127,19 @@ def _signature_of(function: Any) -> inspect.Signature | None:
 def never_failing(predicate: Callable[[Any], object]) -> Callable[[Event], bool]:
     """The predicate of a wait_for(), but an event on which it fails does not match."""
     _check_kind(predicate, getattr(predicate, "__name__", repr(predicate)))
-    failed: list[str] = []
+    has_failed = False
 
     def wants(event: Event) -> bool:
+        nonlocal has_failed
         try:
             return bool(predicate(event))
         except BaseException as error:
-            if not failed:
-                failed.append(name_of(event))
+            if not has_failed:
+                has_failed = True
+                name = name_of(event)
                 log.warning(
-                    f"wait_for() 的条件在 {failed[0]} 上出错了：{error!r}，它不算；可以用 "
-                    f"event.get()。 The condition of wait_for() failed on {failed[0]}: {error!r}. "
+                    f"wait_for() 的条件在 {name} 上出错了：{error!r}，它不算；可以用 event.get()。 "
+                    f"The condition of wait_for() failed on {name}: {error!r}. "
                     "That event does not count; event.get() is safer."
                 )
             return False

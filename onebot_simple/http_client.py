@@ -56,7 +56,7 @@ class HttpClient(Actions):
         self._session.stream = True  # _frames() reads the answer
         self._session.trust_env = False  # a proxy in the environment must not catch 127.0.0.1
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        trusted = ssl.create_default_context(cafile=ca_file) if secure or ca_file else None
+        trusted = addresses.tls_context(ca_file) if secure or ca_file else None
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter(trusted))
 
@@ -202,4 +202,4 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
         "the action may have been carried out, so see the log of OneBot before you send it again. "
         "Is it an HTTP port? Does it need https://?",
     )
-    return kind(*addresses.wrong_service(at, fact, advice).args)
+    return addresses.wrong_service(at, fact, advice, kind)

@@ -20,7 +20,7 @@ SAID_AGAIN_SECONDS = 60
 ADDRESS = re.compile(r"(?:\w+://)?(?:[^/]*@)?\[?([0-9a-f:.]+(?=\])|[\w.-]+)?\]?(?::(\d+))?")
 
 
-def check_host(host: object, kind: str = "WsServer") -> str:
+def check_host(host: object, kind: str) -> str:
     """The host, if it is one to listen at; else an error that shows how to call `kind`."""
     text = str(host) if isinstance(host, (str, int)) else ""
     bare = text.strip("[]")
@@ -52,18 +52,19 @@ def is_everywhere(host: str) -> bool:
     return host in ("0.0.0.0", "::")
 
 
-def host_in_url(host: str) -> str:
-    """The host in the URL of a server that listens at `host`: nobody can dial 0.0.0.0."""
-    return "127.0.0.1" if is_everywhere(host) else host
+def to_dial(host: str, port: int) -> str:
+    """Host and port in the URL of a server that listens at `host`: nobody can dial 0.0.0.0."""
+    return authority("127.0.0.1" if is_everywhere(host) else host, port)
 
 
 def announce(url: str, host: str, secret: str | None, what: str) -> None:
     """Log where a server listens, and warn if the network can reach it while there is no `secret`.
-    `what` the user calls it: "a secret" or "an access_token"."""
+
+    what: the name of the secret, "secret" or "access_token"."""
     if not secret and not is_loopback(host):
         log.warning(
-            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what.split()[1]}。 {url} is open to "
-            f"the network without {what}, so anybody can pretend to be OneBot: set one."
+            f"{url} 对网络开放，任何人都能冒充 OneBot：请设置 {what}。 "
+            f"{url} is open to the network, and anybody can pretend to be OneBot: set {what}."
         )
     elsewhere = ""
     if is_everywhere(host):

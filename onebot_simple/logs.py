@@ -25,7 +25,9 @@ def log_to_console() -> None:
     root = logging.getLogger()
     if not root.handlers:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-        if sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        # a program with a window may have put an object there that can only write()
+        is_terminal = hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
+        if is_terminal and not os.environ.get("NO_COLOR"):
             if os.name == "nt":
                 os.system("")  # switches the colours of the Windows console on
             root.handlers[0].setFormatter(_Colours("%(asctime)s %(message)s", "%H:%M:%S"))

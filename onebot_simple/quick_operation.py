@@ -27,8 +27,10 @@ Call = tuple[str, dict[str, Any]]
 def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
+        if isinstance(result, bool) and event["post_type"] == "request":
+            raise TypeError('写成 return {"approve": True}。 Write return {"approve": True}.')
         if not isinstance(result, dict) or "type" in result:
-            message = segments_to_send(result)
+            message = segments_to_send(result, "return")
             return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already
@@ -48,10 +50,11 @@ def _checked_operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     for field, value in result.items():
         if field not in _FIELDS:
             close = get_close_matches(str(field), _FIELDS, 1)
-            hint = f', did you mean "{close[0]}"?' if close else "."
+            fields = " ".join(_FIELDS)
+            hint = f', did you mean "{close[0]}"?' if close else f", only: {fields}."
             raise TypeError(
-                f'快速操作没有 "{field}" 这个键，只有：{" ".join(_FIELDS)}。 '
-                f'A quick operation has no field "{field}"{hint}'
+                f'返回的字典是快速操作，没有 "{field}" 这个键，只有：{fields}。 '
+                f'A dict that is returned is a quick operation: it has no field "{field}"{hint}'
             )
         says_something = value or (field == "approve" and value is not None)
         if says_something and _FIELDS[field] not in ("anywhere", kind):
@@ -67,19 +70,20 @@ def _checked_operation(event: Event, result: dict[str, Any]) -> dict[str, Any]:
     operation.pop("auto_escape", None)
     reply: Any = result.get("reply")
     is_cq = result.get("auto_escape") is False and isinstance(reply, str)
-    if message := segment.from_cq(reply) if is_cq else segments_to_send(reply):
+    if message := segment.from_cq(reply) if is_cq else segments_to_send(reply, "reply"):
         operation["reply"] = message
     return operation
 
 
-def segments_to_send(message: Any) -> list[Segment]:
+def segments_to_send(message: Any, name: str = "message") -> list[Segment]:
     """A message to send, as segments; None and "" are none. TypeError for what is no message.
 
     A str stands for itself: what a stranger typed must never turn into a CQ code.
+    name: what the message is called in the error.
     """
-    if message is None or (isinstance(message, str) and not message):  # an array has no truth
-        return []
-    return [*map(_plain_node, segment.check(message))]
+    if message is None or (isinstance(message, str) and not message):
+        return []  # `not message` alone is an error for an array of NumPy
+    return [*map(_plain_node, segment.check(message, name))]
 
 
 def _plain_node(part: Segment) -> Segment:

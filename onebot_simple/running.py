@@ -84,8 +84,8 @@ class Running(Handlers):
         self._failure: OneBotError | None = None  # what run() is to raise
         self._loops: tuple[SimpleQueue[Any], ...] = ()  # one queue for each loop of events()
         self._timers: list[tuple[float, Callable[[], object]]] = []  # seconds, and what to run
-        self._are_timers_on = False
-        self._clock: Thread | None = None  # it looks for slow handlers
+        # It looks for slow handlers. A start() that is not done yet has none.
+        self._clock: Thread | None = None
 
     # -- starting and stopping ----------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Running(Handlers):
                 if self._running:
                     return
                 self._running, self._failure, self._dropped = True, None, 0
-                self._are_timers_on, self._loops = False, ()
+                self._clock, self._loops = None, ()
                 stopping = self._stopping = Flag()  # a thread that ends late keeps the old one
                 self._stopped.clear()
                 self._conversations.start()
@@ -137,7 +137,7 @@ class Running(Handlers):
                 clock = Thread(None, _run_again, "onebot_simple clock", look, daemon=True)
                 clock.start()
                 with self._state_lock:
-                    self._clock, self._are_timers_on = clock, True
+                    self._clock = clock
                     for timer in self._timers:
                         self._start_timer(*timer)
             except BaseException:
@@ -180,7 +180,7 @@ class Running(Handlers):
                 self._close()
             finally:
                 dropped = self._conversations.stop(END_SECONDS)
-                dropped += self._queued_in_loops() + self._dropped
+                dropped += self._queued() + self._dropped
                 self._loops = ()
                 if self._clock is not None:
                     self._clock.join(END_SECONDS)
@@ -211,7 +211,7 @@ class Running(Handlers):
         timer = seconds, partial(self._run_all, [handler], "every")
         with self._state_lock:
             self._timers.append(timer)
-            if self._are_timers_on:  # else start() does it
+            if self._clock is not None:  # else start() does it
                 self._start_timer(*timer)
 
     def _start_timer(self, seconds: float, function: Callable[[], object]) -> None:
@@ -219,7 +219,8 @@ class Running(Handlers):
         self._conversations.put(function, _run_again, seconds, function, self._stopping)
 
     def _warn_of_slow_handlers(self) -> None:
-        for name, waiting in self._conversations.slow(round(SLOW_SECONDS / LOOK_SECONDS) + 1):
+        looks = round(SLOW_SECONDS / LOOK_SECONDS) + 1
+        for name, waiting in self._conversations.slow_jobs(looks):
             log.warning(
                 f"{name} 运行了很久，同一个聊天里有 {waiting} 个事件在等它。 "
                 f"{name} has been running for long, and {waiting} events of its chat wait for it."
@@ -289,7 +290,7 @@ class Running(Handlers):
 
     def _watch_queue(self) -> None:
         """Warn of a long queue, and again each time when it has doubled."""
-        length, limit = self._conversations.queued + self._queued_in_loops(), self._warn_at
+        length, limit = self._queued(), self._warn_at
         if not length:
             self._warn_at = LONG_QUEUE
         elif length >= limit:
@@ -333,10 +334,11 @@ class Running(Handlers):
         number of events that are queued right now.
         """
         with self._count_lock:
-            return {**self._counts, "queued": self._conversations.queued + self._queued_in_loops()}
+            return {**self._counts, "queued": self._queued()}
 
-    def _queued_in_loops(self) -> int:
-        return sum(map(SimpleQueue.qsize, self._loops))
+    def _queued(self) -> int:
+        """How many events wait: in the chats, and in the loops of events()."""
+        return self._conversations.queued + sum(map(SimpleQueue.qsize, self._loops))
 
     def _count(self, what: str) -> None:
         with self._count_lock:

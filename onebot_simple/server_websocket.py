@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 from . import ws_handshake
 from .addresses import Bilingual
 from .logs import log
-from .ws_connection import PIECE, READS_NOTHING, WsConnection
+from .ws_connection import READS_NOTHING, WsConnection, send_at_once
 
 if TYPE_CHECKING:
     from .ws_server import Account, WsServer
@@ -46,7 +46,8 @@ class ServerWebSocket:
     never waits: what the system does not take at once stays in `_unsent` until there is room.
     """
 
-    account: Account  # whose it is; the server sets this and the next when it is open
+    # WsServer sets both when the connection opens:
+    account: Account  # whose it is
     roles: tuple[str, ...]  # what it is for
 
     def __init__(self, sock: socket.socket, peer: str, server: WsServer) -> None:
@@ -85,14 +86,8 @@ class ServerWebSocket:
                 if not self._unsent:
                     self._taken_at = time.monotonic()
                 self._unsent += map(memoryview, self._protocol.data_to_send())
-                while self._unsent:
-                    sent = self.socket.send(self._unsent[0][:PIECE])
+                if send_at_once(self.socket, self._unsent):
                     self._taken_at = time.monotonic()
-                    self._unsent[0] = self._unsent[0][sent:]
-                    if not self._unsent[0]:
-                        self._unsent.popleft()
-            except BlockingIOError:
-                pass
             except BaseException as error:  # Ctrl+C, too: nothing may follow half a frame
                 self._unsent.clear()
                 self._shut_down()
@@ -125,7 +120,7 @@ class ServerWebSocket:
                     self._fragments.clear()
                     protected(self._server._message_received, self, message)
         if self._protocol.close_expected():
-            self._end_with_reason(data)
+            self._protocol_ended(data)
         self.flush()  # the protocol may have something to send, such as a pong
         if len(self._unsent) > MAX_UNSENT:
             self._end(READS_NOTHING)
@@ -145,8 +140,8 @@ class ServerWebSocket:
             self._server._connection_opened(self, request)
         return self.is_open
 
-    def _end_with_reason(self, data: bytes) -> None:
-        """Say why the protocol has ended it; `data` came last."""
+    def _protocol_ended(self, data: bytes) -> None:
+        """End the connection, since the protocol is at its end; `data` came last."""
         got, sent = self._protocol.close_rcvd, self._protocol.close_sent
         if got:
             self._end((f"OneBot 关闭了它（{got}）", f"OneBot closed it ({got})"))

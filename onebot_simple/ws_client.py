@@ -90,9 +90,11 @@ class WsClient(Bot):
         connection = self._connection
         if connection is None:
             reason = self._failure or NetworkError(
-                f"现在没有连接 {self._base}：用 with bot: 或 bot.start() 启动了吗？OneBot 开着吗？ "
-                f"Not connected to {self._base} at the moment: the bot is not started (use "
-                "with bot: or bot.start()), or OneBot is not running."
+                f"现在没有连接 {self._base}：机器人还没有启动，或者 OneBot 没开。连上以后要做的事，"
+                "写进 @bot.on_connect 的函数里（或者 with bot: 里）。 "
+                f"Not connected to {self._base} at the moment: the bot is not started, or OneBot "
+                "is not running. What is to be done once it is connected belongs into a function "
+                "below @bot.on_connect (or inside of with bot:)."
             )
             raise copy(reason)  # each raise adds a traceback to it
         return connection
@@ -127,7 +129,7 @@ class WsClient(Bot):
             raise self._failure or NetworkError(STOPPED)
 
     def _close(self) -> None:
-        ws, sock = self._ws, self._socket  # the reader may set them to None meanwhile
+        ws, sock = self._ws, self._socket  # the reader may change both meanwhile
         if ws is not None:
             ws.send_close()
             log.info("已断开 disconnected from %s", self._base)
@@ -147,8 +149,9 @@ class WsClient(Bot):
                 break
             may_retry = self._keeps_trying or started.is_set()
             if isinstance(reason, AuthenticationError) or not may_retry:
-                self._failure = reason  # start() or run() raises it,
-                if started.is_set() and not self._keeps_trying:  # unless start() has returned
+                self._failure = reason
+                # run() raises it, or start(). If start() has returned already, the log says it.
+                if started.is_set() and not self._keeps_trying:
                     log.error("%s", reason)
                 break
             if seconds > delay:
@@ -164,7 +167,7 @@ class WsClient(Bot):
         """Connect, and read to the end. Return how long it was connected, and why it ended."""
         since = connection = self_id = sock = None  # not connected yet
         try:
-            sock = self._socket = ClientSocket(stopping, self.ping_timeout)
+            sock = self._socket = ClientSocket(self._address, stopping, self.ping_timeout)
             ws = self._dial(sock)
             since = time.monotonic()
             connection = WsConnection(ws.send, sock.flush, self._base, self._warn_dropped)
@@ -180,7 +183,7 @@ class WsClient(Bot):
             self._connected(self_id)
             self._read(ws, sock, connection, event)
         except Exception as error:  # whatever it is, a bot must not go deaf without a word
-            reason = self._lost_error(error) if connection else self._connect_error(error)
+            reason = self._lost_error(error, stopping) if connection else self._connect_error(error)
         if sock:
             sock.close()
         if connection and self._connection is connection:
@@ -191,7 +194,7 @@ class WsClient(Bot):
 
     def _dial(self, sock: ClientSocket) -> WebSocket:
         """A new WebSocket, after the handshake."""
-        sock.connect(self._address, self._ca_file, HANDSHAKE_SECONDS)
+        sock.connect(self._ca_file, HANDSHAKE_SECONDS)
         ws = create_connection(
             self._address.base + self._address.query,
             socket=sock,  # a socket of our own, which no proxy of the environment catches
@@ -244,9 +247,9 @@ class WsClient(Bot):
 
     # -- why there is no connection -------------------------------------------------------------
 
-    def _lost_error(self, error: Exception) -> OneBotError:
+    def _lost_error(self, error: Exception, stopping: Flag) -> OneBotError:
         """The error to raise for what ended the connection."""
-        if self._stopping.is_set():
+        if stopping.is_set():
             return bot_was_stopped(self._base)
         if isinstance(error, AuthenticationError):
             return addresses.token_refused(self._base, bool(self._token))

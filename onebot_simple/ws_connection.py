@@ -6,7 +6,9 @@ One WebSocket connection: actions go out, responses are matched by echo, events 
 from __future__ import annotations
 
 import secrets
+import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from copy import copy
 from itertools import count
@@ -34,9 +36,9 @@ class WsConnection:
     """The protocol on one open WebSocket, whichever side dialled.
 
     send: takes one text frame, from any thread, and sends what the system takes at once. flush:
-    sends more of it, and returns whether something is left. When they cannot, close() is called
-    soon. name: the other side, for errors.
-    warn_dropped: says once per kind what was dropped, and perhaps an advice.
+    sends more of it, and returns whether something is left. If sending fails, whoever reads the
+    connection calls close() soon. name: the other side, for errors. warn_dropped: logs what was
+    dropped, once per kind, and perhaps what to do about it.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class WsConnection:
             raise
         finally:
             del self._waiting[echo]
-            self.filled = SimpleQueue()  # nobody takes what is left in the other
+            self.filled = SimpleQueue()  # so that what nobody took is not kept
 
     def _next(self, inbox: Inbox, deadline: float) -> dict[str, Any] | None:
         """The next response; None at the deadline."""
@@ -173,6 +175,21 @@ def _is_last(action: str, frame: dict[str, Any]) -> bool:
         return True  # each call of an upload has exactly one answer
     data = frame.get("data")
     return not (isinstance(data, dict) and data.get("type") == "stream")
+
+
+def send_at_once(sock: socket.socket, unsent: deque[memoryview]) -> bool:
+    """Send what the system takes without waiting. Return whether it took something."""
+    took_something = False
+    try:
+        while unsent:
+            sent = sock.send(unsent[0][:PIECE])
+            took_something = True
+            unsent[0] = unsent[0][sent:]
+            if not unsent[0]:
+                unsent.popleft()
+    except BlockingIOError:
+        pass
+    return took_something
 
 
 def connection_lost(name: str, reason: Bilingual) -> NetworkError:

@@ -17,7 +17,7 @@ from websockets.http11 import Request
 
 from . import listening
 from .actions import Actions, Responses
-from .addresses import Bilingual, authority, check_seconds, check_token
+from .addresses import Bilingual, check_seconds, check_token
 from .bot import Bot
 from .errors import ApiNotAvailable, AuthenticationError, NetworkError, printable
 from .event import Event, id_of
@@ -106,7 +106,7 @@ class WsServer(Bot):
 
         The address to fill in in OneBot.
         """
-        return f"ws://{authority(listening.host_in_url(self.host), self.port)}"
+        return f"ws://{listening.to_dial(self.host, self.port)}"
 
     # -- accounts -----------------------------------------------------------------------------
 
@@ -266,10 +266,10 @@ class WsServer(Bot):
 
     def _open(self) -> None:
         check_token(self.access_token)
-        listener = listening.listen(listening.check_host(self.host), self.port)
+        listener = listening.listen(listening.check_host(self.host, "WsServer"), self.port)
         self.port = listener.getsockname()[1]
         self._hub = WebSocketHub(listener, self)
-        listening.announce(self.url, self.host, self.access_token, "an access_token")
+        listening.announce(self.url, self.host, self.access_token, "access_token")
 
     def _close(self) -> None:
         if self._hub is not None:

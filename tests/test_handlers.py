@@ -202,8 +202,12 @@ def test_a_function_that_cannot_take_an_event_is_refused() -> None:
     bot = WsClient("ws://127.0.0.1:1")
     with pytest.raises(TypeError, match="must take \\(event\\)"):
         bot.on_message(lambda: None)
-    with pytest.raises(TypeError, match="or def <lambda>\\(event, args\\)"):
+    both = r"写成 def <lambda>\(event\): 或 def <lambda>\(event, args\):。 .*or def"
+    with pytest.raises(TypeError, match=both):
         bot.on_command("x")(lambda a, b, c: None)
+    with pytest.raises(TypeError, match=both):
+        bot.on_command("x")(lambda args: None)  # it would be the event
+    bot.on_message(lambda args: None)
 
 
 # -- commands --------------------------------------------------------------------------------------

@@ -56,14 +56,15 @@ def test_the_result_of_what_was_sent_is_an_answer_that_is_out_already(
 @pytest.mark.parametrize(
     ("wrong", "shown"),
     [
-        (42, "42（int）.*42 \\(int\\)"),
+        (42, "42（int）.*42 \\(int\\).*return must be a str"),
         (True, "True（bool）"),
         (b"bytes", "b'bytes'（bytes）"),
         ([5], r"\[5\]（list）"),
         (object, "type"),
         ({"type": "image", "file": "a.png"}, "image"),
         ({"replay": "x"}, '只有：reply .*no field "replay", did you mean "reply"\\?'),
-        ({"user_id": 5, "nickname": "Ann"}, 'no field "user_id"'),
+        ({"reply": 5}, "reply must be a str .*not 5"),
+        ({"user_id": 5, "nickname": "Ann"}, 'no field "user_id", only: reply '),
         (message("the event itself"), "no field"),
     ],
 )
@@ -104,6 +105,16 @@ def test_an_operation_that_does_not_fit_its_event_is_an_error(
     wait_until(lambda: why in caplog.text)
     assert "不能用在" in caplog.text
     assert "confused" in caplog.text
+
+
+def test_who_answers_a_request_with_true_is_shown_how_to_approve(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.bot.on_request(lambda event: True)
+    stage.go()
+    stage.push(FRIEND)
+    wait_until(lambda: 'Write return {"approve": True}' in caplog.text)
+    assert "<lambda> returned True (bool)" in caplog.text
 
 
 @pytest.mark.parametrize("nothing", [None, False, ""])

@@ -482,6 +482,26 @@ def test_the_console_shows_plain_lines_and_a_gbk_console_bears_every_sign(tmp_pa
     assert "\x1b" not in done.stderr
 
 
+WINDOW = """
+import sys
+class Window:
+    def write(self, text):
+        sys.__stdout__.write(text)
+    def flush(self):
+        pass
+sys.stdout = sys.stderr = Window()
+"""
+
+
+def test_the_log_goes_to_whatever_can_write(tmp_path: Path) -> None:
+    write(tmp_path, bot=WINDOW + CONSOLE)
+    done = run(tmp_path, "bot.py")
+    assert "INFO message.private user_id=1 : hi 😀" in done.stdout, done.stderr
+    write(tmp_path, bot="import sys\nsys.stderr = None\n" + CONSOLE)  # as pythonw has it
+    done = run(tmp_path, "bot.py")
+    assert (done.returncode, done.stdout.split()) == (0, ["before", "😀"])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a terminal as on POSIX")
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_a_terminal_shows_colours_unless_they_are_not_wanted(tmp_path: Path, no_color: str) -> None:

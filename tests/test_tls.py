@@ -7,14 +7,20 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from websockets.sync.server import ServerConnection, serve
 
 from onebot_simple import HttpClient, NetworkError, WsClient, segment
@@ -114,6 +120,50 @@ def test_https_trusts_what_wss_trusts(
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)  # with this the system trusts it
     for url in (wss, https):
         dial(url)
+
+
+def plain_authority(context: ssl.SSLContext, folder: Path) -> str:
+    """An authority with no more in its certificate than `openssl req -x509` writes into one. The
+    server gets a certificate from it."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+
+    def certificate(name: str, extension: x509.ExtensionType) -> bytes:
+        issuer, subject = (
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("school", name)
+        )
+        days = now - timedelta(1), now + timedelta(1)
+        parts = issuer, subject, key.public_key(), x509.random_serial_number(), *days
+        builder = x509.CertificateBuilder(*parts).add_extension(extension, critical=True)
+        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    own = certificate("localhost", x509.SubjectAlternativeName([x509.DNSName("localhost")]))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(private + own)
+    context.load_cert_chain(folder / "server.pem")
+    path = folder / "school.pem"
+    path.write_bytes(certificate("school", x509.BasicConstraints(ca=True, path_length=None)))
+    return str(path)
+
+
+def signed_authority(context: ssl.SSLContext, folder: Path) -> str:
+    """An authority that another one has signed, which is in no file."""
+    authority = trustme.CA().create_child_ca()
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(folder / "school.pem"))
+    return str(folder / "school.pem")
+
+
+@pytest.mark.parametrize("make", [plain_authority, signed_authority])
+def test_an_own_authority_is_trusted_as_it_is(
+    make: Callable[[ssl.SSLContext, Path], str],
+    context: ssl.SSLContext,
+    wss: str,
+    https: str,
+    tmp_path: Path,
+) -> None:
+    ca_file = make(context, tmp_path)
+    for url in (wss, https):
+        dial(url, ca_file)
 
 
 def test_a_call_may_cross_what_tls_says_after_the_handshake(wss: str, ca_file: str) -> None:

@@ -183,7 +183,8 @@ def line_of(action: str, params: dict[str, Any]) -> str:
     chat = "".join(f" {name}={params[name]}" for name in params if name.endswith("_id"))
     content = params.get("message", params.get("messages"))
     if content is None:
-        content = " ".join(f"{name}={params[name]}" for name in params if name[-3:] != "_id")
+        others = (name for name in params if not name.endswith("_id"))
+        content = " ".join(f"{name}={params[name]}" for name in others)
     parts = content if isinstance(content, list) else [content]
     words = "".join(map(_shown, parts))
     return printable(f"→ {action}{chat}{words and ': '}{words}"[:300])

@@ -59,13 +59,14 @@ def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str,
         chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
         english = f"takes at most {most} without a name, {len(values)} were given"
         raise _refused(method, chinese, english)
-    takes_any = _ANY_NAME in written.values()  # what is named is a param of the action
-    given = dict(zip(positional, values, strict=False)) | ({} if takes_any else named)
+    if _ANY_NAME in written.values():
+        named = {}  # they are the params of an action, which may have any names
+    given = dict(zip(positional, values, strict=False)) | named
     for name in required:
         if given.get(name) is None:
             chinese, english = "它没有给，或者是 None", "which is missing or None"
             raise _refused(method, f"需要 {name}，{chinese}", f"needs {name}, {english}")
-    for name in () if takes_any else named:
+    for name in named:
         if name in positional[: len(values)]:
             raise _refused(method, f"{name} 写了两次", f"was given {name} twice")
         if name not in written:

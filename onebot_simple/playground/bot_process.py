@@ -39,7 +39,9 @@ class BotProcess:
         self, file: Path | None, environment: dict[str, str], say: Callable[[str], None]
     ) -> None:
         self._file = file
-        self._environment = {**os.environ, "PYTHONUTF8": "1", **environment}
+        # the second one, because the user may have set it, and it beats the first
+        utf8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+        self._environment = {**os.environ, **utf8, **environment}
         self._say = say
         # called with each error of the bot, see run_bot.py, and with None for any other news
         self.heard: Callable[[dict[str, Any] | None], None] = lambda news: None

@@ -80,7 +80,8 @@ class EventPusher:
 
     def _work(self) -> None:
         parts = urlsplit(self.url)
-        client = _Client(parts.hostname or "", parts.port or 80)
+        # NapCat waits for an answer as long as it takes, whatever socket.setdefaulttimeout() says
+        client = _Client(parts.hostname or "", parts.port or 80, timeout=None)
         with self._lock:
             self._clients.add(client)
         try:

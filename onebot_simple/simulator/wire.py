@@ -172,4 +172,7 @@ class WireLog:
     def tail(self, count: int = 10) -> str:
         """The newest frames, one line each, for an error message."""
         lines = [readable(frame) for frame in self.newest(count)]
-        return "\n".join(lines) or "  还没有任何帧。 Nothing crossed the wire yet."
+        return "\n".join(lines) or (
+            "  还没有任何帧：写在 with Simulator(bot) as qq: 里面了吗？ "
+            "Nothing crossed the wire yet: is it inside of  with Simulator(bot) as qq:"
+        )

@@ -38,6 +38,7 @@ class WsApi:
             sock=listener,
             compression=None,
             max_size=MAX_SIZE,
+            max_queue=None,  # who has many calls held at the gate is still answered its pings
             ping_interval=None,
             open_timeout=2,
             close_timeout=CLOSE_TIMEOUT,
@@ -71,6 +72,7 @@ class WsApi:
             thread.join()
 
     def _create_connection(self, sock: socket.socket, *args: Any, **settings: Any) -> Any:
+        sock.settimeout(None)  # silence is no error, whatever socket.setdefaulttimeout() says
         with self._lock:
             # those that ended have no file descriptor any more
             self._sockets = {other for other in self._sockets if other.fileno() != -1}

@@ -103,6 +103,7 @@ class WsReverse:
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=None,
             max_size=MAX_SIZE,
+            max_queue=None,  # as in ws_api
             logger=_quiet(),
         )
 

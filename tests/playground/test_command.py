@@ -47,7 +47,7 @@ class Command:
             stderr=subprocess.STDOUT,
             env={**known, "PYTHONUTF8": "1", **environment},
             cwd=folder,
-            encoding="utf-8",
+            encoding=environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0],
             # the tests' own Ctrl+C is not for it, and its is not for the tests
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -315,6 +315,13 @@ def test_help_is_in_two_languages_also_on_a_console_that_cannot_show_one(
         )
         assert b"playground" in run.stdout
     assert "网页" in run.stdout.decode()
+
+
+def test_what_a_bot_prints_is_read_whatever_the_encoding_of_the_console(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text("print('你好 😀')", "utf-8")
+    with command(str(file), PYTHONIOENCODING="gbk:backslashreplace") as playground:
+        playground.wait_for(r"\[bot\] 你好 \\U0001f600\n")
 
 
 def test_a_bot_is_told_only_what_differs_from_the_defaults(

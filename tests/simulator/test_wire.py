@@ -8,16 +8,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from websocket import WebSocket, WebSocketBadStatusException, create_connection
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 from websockets.sync.server import ServerConnection, serve
 
-from onebot_simple import WsServer
+from onebot_simple import EventServer, WsServer
 from onebot_simple.simulator import Simulator
 
 Json = dict[str, Any]
@@ -331,6 +333,53 @@ def test_a_reverse_connection_bears_silence() -> None:
         qq.wait_connected(5)
         qq.expect_silence(2.5)  # longer than a handshake may take
         assert server.bot(10001).get_login_info()["user_id"] == 10001
+
+
+def test_a_default_timeout_that_the_bot_has_set_is_not_the_simulators() -> None:
+    bot = EventServer(port=0)
+
+    @bot.on_message
+    def think(event: Json) -> str:
+        threading.Event().wait(1)  # longer than the timeout
+        return "done"
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.3)
+    try:
+        with Simulator(bot) as qq, closing(create_connection(qq.ws_url, timeout=15)) as ws:
+            ws.recv()  # the greeting
+            qq.send_private("hi")
+            ws.recv()
+            assert qq.wait_reply(15)["text"] == "done"
+            ws.send(json.dumps({"action": "get_login_info"}))
+            assert json.loads(ws.recv())["status"] == "ok"
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def test_pings_are_answered_while_many_calls_are_held() -> None:
+    answered: list[bool] = []
+
+    def hold(connection: Connection) -> None:
+        one.gate.close()
+        for _ in range(100):
+            connection.send('{"action": "get_status"}')
+        assert one.gate.wait_held(1, 15)
+        came = connection.ping().wait(15)
+        one.gate.open()
+        for _ in range(101):  # the greeting, and what the calls are answered
+            connection.recv(15)
+        answered.append(came)
+
+    with Simulator() as one, connect(one.ws_url) as forward:
+        hold(forward)
+    with serve(hold, "127.0.0.1", 0) as server, Simulator() as one:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        one.connect_to(f"ws://127.0.0.1:{server.socket.getsockname()[1]}")
+        until(lambda: len(answered) == 2)
+    thread.join()
+    assert answered == [True, True]
 
 
 # -- running --------------------------------------------------------------------------------------
