@@ -50,11 +50,14 @@ const mine = () => lines.filter((line) => line.run === state.bot.starts).map((li
 function notConnected() {
 	const { ws, ws_reverse: reverse } = state.lamps;
 	if (!ws || ws.connected || reverse.connected) return [];
-	const last = mine().findLast((text) => /已连接.* connected|秒后自动重连。 Trying again in | listening on /.test(text)) ?? "";
+	const said = mine();
+	const last = said.findLast((text) => /已连接.* connected|秒后自动重连。 Trying again in | listening on /.test(text)) ?? "";
 	const [, place] = last.match(/ listening on (\S+)/) ?? [];
 	if (place) return waitsElsewhere(place);
 	const [, reason] = last.match(/^(?:.*\bWARNING\b[: ]*(?:onebot_simple:)?)?(.*) [\d.]+ 秒后自动重连。/) ?? [];
-	return reason ? [t("notConnected", ws.address), `❌ ${half(reason)}`] : [];
+	if (!reason) return [];
+	const wasConnected = said.some((text) => /已连接.* connected/.test(text));
+	return [...(wasConnected ? [] : [t("notConnected", ws.address)]), `❌ ${half(reason)}`];
 }
 
 function waitsElsewhere(place) {
