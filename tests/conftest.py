@@ -5,17 +5,22 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import hypothesis
 import pytest
 
-from onebot_simple import EventServer, HttpClient, WsClient, WsServer, ws_client
+from onebot_simple import EventServer, HttpClient, WsClient, WsServer, running, ws_client
+from onebot_simple.conversations import Conversations
 
 from .peers import Api, ForwardWs, HttpApi, Json, Poster, ReverseWs, wait_until
 
 SetPauses = Callable[[float, float], None]
+SetGreetingWait = Callable[[float], None]
+SetStopWaits = Callable[[float, float], None]
+LetPass = Callable[[float], None]
 AnyBot = EventServer | WsClient | WsServer
 Transport = Literal["http_answer", "http_api", "ws_client", "ws_server"]
 TRANSPORTS: list[Transport] = ["http_answer", "http_api", "ws_client", "ws_server"]
@@ -29,6 +34,7 @@ class Stage:
         self.transport = transport
         self.api = Api()
         self.closing: list[Any] = []
+        self.lives = 0  # how many times go() was called
         self.peer: Poster | ForwardWs | ReverseWs
         self.bot: AnyBot = getattr(self, f"_{transport}")(**options)
 
@@ -51,12 +57,15 @@ class Stage:
 
     def go(self) -> None:
         self.bot.start()
+        self.lives += 1
         if isinstance(self.bot, EventServer):
             self.peer = Poster(self.api, self.bot.port)
         elif isinstance(self.bot, WsServer):
             self.peer = ReverseWs(self.api, self.bot.url)
             self.bot.wait_connected(5)
             self.closing.append(self.peer)
+        elif isinstance(peer := self.peer, ForwardWs):  # push() must find no older connection
+            wait_until(lambda: len(peer.sockets) >= self.lives)
 
     def push(self, event: Json | str | bytes) -> None:
         self.peer.push(event)
@@ -107,6 +116,46 @@ def set_pauses(monkeypatch: pytest.MonkeyPatch) -> SetPauses:
     def change(first: float, last: float) -> None:
         monkeypatch.setattr(ws_client, "FIRST_DELAY", first)
         monkeypatch.setattr(ws_client, "LAST_DELAY", last)
+
+    return change
+
+
+@pytest.fixture
+def set_greeting_wait(monkeypatch: pytest.MonkeyPatch) -> SetGreetingWait:
+    """Sets how long start() of a WsClient waits for the first frame."""
+
+    def change(seconds: float) -> None:
+        monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", seconds)
+
+    return change
+
+
+@pytest.fixture
+def set_stop_waits(monkeypatch: pytest.MonkeyPatch) -> SetStopWaits:
+    """Sets how long stop() waits for handlers: before and after it closes the connection."""
+
+    def change(before: float, after: float) -> None:
+        monkeypatch.setattr(running, "DRAIN_SECONDS", before)
+        monkeypatch.setattr(running, "END_SECONDS", after)
+
+    return change
+
+
+@pytest.fixture
+def patient_stop(set_stop_waits: SetStopWaits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """stop() has more time for whatever still ends: on a busy machine, a thread may be late."""
+    drain = Conversations.drain
+    monkeypatch.setattr(Conversations, "drain", lambda self, seconds: drain(self, 10 * seconds))
+    set_stop_waits(1, 10)
+
+
+@pytest.fixture
+def let_pass(monkeypatch: pytest.MonkeyPatch) -> LetPass:
+    """Puts the clock forward."""
+
+    def change(seconds: float) -> None:
+        clock = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + seconds)
 
     return change
 

@@ -25,9 +25,9 @@ from flask import request as flask_request
 from websocket import WebSocketException, create_connection
 from werkzeug.exceptions import HTTPException
 
-from onebot_simple import EventServer, HttpClient, NetworkError, running
-from onebot_simple.conversations import Conversations
+from onebot_simple import EventServer, HttpClient, NetworkError
 
+from .conftest import SetStopWaits
 from .peers import Api, HttpApi, Poster, free_port, message, wait_until
 
 Answer = tuple[int, bytes]
@@ -44,13 +44,6 @@ def post(
     server: EventServer, body: Any, headers: dict[str, str] | None = None, path: str = "/"
 ) -> Answer:
     return Poster(Api(), server.port, path).post(body, headers)
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """stop() has ten times as long for what still ends: on a busy machine, a thread may be late."""
-    drain = Conversations.drain
-    monkeypatch.setattr(Conversations, "drain", lambda self, seconds: drain(self, 10 * seconds))
 
 
 @contextmanager
@@ -568,7 +561,7 @@ def test_an_address_that_is_not_ours_is_an_error_that_says_so() -> None:
 
 
 def test_open_connections_end_with_the_server(
-    patient: None, caplog: pytest.LogCaptureFixture
+    patient_stop: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = EventServer(port=0)
     server.start()
@@ -821,7 +814,7 @@ class Slow:
 
 
 def test_answers_that_are_being_made_at_stop_go_out(
-    patient: None, caplog: pytest.LogCaptureFixture
+    patient_stop: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow = Slow(posts=30)
     slow.wait_refusing()
@@ -834,7 +827,7 @@ def test_answers_that_are_being_made_at_stop_go_out(
 
 @pytest.mark.parametrize("api", [None, HttpClient("http://127.0.0.1:9")])
 def test_an_event_that_comes_while_stopping_gets_503(
-    patient: None, api: HttpClient | None, caplog: pytest.LogCaptureFixture
+    patient_stop: None, api: HttpClient | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow = Slow(posts=1, api=api)
     slow.wait_refusing()
@@ -844,10 +837,9 @@ def test_an_event_that_comes_while_stopping_gets_503(
 
 
 def test_posts_whose_handlers_do_not_end_get_503_and_only_the_handlers_are_left(
-    patient: None, monkeypatch: pytest.MonkeyPatch
+    patient_stop: None, set_stop_waits: SetStopWaits
 ) -> None:
-    for name in ("DRAIN_SECONDS", "END_SECONDS"):  # these handlers need all of that time
-        monkeypatch.setattr(running, name, 0.05)
+    set_stop_waits(0.05, 0.05)  # these handlers need all of that time
     slow = Slow(posts=3)
     slow.wait_stopped()
     wait_until(lambda: len(our_threads()) == 3)

@@ -30,7 +30,7 @@ from onebot_simple import (
 )
 from onebot_simple import ws_client as module
 
-from .conftest import SetPauses
+from .conftest import LetPass, SetGreetingWait, SetPauses
 from .peers import Api, ForwardWs, ReverseWs, connect_event, free_port, message, ok, wait_until
 from .test_ws_client import Scripted
 
@@ -39,9 +39,9 @@ Script = Callable[[socket.socket, int], object]
 
 
 @pytest.fixture(autouse=True)
-def impatient(set_pauses: SetPauses, monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(set_pauses: SetPauses, set_greeting_wait: SetGreetingWait) -> None:
     set_pauses(0.002, 0.003)
-    monkeypatch.setattr(module, "FIRST_FRAME_SECONDS", 5)  # so that no first frame comes too late
+    set_greeting_wait(5)  # so that no first frame comes too late
 
 
 class RawServer:
@@ -220,9 +220,9 @@ def test_start_fails_when_the_connection_is_lost_before_it_was_of_any_use() -> N
 
 
 def test_a_connection_lost_after_start_gave_up_waiting_is_made_again(
-    monkeypatch: pytest.MonkeyPatch,
+    set_greeting_wait: SetGreetingWait,
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_FRAME_SECONDS", 0.1)
+    set_greeting_wait(0.1)
     started = threading.Event()
 
     def script(connection: socket.socket, number: int) -> None:
@@ -312,14 +312,17 @@ def test_pauses_grow_to_the_last_and_are_never_the_same(
 
 
 def test_pauses_grow_for_a_server_that_never_answers_too(
-    monkeypatch: pytest.MonkeyPatch,
-    set_pauses: SetPauses,
-    caplog: pytest.LogCaptureFixture,
+    let_pass: LetPass, set_pauses: SetPauses, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An attempt that takes long is no connection that lasted."""
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.1)
     set_pauses(0.002, 10)
-    with RawServer(lambda connection, number: stay(connection)) as server, Running(server.url):
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.recv(1)  # the handshake has begun
+        let_pass(11)
+        stay(connection)
+
+    with RawServer(script) as server, Running(server.url):
         wait_until(lambda: len(pauses(caplog)) >= 5)
     assert_growing(pauses(caplog)[:5], 0.002, 10)
     assert "no answer in time" in caplog.text
@@ -464,13 +467,13 @@ def test_a_peer_that_is_silent_while_it_reads_a_large_message_is_not_given_up() 
         taken = 0
         while taken < 30_000_000:
             taken += len(connection.recv(1_500_000, socket.MSG_WAITALL))
-            time.sleep(0.12)  # 2.4 s in all, longer than ping_interval and ping_timeout
+            time.sleep(0.2)  # 4 s in all, longer than ping_interval and ping_timeout
         done.set()
         stay(connection)
 
     with RawServer(script) as server:
         server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
-        bot = WsClient(server.url, ping_interval=0.3, ping_timeout=1.5, timeout=20)
+        bot = WsClient(server.url, ping_interval=0.3, ping_timeout=3, timeout=20)
         with bot:
             sending = threading.Thread(target=send_too_much, args=(bot,))
             sending.start()
@@ -770,14 +773,29 @@ def drip_tls(connection: socket.socket, number: int) -> None:
 
 @pytest.mark.parametrize("scheme, script", [("ws", drip), ("wss", drip_tls)])
 def test_a_handshake_that_drips_is_limited_as_a_whole(
-    scheme: str, script: Script, monkeypatch: pytest.MonkeyPatch
+    scheme: str, script: Script, let_pass: LetPass
 ) -> None:
-    monkeypatch.setattr(module, "HANDSHAKE_SECONDS", 0.3)
-    with RawServer(script) as server:
-        began = time.monotonic()
-        with pytest.raises(NetworkError, match="no answer in time"):
+    begun, is_over = threading.Event(), threading.Event()
+
+    def begin(connection: socket.socket, number: int) -> None:
+        connection.recv(1)
+        begun.set()
+        script(connection, number)
+
+    def let_it_be_over() -> None:
+        assert begun.wait(5)
+        time.sleep(0.3)
+        is_over.set()
+        let_pass(11)
+
+    passing = threading.Thread(target=let_it_be_over)
+    passing.start()
+    try:
+        with RawServer(begin) as server, pytest.raises(NetworkError, match="no answer in time"):
             WsClient(server.url.replace("ws", scheme)).start()
-        assert 0.3 <= time.monotonic() - began < 5
+        assert is_over.is_set()
+    finally:
+        passing.join()
 
 
 @pytest.mark.parametrize(
@@ -920,7 +938,6 @@ def test_a_reader_that_ends_late_answers_no_question_of_the_next_start(
         stay(connection)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow_at_first)
-    monkeypatch.setattr(module, "END_SECONDS", 0.05)
     with RawServer(script) as server:
         running = Running(server.url)
         with running:

@@ -21,31 +21,21 @@ from onebot_simple import (
     WaitTimeout,
     WsClient,
     WsServer,
-    ws_client,
 )
-from onebot_simple import running as module
-from onebot_simple.conversations import Conversations
 
-from .conftest import Stage
+from .conftest import AnyBot, SetStopWaits, Stage
 from .peers import Api, ForwardWs, message, ok, wait_until
 
 
 @pytest.fixture(autouse=True)
-def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(set_stop_waits: SetStopWaits) -> None:
     """Stop sooner than usual, where it is not asked whether that is in time."""
-    if request.function not in PATIENT:
-        monkeypatch.setattr(module, "DRAIN_SECONDS", 0.2)
-        monkeypatch.setattr(module, "END_SECONDS", 0.3)
-    # the first frame says that the peer has the new connection, and pushes to no older one
-    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 10)
+    set_stop_waits(0.2, 0.3)
 
 
-@pytest.fixture
-def patient(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a slow machine finish: stop() waits no longer than it has to."""
-    drain = Conversations.drain
-    monkeypatch.setattr(Conversations, "drain", lambda self, seconds: drain(self, 10))
-    monkeypatch.setattr(module, "END_SECONDS", 10)
+def wait_until_it_stops(bot: AnyBot) -> None:
+    """Wait until stop() has begun, which is when an event that nobody hears is refused."""
+    wait_until(lambda: not bot.handle({"post_type": "notice"}), 20)
 
 
 @contextmanager
@@ -71,11 +61,11 @@ def hang(stage: Stage, release: threading.Event) -> None:
 
 
 def test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each(
-    ws_stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ws_stage: Stage, caplog: pytest.LogCaptureFixture, set_stop_waits: SetStopWaits
 ) -> None:
     stage, release = ws_stage, threading.Event()
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(module, "END_SECONDS", 10)
+    set_stop_waits(0.2, 10)
     hang(stage, release)
     stage.bot.on_message(lambda event: stage.bot.call_action("hang"))
     stage.go()
@@ -159,19 +149,24 @@ def test_a_handler_inside_an_http_call_ends_with_that_call() -> None:
 
 
 def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    stage: Stage, caplog: pytest.LogCaptureFixture, set_stop_waits: SetStopWaits
 ) -> None:
     """A handler that does not return is left behind; nobody else has to suffer."""
+    set_stop_waits(1.5, 0.1)
     entered, handled = list[int](), list[int]()
-    release = threading.Event()
+    release, stopping = threading.Event(), threading.Event()
 
     @stage.bot.on_message
     def slow(event: dict[str, Any]) -> None:
         entered.append(event["user_id"])
         if event["user_id"] == 1:
             release.wait(20)
-        stage.bot._stopping.wait(20)  # so that all that follow still wait for their turn
+        stopping.wait(20)  # so that all that follow still wait for their turn
         handled.append(event["user_id"])
+
+    def watch() -> None:
+        wait_until_it_stops(stage.bot)
+        stopping.set()
 
     stage.go()
     for _ in range(5):
@@ -181,17 +176,20 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
         stage.push(message(user_id=2))
     wait_until(lambda: entered == [1, 2] and stage.bot.stats["queued"] == 4 + 19)
     assert not handled
+    watching = threading.Thread(target=watch)
+    watching.start()
     with quickly():
         stage.bot.stop()
+    watching.join()
     assert handled.count(2) == 20
-    assert "4 events were not handled any more" in caplog.text
+    assert "5 events were not handled any more" in caplog.text  # 4 of user 1, and that of watch()
     assert "Still running: slow@" in caplog.text
     release.set()
     wait_until(lambda: not handler_threads())
     assert handled.count(1) == 1
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("patient_stop")
 def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> None:
     entered, handled = threading.Event(), list[bool]()
 
@@ -220,7 +218,7 @@ def test_stop_from_two_threads_returns_to_both_when_it_is_done(stage: Stage) -> 
     assert not handler_threads()
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("patient_stop")
 def test_answers_that_are_being_made_when_stop_begins_go_out(stage: Stage) -> None:
     entered = threading.Event()
 
@@ -238,7 +236,7 @@ def test_answers_that_are_being_made_when_stop_begins_go_out(stage: Stage) -> No
     assert stage.api.said() == "made in time"
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("patient_stop")
 def test_stop_waits_no_longer_than_the_handlers_need(stage: Stage) -> None:
     entered = threading.Event()
 
@@ -254,8 +252,8 @@ def test_stop_waits_no_longer_than_the_handlers_need(stage: Stage) -> None:
         stage.bot.stop()
 
 
-def test_a_start_waits_for_a_stop_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DRAIN_SECONDS", 2.6)
+def test_a_start_waits_for_a_stop_that_takes_long(set_stop_waits: SetStopWaits) -> None:
+    set_stop_waits(2.6, 0.3)
     entered, release = threading.Event(), threading.Event()
     bot = EventServer(port=0)
 
@@ -268,7 +266,7 @@ def test_a_start_waits_for_a_stop_that_takes_long(monkeypatch: pytest.MonkeyPatc
     assert bot.handle(message()) and entered.wait(5)
     stopping = threading.Thread(target=bot.stop)
     stopping.start()
-    wait_until(lambda: not bot.handle(message(user_id=2)))  # stop() has begun
+    wait_until_it_stops(bot)
     bot.start()
     assert bot.handle(message(user_id=3))
     release.set()
@@ -373,13 +371,13 @@ def test_a_handler_of_connections_ends_as_quietly_as_any_other(
 
 @pytest.mark.usefixtures("whole_ctrl_c")
 def test_a_second_ctrl_c_at_the_end_of_a_with_prints_no_traceback(
-    monkeypatch: pytest.MonkeyPatch,
+    set_stop_waits: SetStopWaits,
 ) -> None:
-    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # stop() must be there to be interrupted
+    set_stop_waits(10, 0.3)  # stop() must be there to be interrupted
     release, interrupted = threading.Event(), threading.Event()
 
     def interrupt() -> None:
-        wait_until_it_stops(bot)
+        wait_until_it_waits(bot)
         interrupted.set()
         _thread.interrupt_main()
 
@@ -391,24 +389,24 @@ def test_a_second_ctrl_c_at_the_end_of_a_with_prints_no_traceback(
     release.set()
 
 
-def wait_until_it_stops(bot: WsClient | WsServer) -> None:
+def wait_until_it_waits(bot: WsClient | WsServer) -> None:
     """Wait until stop() waits for a handler: Ctrl+C ends the tests when it comes before that."""
-    assert bot._stopping.wait(20)
+    wait_until_it_stops(bot)
     time.sleep(0.2)
 
 
 @pytest.mark.usefixtures("whole_ctrl_c")
 def test_a_second_ctrl_c_ends_the_stop_and_the_bot_can_be_started_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    set_stop_waits: SetStopWaits, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # run() must be there to be interrupted
+    set_stop_waits(10, 0.3)  # run() must be there to be interrupted
     peer, heard, release = ForwardWs(Api()), [], threading.Event()
     bot = WsClient(peer.url)
 
     @bot.on_command("interrupt")
     def interrupt_twice(event: dict[str, Any]) -> str:
         _thread.interrupt_main()
-        wait_until_it_stops(bot)
+        wait_until_it_waits(bot)
         _thread.interrupt_main()
         release.wait(0.5)
         return ""
@@ -487,9 +485,9 @@ def test_a_handler_that_outlives_the_end_keeps_its_turn_and_ends_quietly(
 
 @pytest.mark.usefixtures("whole_ctrl_c")
 def test_after_a_second_ctrl_c_an_old_wait_takes_nothing_from_the_next_start(
-    monkeypatch: pytest.MonkeyPatch,
+    set_stop_waits: SetStopWaits,
 ) -> None:
-    monkeypatch.setattr(module, "DRAIN_SECONDS", 10)  # stop() must be there to be interrupted
+    set_stop_waits(10, 0.3)  # stop() must be there to be interrupted
     bot, release = WsServer(port=0), threading.Event()
     waits, heard = list[str](), list[Any]()
 
@@ -511,7 +509,7 @@ def test_after_a_second_ctrl_c_an_old_wait_takes_nothing_from_the_next_start(
     bot.handle(message("stuck"))
 
     def interrupt() -> None:
-        wait_until_it_stops(bot)
+        wait_until_it_waits(bot)
         signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
@@ -530,9 +528,3 @@ def test_sigterm_is_the_programs_again_after_run() -> None:
     bot.every(0.1)(bot.stop)  # begins when the bot has started
     bot.run()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
-PATIENT = (
-    test_a_hundred_handlers_in_calls_that_nobody_answers_end_with_a_line_each,
-    test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted,
-)

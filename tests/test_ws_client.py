@@ -26,11 +26,9 @@ from onebot_simple import (
     OneBotError,
     WsClient,
     segment,
-    ws_client,
 )
-from onebot_simple import running as running_
 
-from .conftest import SetPauses
+from .conftest import SetGreetingWait, SetPauses, SetStopWaits
 from .peers import Api, ForwardWs, connect_event, failed, free_port, message, ok, wait_until
 
 
@@ -42,9 +40,9 @@ def peer() -> Iterator[ForwardWs]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(set_pauses: SetPauses, monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(set_pauses: SetPauses, set_greeting_wait: SetGreetingWait) -> None:
     set_pauses(0.05, 0.2)
-    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 5)  # so that no greeting comes too late
+    set_greeting_wait(5)  # so that no greeting comes too late
 
 
 class Scripted:
@@ -579,8 +577,8 @@ def test_another_http_answer_says_that_no_websocket_is_there() -> None:
         WsClient(server.url).start()
 
 
-def test_start_needs_no_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 0.1)
+def test_start_needs_no_greeting(set_greeting_wait: SetGreetingWait) -> None:
+    set_greeting_wait(0.1)
 
     def silent(connection: ServerConnection, number: int) -> None:
         for frame in connection:
@@ -625,9 +623,9 @@ def test_run_keeps_trying_until_onebot_is_there(caplog: pytest.LogCaptureFixture
 
 
 def test_a_dropped_connection_is_made_again_and_events_go_on(
-    monkeypatch: pytest.MonkeyPatch,
+    set_stop_waits: SetStopWaits,
 ) -> None:
-    monkeypatch.setattr(running_, "END_SECONDS", 10)  # stop() waits for the last of the turns
+    set_stop_waits(10, 10)  # stop() waits for the last of the turns
 
     def drop_twice(connection: ServerConnection, number: int) -> None:
         connection.send(json.dumps(connect_event()))

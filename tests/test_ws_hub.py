@@ -20,11 +20,11 @@ from onebot_simple import (
     ApiTimeout,
     NetworkError,
     WsServer,
-    conversations,
     server_websocket,
     ws_hub,
 )
 
+from .conftest import LetPass
 from .peers import free_port, message, wait_until
 
 TEXT, BINARY, BEGIN, MORE, LAST = 0x81, 0x82, 0x01, 0x00, 0x80
@@ -92,6 +92,13 @@ class Calling:
         self.thread.join(5)
         assert self.error is not None, "it did not fail"
         return str(self.error)
+
+
+@pytest.fixture
+def long_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side may take its time to hang up after a goodbye."""
+    for module in (server_websocket, ws_hub):
+        monkeypatch.setattr(module, "GOODBYE_SECONDS", 20)
 
 
 @pytest.fixture
@@ -220,16 +227,19 @@ def test_when_the_newest_breaks_the_rules_the_older_one_takes_over_at_once(scene
     wait_until(lambda: scene.heard == ["at once"])
 
 
-def test_fragments_are_limited_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_websocket, "MAX_SIZE", 1000)  # 64 MiB would take too long
-    with Scene() as scene:
-        peer = scene.connect()
-        data = said("x" * 200).ljust(1000)
-        send(peer, frame(BEGIN, data[:600]) + frame(LAST, data[600:]))
-        wait_until(lambda: scene.heard == ["x" * 200])
-        send(peer, frame(BEGIN, data[:600]) + frame(LAST, data[600:] + b" "))
-        opcode, data = peer.recv_data(control_frame=True)
-        assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, 1009)
+def test_fragments_are_limited_all_together(scene: Scene) -> None:
+    def head(size: int) -> bytes:
+        """Of a last frame. Its mask changes nothing, since to mask so much takes long."""
+        return bytes([LAST, 0x80 | 127]) + size.to_bytes(8, "big") + bytes(4)
+
+    peer, begin = scene.connect(), said("whole")
+    peer.settimeout(30)
+    rest = 64 * 1024 * 1024 - len(begin)
+    send(peer, frame(BEGIN, begin) + head(rest) + b" " * rest)
+    wait_until(lambda: scene.heard == ["whole"])
+    send(peer, frame(BEGIN, begin) + head(rest + 1))
+    opcode, data = peer.recv_data(control_frame=True)
+    assert (opcode, int.from_bytes(data[:2], "big")) == (ABNF.OPCODE_CLOSE, 1009)
 
 
 def test_a_ping_is_answered_and_a_goodbye_is_returned(scene: Scene) -> None:
@@ -267,10 +277,11 @@ def handshake(*headers: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-def test_a_handshake_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 0.2)
+def test_a_handshake_that_never_ends_is_given_up(let_pass: LetPass) -> None:
     with Scene() as scene, raw(scene.server) as silent:
         silent.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        scene.connect()  # after that, the server has accepted the other one
+        let_pass(11)
         assert silent.recv(10) == b""
 
 
@@ -286,10 +297,8 @@ def test_a_handshake_is_short(scene: Scene) -> None:
     scene.connect()
 
 
-def test_a_refusal_is_heard_even_by_who_goes_on_talking(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)  # until who talks hangs up
+@pytest.mark.usefixtures("long_goodbye")
+def test_a_refusal_is_heard_even_by_who_goes_on_talking(scene: Scene) -> None:
     with raw(scene.server) as peer:
         peer.sendall(handshake(b"Origin: http://evil.example") + frame(TEXT, b"x" * 500_000))
         answer = b""
@@ -328,10 +337,8 @@ def test_what_follows_a_handshake_that_is_none_is_not_taken(
         assert "the server failed" not in caplog.text
 
 
-def test_many_that_are_refused_cost_no_thread(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)
+@pytest.mark.usefixtures("long_goodbye")
+def test_many_that_are_refused_cost_no_thread(scene: Scene) -> None:
     before = threading.active_count()
     with ExitStack() as peers:
         for _ in range(50):
@@ -379,8 +386,8 @@ def test_who_only_looks_whether_the_port_is_open_is_no_line_of_the_log(
 # -- silence --------------------------------------------------------------------------------------
 
 
-def test_the_silent_are_asked_and_those_who_answer_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_websocket, "GOODBYE_SECONDS", 5)  # it is answered long before
+@pytest.mark.usefixtures("long_goodbye")
+def test_the_silent_are_asked_and_those_who_answer_stay() -> None:
     with Scene(ping_interval=0.1, ping_timeout=1.5) as scene:
         answering = scene.connect(1)
         scene.connect(2)
@@ -589,9 +596,8 @@ def test_stop_says_goodbye_and_waits_a_moment_for_an_answer() -> None:
         assert not scene.server.bots
 
 
-def test_when_all_are_polite_stop_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (server_websocket, ws_hub):
-        monkeypatch.setattr(module, "GOODBYE_SECONDS", 20)  # it would wait so long for who is not
+@pytest.mark.usefixtures("long_goodbye")
+def test_when_all_are_polite_stop_waits_for_nobody() -> None:
     with Scene() as scene, ExitStack() as stack:
         for number in range(1, 6):
             peer = scene.connect(number)
@@ -723,12 +729,25 @@ def test_a_system_without_files_to_give_makes_connections_wait(
 def test_an_event_that_no_thread_can_be_found_for_does_not_make_the_reader_wait(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    held, release = list[int](), threading.Event()
+
+    @scene.server.on_notice
+    def hold(event: dict[str, Any]) -> None:
+        held.append(event["user_id"])
+        release.wait(20)
+
     def no_more(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(conversations, "IDLE_SECONDS", 0)  # no thread waits for something to do
+    def hold_all() -> bool:
+        """Let one more thread be busy, and say whether all are."""
+        number = len(held)
+        scene.server.handle({"post_type": "notice", "user_id": number})
+        wait_until(lambda: len(held) > number)
+        return len(held) == sum("handler" in one.name for one in threading.enumerate())
+
     peer = scene.connect()
-    wait_until(lambda: not any("handler" in one.name for one in threading.enumerate()))
+    wait_until(hold_all)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         send(peer, frame(TEXT, said("first")) + frame(PING, b"?"))
@@ -736,6 +755,7 @@ def test_an_event_that_no_thread_can_be_found_for_does_not_make_the_reader_wait(
     assert "There are no more threads" in caplog.text
     send(peer, frame(TEXT, said("second", user_id=5)))
     wait_until(lambda: sorted(scene.heard) == ["first", "second"])
+    release.set()
 
 
 def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
@@ -747,10 +767,8 @@ def test_who_comes_and_goes_at_once_keeps_nobody_waiting(scene: Scene) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="after a shutdown, Windows gives out nothing more")
 def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_side_gone(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    let_pass: LetPass, scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # once they are over, a connection that has a reason to end is closed at the next look
-    monkeypatch.setattr(server_websocket, "HANDSHAKE_SECONDS", 1.0)
     caplog.set_level(logging.INFO)
     reached, release = threading.Event(), threading.Event()
 
@@ -763,6 +781,7 @@ def test_what_came_before_the_goodbye_is_heard_though_a_call_finds_the_other_sid
     slow = SlowLog()
     logging.getLogger("onebot_simple").addHandler(slow)
     peer = scene.connect()
+    let_pass(11)  # after so long, a connection that has a reason to end is closed at the next look
     peer.send(said("event 0."))
     assert reached.wait(5)
     rest = [frame(TEXT, said(f"event {number}.")) for number in range(1, 50)]

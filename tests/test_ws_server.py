@@ -17,8 +17,9 @@ from websocket import (
     create_connection,
 )
 
-from onebot_simple import ApiNotAvailable, NetworkError, WsServer, running, segment
+from onebot_simple import ApiNotAvailable, NetworkError, WsServer, segment
 
+from .conftest import LetPass, SetStopWaits
 from .peers import Api, ReverseWs, connect_event, free_port, message, ok, wait_until
 
 
@@ -276,14 +277,8 @@ def test_another_host_needs_a_token(server: WsServer) -> None:
         assert b" 101 " in raw_dial(other, b"/", *headers)
 
 
-def let_pass(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the clock forward."""
-    clock = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: clock() + seconds)
-
-
 def test_a_wrong_token_is_said_once_a_minute_for_each_peer(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, let_pass: LetPass
 ) -> None:
     with WsServer("0.0.0.0", 0, access_token="s3cret") as server:
         for _ in range(3):
@@ -295,18 +290,18 @@ def test_a_wrong_token_is_said_once_a_minute_for_each_peer(
                     assert b" 403 " in one.recv(4096)
         assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 1
         assert caplog.text.count("refused a connection from 127.0.0.2: wrong access_token") == 1
-        let_pass(61, monkeypatch)
+        let_pass(61)
         dial(server, "/", "Authorization: Bearer wrong")
     assert caplog.text.count("refused a connection from 127.0.0.1: wrong access_token") == 2
 
 
 def test_who_never_stops_trying_is_named_again_and_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, let_pass: LetPass
 ) -> None:
     with WsServer(port=0, access_token="s3cret") as server:
         for _ in range(5):  # every 25 seconds, so the fourth is after a minute
             dial(server)
-            let_pass(25, monkeypatch)
+            let_pass(25)
     wait_until(lambda: caplog.text.count("missing access_token") == 2)
 
 
@@ -350,9 +345,9 @@ def test_no_token_is_ever_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_who_comes_while_the_server_is_stopping_is_told_to_come_later(
-    server: WsServer, monkeypatch: pytest.MonkeyPatch
+    server: WsServer, set_stop_waits: SetStopWaits
 ) -> None:
-    monkeypatch.setattr(running, "DRAIN_SECONDS", 10)  # it waits for the handler
+    set_stop_waits(10, 10)  # it waits for the handler
     started, finish = threading.Event(), threading.Event()
 
     @server.on_message

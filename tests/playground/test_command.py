@@ -22,7 +22,7 @@ import pytest
 
 import onebot_simple.playground
 from onebot_simple.playground.bot_process import environment_for
-from onebot_simple.playground.playground import Playground, _free_port
+from onebot_simple.playground.playground import Playground
 from onebot_simple.playground.run_bot import MARK
 from onebot_simple.simulator import Simulator
 
@@ -154,7 +154,12 @@ def test_a_bot_that_would_go_to_whoever_has_the_port_is_not_started(tmp_path: Pa
             f"print({port})",
         ):
             file.write_text(f"import os\n{source}\n", "utf-8")
-            assert _free_port(port, file, file.read_text("utf-8")) == 0
+            wanted = options(file)
+            wanted.ws_port = port
+            elsewhere = Playground(wanted)
+            elsewhere.page.start()  # stop() ends what has begun
+            assert elsewhere.onebot_ports[1] != port
+            elsewhere.stop()
         with command(str(file), f"--ws-port={port}") as playground:
             playground.wait_for("The program has finished")
 

@@ -99,8 +99,8 @@ class Visit:
     def expect_lamp(self, name: str) -> None:
         expect(self.page.locator(f"[data-name={name}] .dot.on")).to_be_visible()
         if name == "ws_reverse":  # which is on a moment before anybody can be told something
-            core = self.playground.simulator._core
-            wait_until(lambda: any(peer.transport == name for peer in core.peers))
+            qq, greeting = self.playground.simulator, (name, "event")
+            wait_until(lambda: greeting in {(one["transport"], one["kind"]) for one in qq.frames})
 
     def say(self, text: str) -> None:
         self.page.fill("#text", text)

@@ -20,15 +20,14 @@ from onebot_simple import (
     HttpClient,
     WsClient,
     WsServer,
-    running,
     segment,
-    ws_client,
 )
 from onebot_simple.simulator import Failure, Simulator, simulator, ws_peer
 from onebot_simple.simulator.journal import KEPT, Journal
 from onebot_simple.simulator.wire import WireLog
 from onebot_simple.simulator.world import RESOLVABLE_MESSAGES
 
+from ..conftest import SetGreetingWait, SetStopWaits
 from ..peers import wait_until
 
 BOT, ALICE, BOB, CAROL, GROUP = 10001, 20001, 20002, 20003, 30001
@@ -79,15 +78,15 @@ def until_it_calls(qq: Simulator) -> None:
 
 
 def until_it_fails(qq: Simulator) -> None:
-    wait_until(lambda: qq._core.journal.mistakes)
+    wait_until(lambda: " raised " in first_line(lambda: qq.wait_call("get_msg", 0)))
 
 
 @pytest.fixture
-def long_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_end(monkeypatch: pytest.MonkeyPatch, set_stop_waits: SetStopWaits) -> None:
     """At its end, a test waits for its bot, but not for ever: here, as long as a slow one needs."""
+    set_stop_waits(20, 20)
     monkeypatch.setattr(simulator, "SETTLE_SECONDS", 20)
     monkeypatch.setattr(ws_peer, "PONG_TIMEOUT", 20)
-    monkeypatch.setattr(running, "DRAIN_SECONDS", 20)
 
 
 def failure_of(deed: Callable[[], object]) -> str:
@@ -192,8 +191,8 @@ def test_what_is_no_bot_is_refused_without_showing_it() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_bot_that_cannot_start_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws_client, "FIRST_FRAME_SECONDS", 20)  # it waits for the refusal
+def test_a_bot_that_cannot_start_leaves_nothing_behind(set_greeting_wait: SetGreetingWait) -> None:
+    set_greeting_wait(20)  # it waits for the refusal
     bot = WsClient("ws://127.0.0.1:3001", "wrong")
     with pytest.raises(Exception, match="token"), Simulator(bot, access_token="right"):
         pass

@@ -338,7 +338,7 @@ def test_raw_text_goes_out_as_it_is(bot: Bot) -> None:
 
 
 def test_steps_hold_frames_until_they_are_let_go(bot: Bot) -> None:
-    gate = bot.qq._core.gate
+    gate = bot.qq.gate
     gate.close()
     bot.qq.send_private("held")
     assert gate.wait_held(1, 3)
