@@ -123,7 +123,7 @@ def _problem(text: str, scheme: str) -> Bilingual | None:
     if parts.netloc.endswith(":"):
         return "的冒号后面没有端口", "has no port behind its colon"
     if not is_ours or port == 0 or not _host_in(parts):
-        return f"不是带主机的 {scheme}:// 地址", f"is not a {scheme}:// address with a host"
+        return f"不是带主机的 {scheme}:// 地址", f"is no {scheme}:// address with a host"
     if "access_token" in parts.path:
         return "里 access_token= 前面少了 ?", "has no ? in front of access_token="
     if "@" in parts.netloc or "#" in text:

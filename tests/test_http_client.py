@@ -746,11 +746,11 @@ def test_request_returns_the_first_frame_of_a_stream() -> None:
     [
         ("http://<host>:<port>", "placeholder"),
         ("ws://127.0.0.1:3001", "begins with ws://"),
-        ("127.0.0.1:3000", "is not a http:// address"),
-        ("http://", "is not a http:// address"),
+        ("127.0.0.1:3000", "is no http:// address"),
+        ("http://", "is no http:// address"),
         ("http://127.0.0.1:99999", "is not an address"),
-        ("http://127.0.0.1:0", "is not a http:// address"),
-        ("ftp://x", "is not a http:// address"),
+        ("http://127.0.0.1:0", "is no http:// address"),
+        ("ftp://x", "is no http:// address"),
     ],
 )
 def test_a_wrong_address_is_refused_at_once(url: str, said: str) -> None:
