@@ -128,6 +128,13 @@ def running(source: str, qq: Simulator) -> Iterator[None]:
     assert not thread.is_alive()
 
 
+def the_bot_in_the_picture(source: str, qq: Simulator) -> None:
+    assert len(list(filter(None, source.splitlines()))) < 10
+    with running(source, qq):
+        qq.send_private("Hello!")
+        assert qq.wait_reply()["text"] == "echo: Hello!"
+
+
 def the_bot_of_the_first_steps(source: str, qq: Simulator) -> None:
     with running(source, qq):
         qq.send_private("/add 1 2 3")
@@ -201,6 +208,7 @@ def the_simulator(source: str, qq: Simulator) -> None:
 
 
 PROGRAMS: dict[str, Callable[[str, Simulator], None]] = {
+    "segment.plain_text(event)\n\n\nbot.run()": the_bot_in_the_picture,
     "# bot.py": the_bot_of_the_first_steps,
     "# test_bot.py": the_test_of_the_first_steps,
     "client.request(": the_calls,
