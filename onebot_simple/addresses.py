@@ -241,8 +241,12 @@ def names_this_machine(host: str) -> bool:
 def cannot_connect(url: str, error: BaseException) -> NetworkError:
     """The error to raise when dialling `url`, the base of an Address, failed with `error`."""
     said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+    said = said.rstrip(".。")
     reason = next(reason for kind, reason in REASONS.items() if isinstance(error, kind))
     chinese, english = (words.format(said or type(error).__name__) for words in reason)
+    if urlsplit(url).hostname in ("0.0.0.0", "::"):
+        chinese += "这样的主机只用来监听：这里写 127.0.0.1，或者 OneBot 那台机器的地址。"
+        english += " Such a host is for listening only: write 127.0.0.1, or where OneBot is."
     if urlsplit(url).port is None:
         chinese += "地址里没有写端口：NapCat 的是 3000（HTTP）和 3001（WebSocket）。"
         english += " There is no port in the address: NapCat's are 3000 and 3001."

@@ -105,7 +105,9 @@ class ClientSocket:
             try:
                 data = bytes(self._piece[: self._sock.recv_into(self._piece)])
             except TimeoutError:
-                continue
+                if self._failure is None and not self._stopping.is_set():
+                    continue
+                raise self._failure or ConnectionAbortedError from None  # Windows wakes nobody
             except OSError as error:
                 raise self._failure or error from None
             if not data:

@@ -98,8 +98,9 @@ def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
 def _reason(port: int, number: int) -> Bilingual:
     if number == errno.EACCES:
         return (
-            "没有权限，或者系统保留了它。换一个 1024 以上的端口",
-            "not allowed, or the system reserves it. Use another port, above 1024",
+            "没有权限，或者系统保留了它，或者别的程序独占着它。换一个 1024 以上的端口",
+            "not allowed, or the system or another program keeps it for itself. Use another port, "
+            "above 1024",
         )
     if number != errno.EADDRINUSE:
         return (

@@ -25,8 +25,8 @@ def log_to_console() -> None:
     root = logging.getLogger()
     if not root.handlers:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-        # a program with a window may have put an object there that can only write()
-        is_terminal = hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
+        # IDLE has put an object there that knows no colours; a window's may know write() only
+        is_terminal = sys.stderr is sys.__stderr__ and sys.stderr and sys.stderr.isatty()
         if is_terminal and not os.environ.get("NO_COLOR"):
             if os.name == "nt":
                 os.system("")  # switches the colours of the Windows console on

@@ -61,6 +61,6 @@ def main_loaded_twice() -> str:
 
 def _file_of(module: object) -> str:
     try:
-        return str(os.path.abspath(vars(module)["__file__"]))
+        return str(os.path.normcase(os.path.abspath(vars(module)["__file__"])))
     except Exception:  # a REPL has no file, and sys.modules may hold any object
         return ""

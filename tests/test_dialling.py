@@ -225,6 +225,8 @@ def test_nobody_listens(scheme: str) -> None:
     said = failure_of(url)
     assert said.startswith(f"连不上 {url}：对方拒绝连接。NapCat")
     assert f"？ Cannot connect to {url}: connection refused. Is NapCat" in said
+    assert "127.0.0.1, or where OneBot is" not in said
+    assert "127.0.0.1, or where OneBot is" in failure_of(f"{scheme}://0.0.0.0:1")
 
 
 @pytest.mark.parametrize("scheme", ["http", "ws"])

@@ -852,6 +852,30 @@ def test_stop_does_not_wait_for_a_host_that_does_not_answer() -> None:
             wait_until(lambda: not any(thread.is_alive() for thread in ours), 3)
 
 
+def test_stop_ends_the_reader_also_where_a_shutdown_wakes_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows."""
+
+    def script(connection: socket.socket, number: int) -> None:
+        connection.sendall(handshake_answer(connection) + frame(message("hi")))
+        over.wait(30)
+
+    over = threading.Event()
+    with RawServer(script) as server, Running(server.url) as running:
+        wait_until(lambda: running.heard)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "shutdown", lambda self, how: None)
+            running.bot.stop()
+            running.thread.join(15)
+            wait_until(lambda: "onebot_simple reader" not in map(str, threads()))
+        over.set()
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
 # -- other servers, other times -------------------------------------------------------------------
 
 

@@ -487,6 +487,9 @@ class Window:
         sys.__stdout__.write(text)
     def flush(self):
         pass
+class Idle(Window):
+    def isatty(self):
+        return True
 sys.stdout = sys.stderr = Window()
 """
 
@@ -495,6 +498,10 @@ def test_the_log_goes_to_whatever_can_write(tmp_path: Path) -> None:
     write(tmp_path, bot=WINDOW + CONSOLE)
     done = run(tmp_path, "bot.py")
     assert "INFO message.private user_id=1 : hi 😀" in done.stdout, done.stderr
+    write(tmp_path, bot=WINDOW.replace("= Window()", "= Idle()") + CONSOLE)
+    in_idle = run(tmp_path, "bot.py").stdout
+    assert "INFO message.private user_id=1 : hi 😀" in in_idle
+    assert "\x1b" not in in_idle  # it cannot show colours
     write(tmp_path, bot="import sys\nsys.stderr = None\n" + CONSOLE)  # as pythonw has it
     done = run(tmp_path, "bot.py")
     assert (done.returncode, done.stdout.split()) == (0, ["before", "😀"])

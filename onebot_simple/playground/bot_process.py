@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,8 @@ class BotProcess:
         self, file: Path | None, environment: dict[str, str], say: Callable[[str], None]
     ) -> None:
         self._file = file
-        # PYTHONIOENCODING beats PYTHONUTF8, and the user may have set it
-        utf8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
-        self._environment = {**os.environ, **utf8, **environment}
+        # for what it prints; PYTHONUTF8 would also change open(), which must be as without us
+        self._environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
         self._say = say
         # called with each error of the bot, see run_bot.py, and with None for any other news
         self.heard: Callable[[dict[str, Any] | None], None] = lambda news: None
@@ -218,7 +219,8 @@ def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
+    with suppress(OSError):  # it has ended, or on Windows, there is no console
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:

@@ -20,13 +20,14 @@ import json
 import logging
 import re
 import runpy
+import signal
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 MARK = "\x1eonebot_simple "
-PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).absolute().parent.parent
 MAX_WARNINGS = 50  # of different kinds are told
 MARKED_BYTES = 4_000  # a pipe takes so much in one piece, whoever else is writing
 
@@ -117,10 +118,14 @@ class Teller(logging.Handler):
 
 
 def main(file: Path) -> int:
-    folder = file.resolve().parent
+    folder = file.absolute().parent  # resolve() would follow links, and the frames' names do not
+    if hasattr(signal, "SIGBREAK"):  # Windows: the playground ends a bot with it
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)
     logging.getLogger("onebot_simple").addHandler(Teller(folder))
     try:
         names = runpy.run_path(str(file), run_name="__main__")
+    except KeyboardInterrupt:  # it was ended
+        return 1
     except Exception as error:
         # prints "Did you mean ...?", which Python 3.10 leaves out of format_exception()
         error = error.with_traceback(_from_bot(error.__traceback__, folder))

@@ -23,6 +23,7 @@ from .wire import FROM_BOT, HTTP_POST, TO_BOT, Frame, head_of
 from .world import BOT, Event
 
 logger = logging.getLogger(__name__)
+CONNECT_TIMEOUT = 0.5  # seconds; Windows refuses a closed port after two only
 MAX_WORKERS = 16  # NapCat has no bound; a bot that answers none of so many is stuck anyway
 
 
@@ -72,16 +73,16 @@ class EventPusher:
     def reachable(self) -> bool:
         """Whether something listens at the URL."""
         parts = urlsplit(self.url)
+        address = parts.hostname or "", parts.port or 80
         try:
-            socket.create_connection((parts.hostname or "", parts.port or 80), 0.5).close()
+            socket.create_connection(address, CONNECT_TIMEOUT).close()
         except OSError:
             return False
         return True
 
     def _work(self) -> None:
         parts = urlsplit(self.url)
-        # NapCat waits for an answer as long as it takes, whatever socket.setdefaulttimeout() says
-        client = _Client(parts.hostname or "", parts.port or 80, timeout=None)
+        client = _Client(parts.hostname or "", parts.port or 80, timeout=CONNECT_TIMEOUT)
         with self._lock:
             self._clients.add(client)
         try:
@@ -184,6 +185,7 @@ class _Client(http.client.HTTPConnection):
             self.close()
         if not self.sock:
             self.connect()
+            self.sock.settimeout(None)  # NapCat waits for an answer as long as it takes
 
     def post(self, target: str, headers: dict[str, str], data: bytes) -> tuple[int, str, bytes]:
         self.ready()  # a closed gate may have taken its time

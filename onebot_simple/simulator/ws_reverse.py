@@ -13,6 +13,7 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from .core import Core
+from .event_pusher import CONNECT_TIMEOUT
 from .ports import require_loopback
 from .wire import FROM_BOT, TO_BOT, WS_REVERSE, Frame, head_of
 from .world import BOT
@@ -68,7 +69,7 @@ class WsReverse:
     def _serve_once(self, connection: int) -> None:
         parts = urlsplit(self.url)
         address = (parts.hostname or "", parts.port or 80)
-        raw = socket.create_connection(address, HANDSHAKE_TIMEOUT)
+        raw = socket.create_connection(address, CONNECT_TIMEOUT)
         raw.settimeout(None)  # later, silence is no error; websockets itself limits the handshake
         with self._lock:
             self._socket = raw

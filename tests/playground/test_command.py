@@ -329,6 +329,13 @@ def test_what_a_bot_prints_is_read_whatever_the_encoding_of_the_console(tmp_path
         playground.wait_for(r"\[bot\] 你好 \\U0001f600\n")
 
 
+def test_a_bot_opens_files_as_it_does_without_the_playground(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text("import sys\nprint('UTF-8 mode:', sys.flags.utf8_mode)", "utf-8")
+    with command(str(file), PYTHONUTF8="0") as playground:
+        playground.wait_for("UTF-8 mode: 0\n")
+
+
 def test_a_bot_is_told_only_what_differs_from_the_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -352,12 +359,14 @@ def test_a_bot_is_told_only_what_differs_from_the_defaults(
 # -- the bot's process: what it prints, and what it tells the page ------------------------------
 
 
-def started(source: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+def started(
+    source: str, folder: Path, name: str = "bot.py", **environment: str
+) -> subprocess.Popen[str]:
     """The bot in a process of its own, as the playground starts it."""
     (folder / "bot.py").write_text(source, encoding="utf-8")
     runner = str(Path(onebot_simple.playground.__file__).with_name("run_bot.py"))
     return subprocess.Popen(
-        [sys.executable, runner, "bot.py"],
+        [sys.executable, runner, name],
         cwd=folder,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -379,6 +388,15 @@ def said_by(bot: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
 def test_a_relative_file_is_named_with_the_line_of_its_error(tmp_path: Path) -> None:
     _, [crash] = said_by(started("import json\n\njson.loads('[')\n", tmp_path))
     assert crash["where"] == "bot.py:3"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only some may make a link there")
+def test_a_file_in_a_linked_folder_is_named_too(tmp_path: Path) -> None:
+    folder, link = tmp_path / "real", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder, target_is_directory=True)
+    _, [crash] = said_by(started("1 / 0\n", folder, str(link / "bot.py")))
+    assert crash["where"] == "bot.py:1"
 
 
 def test_a_misspelt_name_is_put_right_as_python_itself_does(tmp_path: Path) -> None:
