@@ -172,7 +172,7 @@ def _add_playground(commands: Commands) -> None:
         (
             "--reverse-url",
             "ws://127.0.0.1:8765",
-            "反向 WebSocket 连到这里 the reverse WebSocket goes here",
+            "反向 WebSocket 连到这里 the reverse WebSocket connects here",
         ),
     ):
         command.add_argument(name, default=url, metavar="URL", help=f"{words} ({url})")

@@ -170,7 +170,7 @@ class WsServer(Bot):
         raise ApiNotAvailable(
             f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，或者先用 "
             "server.wait_connected(30) 等它连上来。 It is not clear which account is meant "
-            f"({english}). Name it with server.bot(self_id), or wait with server.wait_connected(30)."
+            f"({english}). Name it with server.bot(self_id), or wait: server.wait_connected(30)."
         )
 
     def _connected_ids(self) -> Bilingual:
