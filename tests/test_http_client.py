@@ -748,7 +748,7 @@ def test_request_returns_the_first_frame_of_a_stream() -> None:
         ("ws://127.0.0.1:3001", "begins with ws://"),
         ("127.0.0.1:3000", "is no http:// address"),
         ("http://", "is no http:// address"),
-        ("http://127.0.0.1:99999", "is not an address"),
+        ("http://127.0.0.1:99999", "has a wrong host or port"),
         ("http://127.0.0.1:0", "is no http:// address"),
         ("ftp://x", "is no http:// address"),
     ],
