@@ -202,7 +202,7 @@ def check_ca_file(path: str | None) -> str | None:
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """What verifies a server's certificate, with the system's authorities or with those of a file.
 
-    What stands in the file is trusted as it is, in every Python.
+    Whoever stands in the file is trusted, in every Python.
     """
     context = ssl.create_default_context(cafile=ca_file)
     if ca_file:

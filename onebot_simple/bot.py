@@ -300,7 +300,7 @@ class Bot(Running):
         is_own = is_by_account(event, name)
         if is_own and event["post_type"] == "notice":
             return True  # else a bot that pokes back would poke for ever
-        # Some report it as a message: a wait_for() messages must not take it for somebody else's.
+        # Some report it as a message: whoever waits for one must not take it for somebody else's.
         is_own_as_message = is_own and event["post_type"] == "message"
         if not is_own_as_message and self._conversations.offer(event, speaker_key):
             return True

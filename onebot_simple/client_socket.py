@@ -67,7 +67,7 @@ class ClientSocket:
                 self._sock = socket.socket(family, kind, protocol)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sock.settimeout(CONNECT_SECONDS)
-                if self._stopping.is_set():  # and shutdown() has ended the socket before this one
+                if self._stopping.is_set():  # its shutdown() ended the one before
                     raise ConnectionAbortedError
                 self._sock.connect(place)
                 break
@@ -75,7 +75,7 @@ class ClientSocket:
                 failed.append(error)
         else:
             raise failed[0]  # the system puts those first that it can probably reach
-        if self._stopping.is_set():  # and shutdown() came before there was a connection to end
+        if self._stopping.is_set():  # while there was no connection to end
             raise ConnectionAbortedError
         self._sock.settimeout(SLICE_SECONDS)  # recv() waits in slices, to look for its end
         self._out = self._sock.dup()  # the same connection, to send on without waiting

@@ -36,7 +36,7 @@ class Line:
         self.jobs: deque[Job] = deque()
         self.returning: deque[Waiter] = deque()  # their wait is over; they go before the jobs
         self.doing = ""  # the name of what has the turn
-        self.looks = 0  # at how many looks in a row slow_jobs() has found others waiting for it
+        self.looks = 0  # how many times in a row slow_jobs() has found jobs behind it
         self.released = 0  # how many waiters stop() has let go on although a job has the turn
 
 

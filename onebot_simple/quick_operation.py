@@ -28,9 +28,10 @@ def operation_of(event: Event, result: Any, returned_by: str) -> dict[str, Any]:
     """A handler's return value as a quick operation; TypeError when it is none for this event."""
     try:
         if isinstance(result, bool) and event["post_type"] == "request":
-            raise TypeError('写成 return {"approve": True}。 Write return {"approve": True}.')
+            right = f'return {{"approve": {result}}}'
+            raise TypeError(f"写成 {right}。 Write {right}.")
         if not isinstance(result, dict) or "type" in result:
-            message = segments_to_send(result, "return")
+            message = segments_to_send(result, "answer")
             return {"reply": message} if message else {}
         if "message_id" in result and not {"post_type", "message"} & result.keys():
             return {}  # a call returned it, so the answer is out already

@@ -147,10 +147,11 @@ class Running(Handlers):
                 self._close()
 
     def stop(self) -> None:
-        """停止：不再收事件，结束所有等待和线程。可以重复调用；在处理函数里调用，等它结束才停。
+        """停止：不再收事件，结束所有等待和线程。可以重复调用，也可以在处理函数里调用。
 
-        Stops: no more events; every wait and every thread ends. A handler may call it, too: then
-        the bot stops when that handler has ended, or 0.6 s later at most.
+        Stops: no more events; every wait and every thread ends. A handler may call it, too.
+
+        Handlers have 0.6 s to finish and to answer. In a handler, stop() returns at once.
         """
         with self._state_lock:
             if not self._running:
@@ -160,8 +161,11 @@ class Running(Handlers):
         if already:  # a stop() has begun
             if not self._conversations.inside():
                 wait_in_slices(self._stopped, STOP_SECONDS)
-        elif self._conversations.inside():  # beside the handler, so that it can finish and answer
-            self._conversations.put("stop", self._end)
+        elif self._conversations.inside():
+            try:  # on another thread, so that this handler can finish, and its answer goes out
+                Thread(None, self._end, "onebot_simple stop", daemon=True).start()
+            except RuntimeError:  # the system has no more threads
+                self._end()
         else:
             self._end()
 

@@ -90,11 +90,11 @@ class WsClient(Bot):
         connection = self._connection
         if connection is None:
             reason = self._failure or NetworkError(
-                f"现在没有连接 {self._base}：机器人还没有启动，或者 OneBot 没开。连上以后要做的事，"
-                "写进 @bot.on_connect 的函数里（或者 with bot: 里）。 "
-                f"Not connected to {self._base} at the moment: the bot is not started, or OneBot "
-                "is not running. Put what must happen after connecting into a function under "
-                "@bot.on_connect (or inside `with bot:`)."
+                f"现在没有连接 {self._base}：机器人没有启动（或者停止了），或者 OneBot 没开。"
+                "连上以后要做的事，写进 @bot.on_connect 的函数里（或者 with bot: 里）。 "
+                f"Not connected to {self._base} at the moment: the bot is not started (any more), "
+                "or OneBot is not running. Put what must happen after connecting into a function "
+                "under @bot.on_connect (or inside `with bot:`)."
             )
             raise copy(reason)  # each raise adds a traceback to it
         return connection

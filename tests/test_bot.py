@@ -481,6 +481,7 @@ def test_stop_frees_who_asks_with_one_line(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.usefixtures("patient_stop")
 def test_a_handler_may_stop_its_bot_and_still_answer(stage: Stage) -> None:
     @stage.bot.on_command("stop")
     def stop(event: dict[str, Any]) -> str:

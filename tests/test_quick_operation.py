@@ -56,7 +56,7 @@ def test_the_result_of_what_was_sent_is_an_answer_that_is_out_already(
 @pytest.mark.parametrize(
     ("wrong", "shown"),
     [
-        (42, "42（int）.*42 \\(int\\).*return must be a str"),
+        (42, "42（int）.*42 \\(int\\).*answer must be a str"),
         (True, "True（bool）"),
         (b"bytes", "b'bytes'（bytes）"),
         ([5], r"\[5\]（list）"),
@@ -107,14 +107,15 @@ def test_an_operation_that_does_not_fit_its_event_is_an_error(
     assert "confused" in caplog.text
 
 
-def test_who_answers_a_request_with_true_is_shown_how_to_approve(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("decision", [True, False])
+def test_who_answers_a_request_with_a_bool_is_shown_how_to_decide(
+    stage: Stage, decision: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.bot.on_request(lambda event: True)
+    stage.bot.on_request(lambda event: decision)
     stage.go()
     stage.push(FRIEND)
-    wait_until(lambda: 'Write return {"approve": True}' in caplog.text)
-    assert "<lambda> returned True (bool)" in caplog.text
+    wait_until(lambda: f'Write return {{"approve": {decision}}}' in caplog.text)
+    assert f"<lambda> returned {decision} (bool)" in caplog.text
 
 
 @pytest.mark.parametrize("nothing", [None, False, ""])

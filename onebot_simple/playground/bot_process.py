@@ -39,7 +39,7 @@ class BotProcess:
         self, file: Path | None, environment: dict[str, str], say: Callable[[str], None]
     ) -> None:
         self._file = file
-        # the second one, because the user may have set it, and it beats the first
+        # PYTHONIOENCODING beats PYTHONUTF8, and the user may have set it
         utf8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
         self._environment = {**os.environ, **utf8, **environment}
         self._say = say

@@ -111,7 +111,8 @@ class Teller(logging.Handler):
             return False
         kind = re.sub(r"\d+", "", warning)
         is_new = kind not in self._warnings and len(self._warnings) < MAX_WARNINGS
-        self._warnings.add(kind)
+        if is_new:
+            self._warnings.add(kind)
         return is_new
 
 

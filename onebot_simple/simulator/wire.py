@@ -173,6 +173,7 @@ class WireLog:
         """The newest frames, one line each, for an error message."""
         lines = [readable(frame) for frame in self.newest(count)]
         return "\n".join(lines) or (
-            "  还没有任何帧：写在 with Simulator(bot) as qq: 里面了吗？ "
-            "Nothing crossed the wire yet: is it inside of  with Simulator(bot) as qq:"
+            "  还没有任何帧：这一行在 with Simulator(bot) as qq: 里面吗？机器人连上了吗？ "
+            "Nothing crossed the wire yet. Is this line inside `with Simulator(bot) as qq:`, and "
+            "is the bot connected?"
         )

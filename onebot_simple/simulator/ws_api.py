@@ -38,7 +38,7 @@ class WsApi:
             sock=listener,
             compression=None,
             max_size=MAX_SIZE,
-            max_queue=None,  # who has many calls held at the gate is still answered its pings
+            max_queue=None,  # read on: pings are answered while the gate holds many calls
             ping_interval=None,
             open_timeout=2,
             close_timeout=CLOSE_TIMEOUT,
