@@ -1,5 +1,5 @@
 # 第 4 课：让 OneBot 来连接我们。反向 WebSocket：同样的机器人，只是由对方来连。
-# Lesson 4: be the WebSocket server that OneBot connects to. The same bot, dialled by OneBot.
+# Lesson 4: be the WebSocket server that OneBot connects to. The same bot, the other way round.
 # NapCat: 网络配置 → 新建 WebSocket 客户端，地址 ws://127.0.0.1:8765。
 import os
 

@@ -1,5 +1,6 @@
 # 第 9 课：新人。欢迎进群的人，自动处理加好友和加群的请求。
-# Lesson 9: newcomers. Welcome who joins the group; answer requests to be a friend or to come in.
+# Lesson 9: newcomers. Welcome whoever joins the group; answer requests to be a friend or
+# to come in.
 # 通知和请求也是事件，按名字选；返回的 dict 是“快速操作” / a returned dict is a quick operation.
 import os
 

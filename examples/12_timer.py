@@ -1,5 +1,6 @@
 # 第 12 课：定时。schedule 记住几点做什么，bot.every 每秒看一次钟。先 pip install schedule。
-# Lesson 12: a timetable. schedule says what is due when, and bot.every looks at it each second.
+# Lesson 12: timers. schedule knows what is due when, and bot.every looks at it each second.
+# First run: pip install schedule
 import os
 
 import schedule

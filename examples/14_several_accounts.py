@@ -17,7 +17,8 @@ def hello(self_id):
 
 @bot.on_command("账号", "accounts")
 def accounts(event):
-    lines = [f"{self_id}: {len(one.get_group_list())} 个群" for self_id, one in bot.bots.items()]
+    counts = {self_id: len(one.get_group_list()) for self_id, one in bot.bots.items()}
+    lines = [f"{self_id}: {count} 个群 group(s)" for self_id, count in counts.items()]
     return "\n".join(lines)  # 由收到消息的账号来回答 / the account that was asked answers
 
 

@@ -1,5 +1,6 @@
 # 第 19 课：记住（JSON 文件）。/note 记一条笔记，再念出最近十条；重启以后还在。
-# Lesson 19: remembering (a JSON file). /note keeps a note and shows your last ten.
+# Lesson 19: remembering (a JSON file). /note keeps a note and shows your last ten, also after
+# a restart.
 import json
 import os
 from pathlib import Path

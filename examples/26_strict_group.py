@@ -1,5 +1,6 @@
 # 第 26 课：不文明的群。说了粗话就撤回并警告，第三次起禁言十分钟。
-# Lesson 26: an impolite group. Bad words are recalled and counted; from the third time on it mutes.
+# Lesson 26: a rude group. Rude messages are recalled, with a warning; from the third one on, the
+# sender is muted for ten minutes.
 # 试试 try: 以 Carol 的身份说三次“笨蛋” / say "stupid" three times as Carol
 import os
 from collections import Counter
@@ -17,7 +18,7 @@ def watch(event):
     if rude and event["sender"].get("role") == "member":  # 管理员禁不了 / admins cannot be muted
         who = event["group_id"], event["user_id"]
         warnings[who] += 1
-        words = f" 第 {warnings[who]} 次警告 warning"
+        words = f" 第 {warnings[who]} 次警告 warning {warnings[who]}"
         mute = {"ban": True, "ban_duration": 600} if warnings[who] >= 3 else {}
         return {"reply": words, "at_sender": True, "delete": True, **mute}
 

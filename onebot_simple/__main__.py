@@ -32,10 +32,12 @@ CALL_EXAMPLES = """\
   call send_group_msg group_id=30001 message="[CQ:at,qq=20002] hi" --url ws://127.0.0.1:3001
 
 值是 JSON（10001、true、null、[...]、{...}、"007"）就按 JSON 读，否则是文字；message=123 也是文字。
-A value that is JSON is read as JSON, any other is text, and so is the number in message=123.
-Windows 的 cmd 只认双引号，里面的双引号写成 \\"。 In Windows' cmd use double quotes, \\" inside.
+A value that is valid JSON (10001, true, "007" ...) is read as JSON; anything else is text, and
+message=123 is text, too.
+Windows 的 cmd 只认双引号，里面的双引号写成 \\"。
+In the cmd of Windows, use double quotes only, and write \\" for one inside.
 
-退出码 exit code: 0 成功 done, 1 失败或没有连上 failed or not connected, 2 命令写错了 badly asked
+退出码 exit code: 0 成功 done, 1 失败或没有连上 failed or not connected, 2 命令写错了 wrong command
 """
 LISTEN_EXAMPLES = """\
 例如 for example:
@@ -62,7 +64,7 @@ DOCTOR_EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> int:
     """执行一条命令，返回退出码。
 
-    Carry out one command. Returns the exit code: 0 is fine, 1 failed, 2 badly asked.
+    Carry out one command. Returns the exit code: 0 is fine, 1 failed, 2 the command is wrong.
     """
     for stream in (sys.stdout, sys.stderr):  # a GBK console must not fail at an emoji
         if hasattr(stream, "reconfigure"):
@@ -112,7 +114,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with argparse's own words, which are English, and with ours."""
         self.print_usage(sys.stderr)
-        words = "命令写错了，加上 --help 看用法。 Badly asked, --help shows how"
+        words = (
+            "命令写错了，加上 --help 看用法。 The command is wrong; --help shows how to write it"
+        )
         self.exit(2, f"{words}: {message}\n")
 
 
@@ -147,10 +151,13 @@ def _add_playground(commands: Commands) -> None:
     command = commands.add_parser("playground", help=words, description=words)
     command.set_defaults(module=".playground.playground")
     command.add_argument(
-        "bot", nargs="?", help="你的机器人文件，默认是回声机器人 your bot's file (an echo bot)"
+        "bot",
+        nargs="?",
+        help="你的机器人文件，默认是回声机器人 your bot's file; by default the echo bot",
     )
     command.add_argument(
-        "--token", help="access_token；也是推送的 secret also signs the pushed events"
+        "--token",
+        help="access_token；也是推送的 secret access_token, also the secret of pushed events",
     )
     for name, default, words in (
         ("--http-port", 3000, "HTTP API 的端口 port of the HTTP API"),
@@ -162,7 +169,11 @@ def _add_playground(commands: Commands) -> None:
         )
     for name, url, words in (
         ("--post-url", "http://127.0.0.1:8080/", "把事件 POST 到这里 events are posted here"),
-        ("--reverse-url", "ws://127.0.0.1:8765", "反向 WebSocket 连到这里 dialled by us"),
+        (
+            "--reverse-url",
+            "ws://127.0.0.1:8765",
+            "反向 WebSocket 连到这里 the reverse WebSocket connects here",
+        ),
     ):
         command.add_argument(name, default=url, metavar="URL", help=f"{words} ({url})")
     command.add_argument(
@@ -176,9 +187,11 @@ def _add_playground(commands: Commands) -> None:
 
 
 def _add_call(commands: Commands) -> None:
-    words = "调用一个动作，打印整个回答。Call an action and print the whole answer."
+    words = "调用一个动作，打印整个响应。Call an action and print the whole response."
     command = _add_command(commands, "call", words, CALL_EXAMPLES)
-    command.add_argument("action", metavar="ACTION", help="动作的名字 such as get_login_info")
+    command.add_argument(
+        "action", metavar="ACTION", help="动作的名字 the name of the action, such as get_login_info"
+    )
     command.add_argument(
         "params",
         nargs="*",
@@ -192,7 +205,7 @@ def _add_call(commands: Commands) -> None:
         type=_url,
         default=os.environ.get("ONEBOT_URL") or "http://127.0.0.1:3000",
         help="http:// 或 ws:// 地址，默认 ONEBOT_URL 或 http://127.0.0.1:3000 "
-        "where OneBot is; by default what ONEBOT_URL says",
+        "where OneBot is; by default ONEBOT_URL, else http://127.0.0.1:3000",
     )
 
 
@@ -205,7 +218,8 @@ def _add_listen(commands: Commands) -> None:
         type=_url,
         metavar="URL",
         help="默认 ONEBOT_URL（如果是 ws://）或 ws://127.0.0.1:3001；加 --reverse 时 "
-        "ws://127.0.0.1:8765 by default ONEBOT_URL, if it is ws://",
+        "ws://127.0.0.1:8765 by default ONEBOT_URL if it is ws://, else ws://127.0.0.1:3001; with "
+        "--reverse, ws://127.0.0.1:8765",
     )
     _add_reverse(command)
     command.add_argument(
@@ -229,7 +243,7 @@ def _add_doctor(commands: Commands) -> None:
         nargs="?",
         metavar="URL",
         help="默认 ONEBOT_URL 或 ws://127.0.0.1:3001；加 --reverse 时 ws://127.0.0.1:8765 "
-        "by default what ONEBOT_URL says",
+        "by default ONEBOT_URL, else ws://127.0.0.1:3001; with --reverse, ws://127.0.0.1:8765",
     )
     _add_reverse(command)
     command.add_argument(
@@ -256,7 +270,7 @@ def _add_command(
         "--token",
         type=_token,
         default=os.environ.get("ONEBOT_TOKEN"),
-        help="access_token（推送的 secret），默认 ONEBOT_TOKEN by default what ONEBOT_TOKEN says",
+        help="access_token（推送的 secret），默认 ONEBOT_TOKEN by default ONEBOT_TOKEN",
     )
     return command
 
@@ -266,7 +280,7 @@ def _add_reverse(command: argparse.ArgumentParser) -> None:
         "--reverse",
         action="store_true",
         help="反向：OneBot 来连我们，URL 就是 NapCat 里填的地址 "
-        "OneBot dials us, at the URL that is filled in there",
+        "OneBot connects to us; URL is the address that you fill in in NapCat",
     )
 
 
@@ -284,7 +298,8 @@ def _url(text: str) -> str:
     if "://" not in text:
         shown = without_secrets(text)
         raise argparse.ArgumentTypeError(
-            f"{shown!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 write it so"
+            f"{shown!r}: 写成 http://127.0.0.1:3000 或 ws://127.0.0.1:3001 这样的地址 "
+            "write an address such as http://127.0.0.1:3000 or ws://127.0.0.1:3001"
         )
     try:
         check_url(text, "ws" if text.lower().startswith("ws") else "http")
@@ -309,7 +324,9 @@ def _seconds(text: str) -> float:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r}: 端口是 0 到 65535 的数字 a port is a number")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: 端口是 0 到 65535 的数字 a port is a number from 0 to 65535"
+        )
     return int(text)
 
 

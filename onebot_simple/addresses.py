@@ -39,7 +39,7 @@ REASONS: dict[type[BaseException], Bilingual] = {
     ),
     TimeoutError: (
         "等了很久没有回应。地址和端口对吗？防火墙放行了吗？",
-        "no answer in time. Are address, port and firewall right?",
+        "no response in time. Are address, port and firewall right?",
     ),
     ssl.SSLCertVerificationError: (
         "证书不受信任（{}）。主机名要和证书上的一样；自签名的，用 ca_file= 给出证书。",
@@ -103,7 +103,10 @@ def _problem(text: str, scheme: str) -> Bilingual | None:
     if any(sign in text.partition("?")[0] for sign in ("<", ">", "你的", "YOUR_")):
         return "里还有占位符：换成真的", "still holds a placeholder: put a real address there"
     if sign := FULL_WIDTH.match(text):
-        return f"里有全角符号“{sign[1]}”：改成半角", f'holds the full-width sign "{sign[1]}"'
+        return (
+            f"里有全角符号“{sign[1]}”：改成半角",
+            f'holds the full-width character "{sign[1]}": type the half-width one',
+        )
     if not text.isprintable():  # urlsplit() leaves some of these out without a word
         return "里有看不见的字符：重新输入一遍", "holds an invisible character: type it again"
     try:
@@ -111,7 +114,7 @@ def _problem(text: str, scheme: str) -> Bilingual | None:
     except ValueError:  # its words may hold a piece of a password
         return (
             "的主机或端口写错了：端口最大 65535，IPv6 地址放在 [] 里",
-            "is not an address, its host or port is wrong: ports end at 65535, IPv6 stands in []",
+            "has a wrong host or port: a port is at most 65535, and an IPv6 address goes in []",
         )
     is_ours = parts.scheme in (scheme, scheme + "s")
     if parts.scheme in ("http", "https", "ws", "wss") and not is_ours:
@@ -260,7 +263,8 @@ def wrong_service(
     if urlsplit(url).port == WEBUI_PORT:
         advice = (
             "6099 是 NapCat 的 WebUI 端口，不是 API 端口：在 WebUI 的“网络配置”里看真正的端口。",
-            "6099 is the port of NapCat's WebUI, not of its API, which its page 网络配置 shows.",
+            "6099 is the port of NapCat's WebUI, not of its API: look up the API's port in the "
+            "WebUI, under 网络配置 (network settings).",
         )
     return kind(printable(f"{fact[0]}：{advice[0]} {fact[1]}: {advice[1]}"))
 

@@ -177,9 +177,9 @@ class Bot(Running):
         Yields the events from now on, in order of arrival, until the bot is stopped.
 
         Handlers do not see them; ask() and wait_for() come first. What the account itself has said
-        or done does not come. After ``break``, the loop takes no more, if bot.events() stands in
-        the line of the ``for`` and is kept in no variable. RuntimeError when the bot is not
-        started; AuthenticationError when the access_token is refused later.
+        or done does not come. ``break`` ends the loop if you wrote ``for event in bot.events()``;
+        do not keep bot.events() in a variable. RuntimeError when the bot is not started;
+        AuthenticationError when the access_token is refused later.
         """
         with self._state_lock:
             if not self._running or self._stopping.is_set():

@@ -56,10 +56,10 @@ class WaitTimeout(OneBotError, TimeoutError):
 class ActionFailed(OneBotError):
     """OneBot 没有做成这个动作：回答里的 status 不是 ok，或者 retcode 不是 0。
 
-    OneBot did not carry out the action: the answer's status is not ok, or its retcode not 0.
+    OneBot did not carry out the action: the response's status is not ok, or its retcode not 0.
 
     Attributes: ``action`` (str), ``retcode`` (int), ``message`` (str, OneBot's own words),
-    ``response`` (dict, the whole answer).
+    ``response`` (dict, the whole response).
     """
 
     def __init__(self, action: str, response: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ class ActionFailed(OneBotError):
             return (
                 "QQ 没有及时回答，动作可能已经执行了，消息也可能被风控拦下：先看看，不要马上重发。",
                 "QQ did not answer in time. The action may have been carried out, or QQ's risk "
-                "control holds a message back: look into the chat before you send it again.",
+                "control may have blocked the message: look at the chat before you send it again.",
             )
         if "sha256" in words:
             return "文件被改动了吗？再传一次。", "Upload it again: was it changed meanwhile?"
@@ -113,7 +113,8 @@ class ActionNotFound(ActionFailed):
             )
         return (
             "对方不认识这个动作：名字拼错了吗？不然，换一个支持它的 OneBot 实现。",
-            "OneBot does not know this action: check the spelling, or use one that has it.",
+            "OneBot does not know this action: check the spelling, or use a OneBot implementation "
+            "that has it.",
         )
 
 

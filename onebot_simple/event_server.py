@@ -88,9 +88,9 @@ class EventServer(Bot):
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """用 ``api`` 调用一个动作，原样返回整个回答。
+        """用 ``api`` 调用一个动作，原样返回整个响应。
 
-        Calls an action on ``api`` and returns the whole answer; ApiNotAvailable without one.
+        Calls an action on ``api`` and returns the whole response; ApiNotAvailable without one.
         """
 
         def call() -> Iterator[dict[str, Any]]:  # not by _call(): request() may be overridden
@@ -178,7 +178,7 @@ class EventServer(Bot):
         if not operation:
             return Response(status=204)
         if ignored := sorted(IGNORED.intersection(json.loads(operation))):
-            kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP answer"
+            kind = "NapCat 不理会的字段 what NapCat ignores in an HTTP response"
             self._warn_dropped(kind, ignored, USE_API)
         if _has_hung_up() and not self._stopping.is_set():
             kind = "来晚了的回答，OneBot 已经挂断了 an answer: OneBot hung up before it was ready"

@@ -34,7 +34,8 @@ class Handler:
             raise TypeError(
                 f"@bot.{decorator} 登记的是函数，不是 {function!r}；"
                 "指令写 @bot.on_command('hello')。 "
-                f"@bot.{decorator} takes a function, not {function!r}; or @bot.on_command('hello')."
+                f"@bot.{decorator} takes a function, not {function!r}. "
+                "For a command, write @bot.on_command('hello')."
             )
         inner = getattr(function, "func", function)  # of a functools.partial
         code = getattr(inspect.unwrap(inner), "__code__", None)

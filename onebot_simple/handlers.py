@@ -134,7 +134,7 @@ class Handlers(Actions):
     def on_connect(self) -> Decorator:
         """一个账号连上时运行；函数得到它的 self_id（不知道时是 None），也可以没有参数。
 
-        Runs when an account is connected; the function takes its self_id (None if it is not
+        Runs when an account connects; the function takes its self_id (None if it is not
         known), or nothing.
         """
         return self._decorator(
@@ -145,7 +145,7 @@ class Handlers(Actions):
     def on_disconnect(self) -> Decorator:
         """一个账号断开时运行；函数得到它的 self_id（不知道时是 None），也可以没有参数。
 
-        Runs when an account is gone; the function takes its self_id (None if it is not known),
+        Runs when an account disconnects; the function takes its self_id (None if it is not known),
         or nothing.
         """
         return self._decorator(
@@ -262,5 +262,6 @@ def _check_command_name(name: object, prefixes: tuple[str, ...]) -> None:
         if prefix and not is_word and half_width(name).startswith(prefix):
             raise ValueError(
                 f'指令名前面不用写 {prefix}，它会自动加上：on_command("{name[len(prefix) :]}")。 '
-                "leave the prefix out, it is added by itself."
+                f"Leave out the prefix {prefix}, it is added for you: "
+                f'on_command("{name[len(prefix) :]}").'
             )

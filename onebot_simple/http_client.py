@@ -135,7 +135,7 @@ def _frames(
         if len(rest) > MAX_RESPONSE:
             raise NetworkError(
                 f"回答超过了 {MAX_RESPONSE} 字节，不再接收。对方是 OneBot 吗？ "
-                f"The answer has more than {MAX_RESPONSE} bytes: not received. Is that OneBot?"
+                f"The response has more than {MAX_RESPONSE} bytes: not received. Is that OneBot?"
             )
     if is_first or rest.strip():
         yield rest
@@ -167,7 +167,7 @@ def _response_in(
     shown = f"HTTP {status}" + (location and f" → {location}")
     fact = (
         f"{at} 对 {action} 的回答是 {shown}，不是 OneBot 的回答",
-        f"{at} answered {action} with {shown}, not with a OneBot answer",
+        f"{at} answered {action} with {shown}, not with a OneBot response",
     )
     advice = (
         "端口对吗？NapCat 的默认端口：HTTP 3000，WebSocket 3001，WebUI 6099。",
@@ -189,13 +189,13 @@ def _failure(action: str, at: str, error: BaseException, seconds: float) -> Netw
     kind: type[NetworkError] = NetworkError
     fact = (
         f"{at} 没有回答完 {action} 就断开了连接",
-        f"{at} closed the connection without an answer to {action}",
+        f"{at} closed the connection without a response to {action}",
     )
     if isinstance(reason, (TimeoutError, ReadTimeoutError)):
         kind = ApiTimeout
         fact = (
             f"{seconds:g} 秒里没有等到 {at} 对 {action} 的回答",
-            f"There was no answer to {action} within {seconds:g} s from {at}",
+            f"There was no response to {action} within {seconds:g} s from {at}",
         )
     advice = (
         "动作可能已经执行了：先看看 OneBot 的日志，再重发。端口是 HTTP 的吗？要用 https:// 吗？",

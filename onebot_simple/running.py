@@ -190,7 +190,8 @@ class Running(Handlers):
                     self._clock.join(END_SECONDS)
         if dropped:
             log.warning(
-                f"停止时还有 {dropped} 个事件没有处理。 {dropped} events were not handled any more."
+                f"停止时还有 {dropped} 个事件没有处理。 "
+                f"Events left unhandled at the stop: {dropped}."
             )
 
     def __enter__(self: AnyBot) -> AnyBot:

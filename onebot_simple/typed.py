@@ -233,7 +233,7 @@ class GroupNameChange(_Notice):
 
 
 class GroupDismiss(_Notice):
-    """群解散了（LLOneBot）/ the group was dissolved."""
+    """群解散了（LLOneBot）/ the group was disbanded."""
 
     notice_type: Literal["group_dismiss"]
     group_id: int
@@ -242,7 +242,7 @@ class GroupDismiss(_Notice):
 
 
 class Essence(_Notice):
-    """精华消息变动；NapCat 只有 add / a message became an essence message, or ceased to be one."""
+    """精华消息变动；NapCat 只有 add / a message entered or left the highlights."""
 
     notice_type: Literal["essence"]
     sub_type: Literal["add", "delete"]

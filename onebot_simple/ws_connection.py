@@ -113,7 +113,7 @@ class WsConnection:
         """The error for a call that was not answered in time."""
         advice = (
             "动作可能已经执行了：参数给全了吗？看看 OneBot 的日志。",
-            "but it may have been carried out: are all params there? See OneBot's log.",
+            "but the action may have been carried out: are all params there? See OneBot's log.",
         )
         if self._flush():
             advice = (
@@ -123,7 +123,7 @@ class WsConnection:
             )
         return ApiTimeout(
             f"{self.name} 在 {timeout:g} 秒里没有回答 {action}，{advice[0]} "
-            f"There was no answer to {action} within {timeout:g} s from {self.name}, {advice[1]}"
+            f"There was no response to {action} within {timeout:g} s from {self.name}, {advice[1]}"
         )
 
     def receive(self, frame: str | bytes | bytearray) -> dict[str, Any] | None:
@@ -142,7 +142,7 @@ class WsConnection:
         if "status" in content or "retcode" in content:
             self._receive_response(content)
         else:
-            kind = "既不是事件也不是回答的帧 a frame that is neither event nor answer"
+            kind = "既不是事件也不是响应的帧 a frame that is neither event nor response"
             self._warn_dropped(kind, list(content)[:20])
         return None
 
@@ -156,7 +156,7 @@ class WsConnection:
         elif len(only := self._waiting.copy()) == 1 and not self._gave_up:
             inbox = only.popitem()[1]  # a response without echo, which cannot be a late one
         if inbox is None:
-            kind = "没有人（或不再有人）等的回答 an answer that nobody waits for, or not any more"
+            kind = "没有人（或不再有人）等的响应 a response that nobody waits for, or not any more"
             what = echo if isinstance(echo, str) else type(echo).__name__
             self._warn_dropped(kind, what, "来晚了？timeout= 写大些。 Late? Use a longer timeout=.")
             return

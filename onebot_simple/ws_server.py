@@ -169,21 +169,21 @@ class WsServer(Bot):
         chinese, english = self._connected_ids()
         raise ApiNotAvailable(
             f"不清楚是哪一个账号（{chinese}）：用 server.bot(self_id) 指明，或者先用 "
-            "server.wait_connected(30) 等它连上来。 it is not clear which account is meant, "
-            f"{english}. Name it with server.bot(self_id), or wait with server.wait_connected(30)."
+            "server.wait_connected(30) 等它连上来。 It is not clear which account is meant "
+            f"({english}). Name it with server.bot(self_id), or wait: server.wait_connected(30)."
         )
 
     def _connected_ids(self) -> Bilingual:
         ids = ", ".join(map(str, sorted(self.bots)))
-        nobody = "没有账号连着", "none is connected"
+        nobody = "没有账号连着", "connected: none"
         return (f"连着的有 {ids}", f"connected: {ids}") if ids else nobody
 
     def _not_connected_text(self, self_id: object) -> str:
         chinese, english = self._connected_ids()
         return (
             f"账号 {self_id} 现在没有连着，或者只连了 Event（{chinese}）：检查 self_id 和 NapCat 的"
-            f"网络配置。 account {self_id} is not connected, or has no API connection, {english}. "
-            "Check the self_id, and NapCat's network settings."
+            f"网络配置。 Account {self_id} is not connected, or has only an Event connection "
+            f"({english}). Check the self_id, and NapCat's network settings."
         )
 
     # -- connections come and go; all of this runs on the reader's thread -----------------------

@@ -214,7 +214,8 @@ def test_one_value_without_a_name_too_many_shows_the_right_call(row: Row) -> Non
     right = f"{method_name(row)}({', '.join(names)}"
     assert f"应当写成 {right}" in said
     assert f"Write {right}" in said
-    assert f"takes at most {len(names)} without a name, {len(names) + 1} were given" in said
+    noun = "value" if len(names) == 1 else "values"
+    assert f"takes at most {len(names)} {noun} without a name, but got {len(names) + 1}" in said
     assert all(f"{name}=..." in said for name in row.named)
     assert recorder.sent == []
 
@@ -230,7 +231,7 @@ def test_the_call_that_is_shown_is_the_one_to_write() -> None:
     assert str(caught.value) == (
         "set_group_ban() 不带名字的值最多 2 个，写了 3 个。"
         "应当写成 set_group_ban(group_id, user_id, duration=...)。 "
-        "set_group_ban() takes at most 2 without a name, 3 were given. "
+        "set_group_ban() takes at most 2 values without a name, but got 3. "
         "Write set_group_ban(group_id, user_id, duration=...)."
     )
     wrong.set_group_ban(30001, 20003, duration=600)

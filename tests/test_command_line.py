@@ -291,7 +291,7 @@ def test_badly_asked_is_exit_code_2(
     shown = capsys.readouterr().err
     assert words in shown
     assert "s3cret" not in shown
-    assert "命令写错了" in shown and "Badly asked" in shown
+    assert "命令写错了" in shown and "The command is wrong" in shown
     assert "密码" not in shown
 
 

@@ -763,7 +763,7 @@ def test_what_napcat_ignores_in_an_http_answer_is_said_once(
             status, body = post(server, message("bad", group_id=30001))
             assert json.loads(body)["ban"] is True
         [said] = warnings_in(caplog)
-    assert "what NapCat ignores in an HTTP answer: ['ban', 'ban_duration']" in said
+    assert "what NapCat ignores in an HTTP response: ['ban', 'ban_duration']" in said
     assert "EventServer(api=HttpClient(" in said
 
 
@@ -833,7 +833,7 @@ def test_an_event_that_comes_while_stopping_gets_503(
     slow.wait_refusing()
     slow.close()
     slow.wait_stopped()
-    assert "events were not handled any more" in caplog.text
+    assert "Events left unhandled at the stop" in caplog.text
 
 
 def test_posts_whose_handlers_do_not_end_get_503_and_only_the_handlers_are_left(

@@ -324,7 +324,7 @@ def test_a_fresh_connection_that_breaks_is_not_tried_again() -> None:
     with (
         raw_server(hang_up) as url,
         HttpClient(url) as client,
-        pytest.raises(NetworkError, match="closed the connection without an answer"),
+        pytest.raises(NetworkError, match="closed the connection without a response"),
     ):
         client.send_like(1)
     assert len(requests) == 1
@@ -360,7 +360,7 @@ def test_no_answer_in_time_is_a_timeout_and_nothing_is_sent_again() -> None:
 
     with raw_server(silent) as url, HttpClient(url, timeout=30) as client:
         began = time.monotonic()
-        with pytest.raises(ApiTimeout, match="no answer to send_like within 0.2 s") as caught:
+        with pytest.raises(ApiTimeout, match="no response to send_like within 0.2 s") as caught:
             client.request("send_like", {"user_id": 1}, timeout=0.2)
         assert time.monotonic() - began < 10
         assert isinstance(caught.value, TimeoutError)
@@ -430,7 +430,7 @@ def test_who_never_takes_the_connection_has_got_no_action() -> None:
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         with (
             HttpClient(url, timeout=0.2) as client,
-            pytest.raises(NetworkError, match="Cannot connect to .*: no answer in time") as caught,
+            pytest.raises(NetworkError, match="Cannot connect .*: no response in time") as caught,
         ):
             client.get_status()
     assert not isinstance(caught.value, ApiTimeout)
@@ -449,11 +449,11 @@ def test_a_host_that_does_not_exist_is_said_so() -> None:
     ("answer", "said"),
     [
         (http(b"<html>WebUI</html>"), "6099"),
-        (http([1, 2]), "HTTP 200, not with a OneBot answer"),
+        (http([1, 2]), "HTTP 200, not with a OneBot response"),
         (http(b"bad gateway", "502 Bad Gateway"), "HTTP 502"),
         (http(b"", "302 Found", "Location: https://x.example/?token=t"), "https://x.example/"),
         (http(b"", "302 Found", "Location: http://x/\x1b]0;forged\x07"), "http://x/\\x1b]0;forged"),
-        (http(b"", "302 Found", "Location: http://[/"), "without an answer"),
+        (http(b"", "302 Found", "Location: http://[/"), "without a response"),
         (http(b"", "426 Upgrade Required"), "WebSocket"),
         (http(b"<!doctype html><title>404</title>", "404 Not Found"), "is the port right?"),
     ],
@@ -557,10 +557,10 @@ SILENT, REFUSING, GONE, WEB_PAGE = 0, 1, 2, 3
 @pytest.mark.parametrize(
     ("trouble", "chinese", "english"),
     [
-        (SILENT, "秒里没有等到", "There was no answer to get_status within 0.2 s"),
+        (SILENT, "秒里没有等到", "There was no response to get_status within 0.2 s"),
         (REFUSING, "access_token 没有给", "none was given"),
-        (GONE, "就断开了连接", "closed the connection without an answer"),
-        (WEB_PAGE, "不是 OneBot 的回答", "not with a OneBot answer"),
+        (GONE, "就断开了连接", "closed the connection without a response"),
+        (WEB_PAGE, "不是 OneBot 的回答", "not with a OneBot response"),
     ],
 )
 def test_an_error_says_all_in_two_languages_and_its_traceback_ends_in_ours(
@@ -748,7 +748,7 @@ def test_request_returns_the_first_frame_of_a_stream() -> None:
         ("ws://127.0.0.1:3001", "begins with ws://"),
         ("127.0.0.1:3000", "is no http:// address"),
         ("http://", "is no http:// address"),
-        ("http://127.0.0.1:99999", "is not an address"),
+        ("http://127.0.0.1:99999", "has a wrong host or port"),
         ("http://127.0.0.1:0", "is no http:// address"),
         ("ftp://x", "is no http:// address"),
     ],

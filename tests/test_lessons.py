@@ -207,12 +207,12 @@ def test_26_recalls_counts_and_mutes_at_the_third_time() -> None:
     with chatting("26_strict_group.py") as (qq, _):
         for times in (1, 2, 3):
             said = qq.send_group("你这个笨蛋", user=20003)["message_id"]
-            assert qq.wait_reply()["text"].endswith(f"第 {times} 次警告 warning")
+            assert qq.wait_reply()["text"].endswith(f"第 {times} 次警告 warning {times}")
             qq.wait_call("delete_msg", message_id=said)
         qq.wait_call("set_group_ban", group_id=30001, user_id=20003, duration=600)
         qq.send_group("笨蛋", user=20002)  # an admin
         qq.send_group("笨蛋", user=20001)
         warned = qq.wait_reply()
         assert warned["message"][0] == segment.at(20001)
-        assert warned["text"].endswith("第 1 次警告 warning")
+        assert warned["text"].endswith("第 1 次警告 warning 1")
         assert [call["action"] for call in qq.calls].count("set_group_ban") == 1

@@ -299,7 +299,7 @@ def test_each_command_is_one() -> None:
     ours = [line for line in commands() if line.startswith("python -m onebot_simple ")]
     assert {shlex.split(line)[3] for line in ours} == {"playground", "doctor", "call", "listen"}
     for line in ours:
-        _parser().parse_args(shlex.split(line)[3:])  # ends the test when it is badly asked
+        _parser().parse_args(shlex.split(line)[3:])  # ends the test when the command is wrong
     others = [line.split()[2] for line in commands() if line not in ours]
     assert set(others) == {"pip", "pytest", "pydoc", "venv", "onebot_simple"}
 

@@ -118,7 +118,7 @@ def test_the_second_account_of_lesson_14(tmp_path: Path) -> None:
             bot.wait_for("10001 ")
             qq.send_private("/accounts")
             lines = qq.wait_reply()["text"].splitlines()
-            assert sorted(lines) == ["10001: 1 个群", "10002: 0 个群"]
+            assert sorted(lines) == ["10001: 1 个群 group(s)", "10002: 0 个群 group(s)"]
             if os.name != "nt":  # where terminate() is no Ctrl+C
                 bot.end()
                 assert account.process.wait(LATE) == 0

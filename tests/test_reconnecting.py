@@ -325,7 +325,7 @@ def test_pauses_grow_for_a_server_that_never_answers_too(
     with RawServer(script) as server, Running(server.url):
         wait_until(lambda: len(pauses(caplog)) >= 5)
     assert_growing(pauses(caplog)[:5], 0.002, 10)
-    assert "no answer in time" in caplog.text
+    assert "no response in time" in caplog.text
 
 
 def test_pauses_begin_anew_after_a_connection_that_lasted(
@@ -791,7 +791,7 @@ def test_a_handshake_that_drips_is_limited_as_a_whole(
     passing = threading.Thread(target=let_it_be_over)
     passing.start()
     try:
-        with RawServer(begin) as server, pytest.raises(NetworkError, match="no answer in time"):
+        with RawServer(begin) as server, pytest.raises(NetworkError, match="no response in time"):
             WsClient(server.url.replace("ws", scheme)).start()
         assert is_over.is_set()
     finally:

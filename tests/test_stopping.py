@@ -182,7 +182,8 @@ def test_what_was_received_is_handled_before_the_end_and_the_rest_is_counted(
         stage.bot.stop()
     watching.join()
     assert handled.count(2) == 20
-    assert "5 events were not handled any more" in caplog.text  # 4 of user 1, and that of watch()
+    # 4 of user 1, and that of watch()
+    assert "Events left unhandled at the stop: 5." in caplog.text
     assert "Still running: slow@" in caplog.text
     release.set()
     wait_until(lambda: not handler_threads())

@@ -161,7 +161,7 @@ def test_a_call_without_an_answer_ends_and_a_late_answer_confuses_nobody() -> No
                 connection.send(json.dumps({**ok("right"), "echo": call["echo"]}))
 
     with Scripted(script) as server, WsClient(server.url) as bot:
-        with pytest.raises(ApiTimeout, match="no answer to slow within 0.1 s"):
+        with pytest.raises(ApiTimeout, match="no response to slow within 0.1 s"):
             bot.request("slow", timeout=0.1)
         assert bot.call_action("quick") == "right"
 
@@ -357,7 +357,7 @@ def test_an_answer_without_echo_is_nobodys_when_several_calls_wait(
         for thread in threads:
             thread.join(5)
     assert sorted(came) == ["a", "b"]
-    assert caplog.text.count("an answer that nobody waits for") == 1
+    assert caplog.text.count("a response that nobody waits for") == 1
 
 
 def test_an_answer_without_echo_may_be_a_late_one_and_is_not_given_to_the_next_call() -> None:
@@ -386,7 +386,7 @@ def test_an_answer_with_another_echo_is_dropped_and_said_once(
     with Echoing(lambda action: [echo, echo, RIGHT, RIGHT]) as server, WsClient(server.url) as bot:
         assert bot.call_action("x") == "x"
         assert bot.call_action("y") == "y"
-    assert caplog.text.count("an answer that nobody waits for") == 1
+    assert caplog.text.count("a response that nobody waits for") == 1
     assert "Late? Use a longer timeout=" in caplog.text
     assert "could not be understood" not in caplog.text
 

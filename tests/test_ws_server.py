@@ -49,7 +49,7 @@ def test_a_bot_is_there_once_it_has_connected(server: WsServer) -> None:
     assert server.bot(10001).call_action("send_like", user_id=1) == {"message_id": 1234}
     assert server.bot("10001").self_id == 10001
     with pytest.raises(
-        ApiNotAvailable, match=r"账号 5 现在没有连着.*account 5 is not connected.*connected: 10001"
+        ApiNotAvailable, match=r"账号 5 现在没有连着.*Account 5 is not connected.*connected: 10001"
     ):
         server.bot(5)
     peer.close()

@@ -1,5 +1,6 @@
 # 项目：大模型伙伴。私聊，或者在打开了的群里 @ 它。群管理员：/companion on 或 off；/forget 忘掉。
-# A project: a companion. In private, or with an @ where admins said: /companion on; /forget.
+# A project: a companion. It answers in private, and to an @ in groups where an admin sent
+# /companion on. /forget clears its memory.
 # 先设置 / first set: OPENAI_API_KEY, OPENAI_BASE_URL (https://api.deepseek.com/v1), OPENAI_MODEL
 import json
 import os

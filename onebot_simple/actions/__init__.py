@@ -41,9 +41,9 @@ class Actions(StandardActions):
     def request(
         self, action: str, params: dict[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """调用一个动作，原样返回整个回答，例如 ``{"status": "ok", "retcode": 0, "data": ...}``。
+        """调用一个动作，原样返回整个响应，例如 ``{"status": "ok", "retcode": 0, "data": ...}``。
 
-        Calls an action and returns the whole answer, as the documentation prints it.
+        Calls an action and returns the whole response, as the documentation prints it.
 
         timeout: seconds. Does not raise on ``failed``. Errors: NetworkError, ApiTimeout,
         AuthenticationError, ApiNotAvailable.
@@ -61,7 +61,7 @@ class Actions(StandardActions):
     def call_action(self, action: str, /, **params: Any) -> Any:
         """按名字调用任何动作，返回回答里的 data；值是 None 的参数不发送。
 
-        Calls any action by its name and returns the answer's data; a param that is None is not
+        Calls any action by its name and returns the response's data; a param that is None is not
         sent. A pathlib.Path or bytes is read and sent as base64://.
 
         Errors: those of `request()`; ActionFailed; TypeError for a param that cannot be sent.
@@ -103,7 +103,7 @@ class Actions(StandardActions):
         other. progress: called as ``progress(done_bytes, total_bytes)`` after each chunk.
         Returns {"file_path": str, "file_size": int, "sha256": str, ...}, checked against the file;
         file_path is for ``upload_group_file(file=...)`` or a segment, within five minutes.
-        After a NetworkError, the same call goes on where it broke off, within ten minutes.
+        If a NetworkError ends it, call it again within ten minutes: it continues where it stopped.
         Errors: ActionNotFound where there are no streams; those of `call_action()`; OSError when
         the file cannot be read, ValueError when it is empty.
         来源 Source: NapCat，upload_file_stream。
@@ -138,7 +138,8 @@ class Actions(StandardActions):
     ) -> Any:
         """有 to：把收到的文件（多大都行）存到这台机器上；没有 to：让 OneBot 下载一个网址。
 
-        With to: saves a received file, however large, here. Without: lets OneBot fetch a URL.
+        With `to`, saves a received file on this machine, whatever its size. Without it, OneBot
+        downloads a URL.
 
         file: the file_id or file of a received segment. to: a file, which is replaced, or a
         folder, where it gets its own name made safe, and a number if there is one of that name.

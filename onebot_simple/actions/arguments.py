@@ -57,7 +57,8 @@ def _check(method: Callable[..., Any], values: tuple[Any, ...], named: dict[str,
     most = len(positional)
     if len(values) > most:
         chinese = f"不带名字的值最多 {most} 个，写了 {len(values)} 个"
-        english = f"takes at most {most} without a name, {len(values)} were given"
+        noun = "value" if most == 1 else "values"
+        english = f"takes at most {most} {noun} without a name, but got {len(values)}"
         raise _refused(method, chinese, english)
     if _ANY_NAME in written.values():
         named = {}  # they are the params of an action, which may have any names

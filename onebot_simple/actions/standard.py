@@ -321,9 +321,9 @@ class StandardActions(ExtendedActions):
     def set_group_leave(self, group_id: Id, *, is_dismiss: bool = False) -> None:
         """退群；群主可以解散群。
 
-        Leaves a group; its owner may dissolve it.
+        Leaves a group; its owner may disband it.
 
-        is_dismiss: dissolve it, if the account owns it; NapCat ignores this.
+        is_dismiss: disband it, if the account owns it; NapCat ignores this.
         Returns nothing. Errors: ActionFailed, NetworkError.
         来源 Source: OneBot 11 标准，公开 API，set_group_leave。
         """

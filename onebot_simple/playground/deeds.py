@@ -36,7 +36,7 @@ class Deeds:
         if not name.startswith("_"):
             deed = getattr(self, name, None)
         if deed is None:
-            raise ValueError(f"{name!r}: 没有这个操作 there is no such deed")
+            raise ValueError(f"{name!r}: 没有这个操作。 There is no such deed.")
         return {"result": deed(wanted)}
 
     # talking
@@ -44,7 +44,7 @@ class Deeds:
     def say(self, wanted: Wanted) -> int:
         parts = [_part(part) for part in wanted["message"]]
         if not parts:
-            raise Failure("消息是空的 the message is empty")
+            raise Failure("消息是空的。 The message is empty.")
         reply_to = None if wanted.get("reply_to") is None else int(wanted["reply_to"])
         return self._say(parts, int(wanted["user"]), _group_of(wanted["chat"]), reply_to)
 
@@ -53,7 +53,7 @@ class Deeds:
         with self._simulator.world.lock:
             message = self._simulator.world.messages.get(int(wanted["message_id"]))
         if message is None or message.user_id == BOT:
-            raise Failure("这条消息不能再发 this message cannot be sent again")
+            raise Failure("这条消息不能再发。 This message cannot be sent again.")
         return self._say(message.segments, message.user_id, message.group_id, None)
 
     def _say(
@@ -83,7 +83,7 @@ class Deeds:
     def leave(self, wanted: Wanted) -> None:
         user = int(wanted["user"])
         if user == BOT:
-            raise Failure("机器人不能在这里退群 the bot cannot be made to leave here")
+            raise Failure("机器人不能在这里退群。 The bot cannot leave the group here.")
         self._simulator.leave(user, _group_of(wanted["chat"]) or GROUP)
 
     def ban(self, wanted: Wanted) -> None:
@@ -234,7 +234,7 @@ def _group_of(chat: Any) -> int | None:
     """The group of a chat such as "g30001"; None for a private one such as "p20001"."""
     text = str(chat)
     if text[:1] not in ("g", "p"):
-        raise ValueError(f"{chat!r}: 没有这个聊天 there is no such chat")
+        raise ValueError(f"{chat!r}: 没有这个聊天。 There is no such chat.")
     return int(text[1:]) if text.startswith("g") else None
 
 
@@ -252,7 +252,7 @@ def _needed_name(wanted: Wanted) -> str:
 def _part(part: Any) -> dict[str, Any]:
     kind, data = part["type"], dict(part["data"])
     if kind not in PARTS:
-        raise ValueError(f"{kind!r}: 这里不能发 cannot be said here")
+        raise ValueError(f"{kind!r}: 这里不能发。 This cannot be sent here.")
     if kind in FILES and not str(data["file"]).startswith(FILES[kind]):
-        raise ValueError("图片和文件要是 data: 地址 a picture or a file must be a data: URL")
+        raise ValueError("图片和文件要是 data: 地址。 A picture or a file must be a data: URL.")
     return {"type": kind, "data": data}

@@ -42,7 +42,7 @@ class Hand:
             self._simulator.emit({"time": int(time.time()), "self_id": BOT, **event})
 
     def call(self, action: Any, params: Any) -> Any:
-        """Call an action over the HTTP API, as any program could; returns the whole answer."""
+        """Call an action over the HTTP API, as any program could; returns the whole response."""
         if not isinstance(action, str) or not action.strip() or not isinstance(params, dict):
             raise Failure(
                 "要一个动作的名字，和一个 JSON 对象作参数。"
@@ -59,7 +59,7 @@ class Hand:
             )
             return json.loads(connection.getresponse().read())
         except (OSError, HTTPException, ValueError) as error:
-            raise Failure(f"没有回答 no answer: {error}") from None
+            raise Failure(f"没有响应：{error}。 There was no response: {error}.") from None
         finally:
             connection.close()
 

@@ -198,13 +198,14 @@ def run(options: argparse.Namespace) -> int:
         try:
             playground = Playground(options)
         except FileNotFoundError as error:
-            name = f"{error.filename}.py"
-            meant = f" 是 {name} 吗？ {name}?" if os.path.isfile(name) else ""
-            print(
-                f"找不到 {error.filename}：先 cd 进入它的文件夹。 No such file: cd to its folder."
-                f"{meant}",
-                file=sys.stderr,
+            name, meant = error.filename, f"{error.filename}.py"
+            said = (
+                f"没有 {name}：是 {meant} 吗？ There is no file {name}. Did you mean {meant}?"
+                if os.path.isfile(meant)
+                else f"找不到 {name}：先 cd 进入它的文件夹。 "
+                "There is no such file here: cd to its folder first."
             )
+            print(said, file=sys.stderr)
             return 2
         except (OSError, ValueError) as error:
             print(f"{error}", file=sys.stderr)

@@ -36,7 +36,8 @@ def set_group_kick(world: World, params: Params) -> Any:
     group, member = _target(world, params)
     if member.user_id == BOT:
         raise Failure(
-            "机器人不能踢自己，请用 set_group_leave。 The bot cannot kick itself: it leaves."
+            "机器人不能踢自己，请用 set_group_leave。"
+            " The bot cannot kick itself: use set_group_leave."
         )
     world.require_power(group, member)
     remove_member(world, group, member.user_id, BOT, "kick")
@@ -308,5 +309,6 @@ def del_group_notice(world: World, params: Params) -> Any:
     group = world.group(params["group_id"])
     world.require_power(group)
     if group.notices.pop(params["notice_id"], None) is None:
-        raise Failure(f"没有公告 {params['notice_id']}。 There is no notice {params['notice_id']}.")
+        notice = params["notice_id"]
+        raise Failure(f"没有公告 {notice}。 There is no announcement {notice}.")
     return {"result": 0, "errMsg": ""}

@@ -187,7 +187,7 @@ def set_essence_msg(world: World, params: Params) -> Any:
 
 def _essence_group(world: World, message: Message) -> Group:
     if message.group_id is None:
-        raise Failure("只有群消息能设为精华。 Only messages of a group can be essence messages.")
+        raise Failure("只有群消息能设为精华。 Only a message of a group can be a highlight.")
     group = world.group(message.group_id)
     world.require_power(group)
     return group
@@ -197,7 +197,7 @@ def _essence_group(world: World, message: Message) -> Group:
 def delete_essence_msg(world: World, params: Params) -> Any:
     message = world.message(params["message_id"])
     if _essence_group(world, message).essence.pop(message.message_id, None) is None:
-        raise Failure("这条消息不是精华。 This is no essence message.")
+        raise Failure("这条消息不是精华。 This message is no highlight.")
     return {"errCode": 0, "errMsg": "success"}
 
 

@@ -1,6 +1,6 @@
 """命令 call：调用一个动作，打印回答。
 
-The command `call`: calls an action and prints the answer.
+The command `call`: calls an action and prints the response.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _about_closed_port(address: Address, around: Surroundings) -> list[str]:
     details = [
         f"NapCat“网络配置”里要有“{kind} 服务器”；“{kind} 客户端”不开端口，它来连我们：用 "
         f'--reverse。 NapCat needs the entry "{kind} server" in its network settings; '
-        f'"{kind} client" opens no port, it dials us: use --reverse.',
+        f'"{kind} client" opens no port, it connects to us: use --reverse.',
         f"那里开着的常用端口：{found or '没有'}。 "
         f"Usual ports that are open there: {found or 'none'}.",
     ]

@@ -126,7 +126,7 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
         playground.wait_for("找不到 nothing.py：先 cd 进入")
         assert playground.exit_code() == 2
     with command("bot", folder=tmp_path) as playground:
-        playground.wait_for(r"是 bot\.py 吗？ bot\.py\?")
+        playground.wait_for(r"是 bot\.py 吗？ There is no file bot\. Did you mean bot\.py\?")
     with command(".", folder=tmp_path) as playground:
         playground.wait_for("是文件夹：写出机器人的文件，例如 playground bot.py")
         assert playground.exit_code() == 2

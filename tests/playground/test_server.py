@@ -195,7 +195,7 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
 def test_only_deeds_can_be_asked_for(visitor: Visitor, name: str) -> None:
     status, text = visitor.do(name, {})
     assert status == 400
-    assert "there is no such deed" in text
+    assert "There is no such deed." in text
 
 
 @pytest.mark.parametrize("body", ["[1, 2]", "5", "", "{", "[" * 100_000, "\x00", "NaN"])

@@ -1,5 +1,5 @@
 // What the other files share: building elements, asking the server, and how things stand.
-import { t } from "./words.js";
+import { half, t } from "./words.js";
 
 export const BOT = 10001;
 export const state = { people: [], groups: [], lamps: {}, faults: {}, gate: { held: [] }, bot: {}, settled: {}, limit: 2000 };
@@ -46,7 +46,7 @@ export async function post(name, wanted = {}) {
 		const text = await response.text();
 		const answer = response.headers.get("Content-Type").includes("json") ? JSON.parse(text) : { error: text };
 		if (!answer.error) return { done: true, ...answer };
-		toast(answer.error);
+		toast(half(answer.error));
 	} catch {
 		toast(t("lost"));
 	}

@@ -2,7 +2,7 @@
 import { BOT, button, clock, el, nameOf, post, shortened, showDialog, state, tell, closing } from "./base.js";
 import { wasDelivered } from "./frames.js";
 import { cardOf, errorText, faceText, isAbove, isGroup, memberOf, messages, noticeText, plain, speaker } from "./items.js";
-import { t } from "./words.js";
+import { half, t } from "./words.js";
 
 export const viewOf = (item) => item.kind === "message" ? messageView(item) : item.kind === "error" ? lostError(item) : noticeView(item);
 
@@ -57,9 +57,9 @@ function below(item) {
 function errorView(item) {
 	const { error } = item;
 	return el(`details.error${error.is_warning ? ".warning" : ""}`,
-		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `${error.is_warning ? " " : ": "}${shortened(error.text)}`) : null),
+		el("summary", { tabIndex: -1 }, errorText(item), error.text ? el("span", `${error.is_warning ? " " : ": "}${shortened(half(error.text))}`) : null),
 		error.module ? importHelp(error.module) : null,
-		error.traceback ? el("pre", error.traceback) : el("p", error.text));
+		error.traceback ? el("pre", error.traceback) : el("p", half(error.text)));
 }
 
 // an error that belongs to no message: of a notice, of a timer

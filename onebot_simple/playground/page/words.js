@@ -72,11 +72,11 @@ export const WORDS = {
 	finished: ["运行完了", "finished"],
 	crashed: ["崩溃了", "crashed"],
 	gone: ["不知道", "unknown"],
-	botCrashed: ["机器人崩溃了（退出码 {0}）。改好文件，保存后自动重启。", "The bot crashed (exit code {0}). Mend the file; saving restarts it."],
+	botCrashed: ["机器人崩溃了（退出码 {0}）。改好文件，保存后自动重启。", "The bot crashed (exit code {0}). Fix the file and save it: the bot restarts."],
 	botOutput: ["机器人的输出", "The bot's output"],
 	noOutput: ["（还没有输出）", "(nothing yet)"],
 	restart: ["重启机器人", "Restart the bot"],
-	lamps: ["四种连接方式", "The four transports"],
+	lamps: ["四种连接方式", "The four ways to connect"],
 	http_api: ["HTTP API", "HTTP API"],
 	http_post: ["HTTP 推送", "HTTP POST"],
 	ws: ["WebSocket", "WebSocket"],
@@ -108,7 +108,7 @@ export const WORDS = {
 	malformed: ["坏的帧", "Malformed frame"],
 	malformedHint: ["发一段不是 JSON 的文字", "Send something that is not JSON"],
 	clear_faults: ["全部取消", "Clear"],
-	clear_faultsHint: ["忘掉还没发生的故障", "Forget what has not happened yet"],
+	clear_faultsHint: ["忘掉还没发生的故障", "Cancel the faults that have not happened yet"],
 	filter: ["筛选：文字、动作、QQ 号…", "Filter: text, action, id…"],
 	hideBeats: ["隐藏心跳", "Hide heartbeats"],
 	pause: ["暂停", "Pause"],
@@ -170,10 +170,10 @@ export const WORDS = {
 	filesTooBig: ["加起来要小于 20 MB", "Together they must be smaller than 20 MB"],
 	emptyFile: ["{0} 是空的，或读不出来", "{0} is empty, or cannot be read"],
 	undelivered: ["⚠ 没有送到：没有机器人连着", "⚠ Not delivered: no bot is connected"],
-	install: ["找不到模块 {0}。拼对了吗？对的话先安装它：", "There is no module {0}. Is it spelt right? Then install it:"],
+	install: ["找不到模块 {0}。拼对了吗？对的话先安装它：", "There is no module {0}. If it is spelt right, install it:"],
 	misspelt: ["没有模块 {0}。拼对了吗？这个库叫 onebot_simple。", "There is no module {0}. Is it spelt right? This library is called onebot_simple."],
 	notRun: ["机器人没有运行：文件的最后一行要写 {0}，带括号", "The bot does not run: the last line of its file must be {0}, with the brackets"],
-	notConnected: ["机器人还没有连上。练习场的 WebSocket 在 {0}，它连的是这里吗？", "The bot is not connected. The playground's WebSocket is at {0}: does it go there?"],
+	notConnected: ["机器人还没有连上。练习场的 WebSocket 在 {0}，它连的是这里吗？", "The bot is not connected. The playground's WebSocket is at {0}: does your bot use this address?"],
 	waitsElsewhere: ["机器人在 {0} 等着，练习场去的是 {1}，所以它什么也收不到：写 port={2}", "The bot waits at {0}, but the playground goes to {1}, so nothing reaches it: write port={2}"],
 	againAfter: ["重启后把上一句再发一次", "After a restart send the last message again"],
 	newer: ["↓ {0} 条新的", "↓ {0} new"],
@@ -187,11 +187,11 @@ export const WORDS = {
 	"notify.honor": ["{0} 获得了群荣誉 {2}", "{0} got the honour {2}"],
 	"notify.input_status": ["{0} 正在输入", "{0} is typing"],
 	"notify.profile_like": ["{1} 给机器人点了赞", "{1} liked the bot's profile"],
-	"essence.add": ["{1} 把一条消息设为精华", "{1} made a message essential"],
-	"essence.delete": ["{1} 取消了一条精华消息", "{1} unmade an essential message"],
+	"essence.add": ["{1} 把一条消息设为精华", "{1} added a message to the highlights"],
+	"essence.delete": ["{1} 取消了一条精华消息", "{1} removed a message from the highlights"],
 	"group_increase.invite": ["{1} 邀请 {0} 进群了", "{1} invited {0} into the group"],
 	"group_decrease.kick_me": ["{1} 把机器人移出了群", "{1} removed the bot from the group"],
-	"group_decrease.disband": ["群被解散了", "The group was dismissed"],
+	"group_decrease.disband": ["群被解散了", "The group was disbanded"],
 	bot_offline: ["机器人的账号掉线了", "The bot's account went offline"],
 	nothing: ["（无）", "(none)"],
 	forEver: ["直到解除", "until it is lifted"],
@@ -236,13 +236,13 @@ export const WORDS = {
 	newPerson: ["新的人的昵称", "Nickname of somebody new"],
 	newGroup: ["新群的名字", "Name of a new group"],
 	add: ["添加", "Add"],
-	dismiss: ["解散这个群", "Dismiss this group"],
+	dismiss: ["解散这个群", "Disband this group"],
 	resetWorld: ["全部恢复原样", "Reset the world"],
 	kick: ["移出群", "Remove"],
 	someGroup: ["群 {0}", "Group {0}"],
 	aboutNobody: ["群里没有人了：在“成员”里让谁回来", "Nobody is left in this group: let somebody back under People"],
 	lost: ["断开了，正在重连…", "Disconnected, reconnecting…"],
-	ended: ["练习场已结束。重新运行命令，打开新链接；这一页会自己接上。", "The playground has ended. Run it again and open the new link; this page will find it."],
+	ended: ["练习场已结束。重新运行命令，打开新链接；这一页会自己接上。", "The playground has ended. Run it again and open the new link; this page will also reconnect by itself."],
 };
 
 let english = false;
@@ -258,8 +258,10 @@ export function t(key, ...details) {
 
 // The library says things in Chinese first, then in English: the reader's half of it.
 export function half(text) {
-	const halves = text.match(/^(.*?[。？！]) ([\x20-\x7e].*)$/s);
-	return halves ? halves[english ? 2 : 1] : text;
+	const ends = [...text.matchAll(/[。？！] (?=[\x20-\x7e])/g)].map((end) => end.index + 1);
+	if (!ends.length) return text;
+	const middle = ends[(ends.length - 1) >> 1]; // what is quoted in each half may have two languages, too
+	return english ? text.slice(middle + 1) : text.slice(0, middle);
 }
 
 // some of QQ's faces, by number
