@@ -102,7 +102,8 @@ def test_the_compose_file_runs_what_the_course_says() -> None:
 
 def test_windows_starts_the_bot_in_its_folder() -> None:
     lines = recipe("bat").splitlines()
-    assert lines == ["cd /d C:\\bot", ".venv\\Scripts\\python.exe bot.py"]
+    start = ["cd /d C:\\bot", "set ONEBOT_TOKEN=abc", ".venv\\Scripts\\python.exe bot.py"]
+    assert lines == [*start, "pause"]  # so that an error can be read
 
 
 def test_the_second_account_of_lesson_14(tmp_path: Path) -> None:

@@ -198,10 +198,12 @@ def run(options: argparse.Namespace) -> int:
         try:
             playground = Playground(options)
         except FileNotFoundError as error:
-            name, meant = error.filename, f"{error.filename}.py"
+            name = error.filename
+            # Notepad adds the .txt, which Windows does not show
+            found = [name + end for end in (".py", ".txt") if os.path.isfile(name + end)]
             said = (
-                f"没有 {name}：是 {meant} 吗？ There is no file {name}. Did you mean {meant}?"
-                if os.path.isfile(meant)
+                f"没有 {name}：是 {found[0]} 吗？ There is no file {name}. Did you mean {found[0]}?"
+                if found
                 else f"找不到 {name}：先 cd 进入它的文件夹。 "
                 "There is no such file here: cd to its folder first."
             )
@@ -226,7 +228,8 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _signals(over: threading.Event) -> Iterator[None]:
-    """Let Ctrl+C, `kill` and a closed window end everything in order, the bot included."""
+    """Let Ctrl+C and `kill` end everything in order, the bot included; a closed window, too, where
+    the system waits for it."""
 
     def end(*_: Any) -> None:
         over.set()

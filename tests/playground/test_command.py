@@ -127,6 +127,9 @@ def test_a_taken_port_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> N
         assert playground.exit_code() == 2
     with command("bot", folder=tmp_path) as playground:
         playground.wait_for(r"是 bot\.py 吗？ There is no file bot\. Did you mean bot\.py\?")
+    (tmp_path / "my.py.txt").touch()  # as Notepad saves it
+    with command("my.py", folder=tmp_path) as playground:
+        playground.wait_for(r"没有 my\.py：是 my\.py\.txt 吗？")
     with command(".", folder=tmp_path) as playground:
         playground.wait_for("是文件夹：写出机器人的文件，例如 playground bot.py")
         assert playground.exit_code() == 2
