@@ -39,6 +39,11 @@ class HostedBot:
         return "reverse" if hasattr(self._bot, "port") else "forward"
 
     @property
+    def _caller(self) -> Any:
+        """What calls actions: the bot, or its api."""
+        return getattr(self._bot, "api", None) or self._bot
+
+    @property
     def token(self) -> str | None:
         """What it shows when it calls, or asks for when the simulator connects."""
         caller = self._bot.api if self.receives == "post" else self._bot
@@ -67,9 +72,8 @@ class HostedBot:
             self._set(bot, "url", ws_url)
         elif self.receives:
             self._set(bot, "port", 0)
-        caller = getattr(bot, "api", None) or bot
-        if hasattr(caller, "api_root"):
-            self._set(caller, "api_root", http_url)
+        if hasattr(self._caller, "api_root"):
+            self._set(self._caller, "api_root", http_url)
         if self.receives:
             self._started = True
             bot.start()
@@ -83,6 +87,8 @@ class HostedBot:
         if self._started:
             self._started = False
             self._bot.stop()
+        if hasattr(self._caller, "api_root"):
+            self._caller.close()  # Windows does not wake who reads when its own end shuts down
         while self._before:
             owner, name, value = self._before.pop()
             setattr(owner, name, value)
