@@ -1,6 +1,5 @@
 # 第 12 课：定时。schedule 记住几点做什么，bot.every 每秒看一次钟。先 pip install schedule。
-# Lesson 12: timers. schedule knows what is due when, and bot.every looks at it each second.
-# First run: pip install schedule
+# Lesson 12: timers. bot.every looks each second what is due. First: pip install schedule.
 import os
 
 import schedule

@@ -1,6 +1,5 @@
 # 第 17 课：大文件。私聊发来的文件存到 downloads，再发回去：一块一块地传，不管多大，有进度条。
-# Lesson 17: large files. A file sent in private is saved in downloads and sent back in chunks,
-# whatever its size, with a progress bar.
+# Lesson 17: large files. One sent in private is saved in downloads and comes back, in chunks.
 import os
 
 from onebot_simple import WsClient, segment

@@ -1,6 +1,5 @@
 # 第 19 课：记住（JSON 文件）。/note 记一条笔记，再念出最近十条；重启以后还在。
-# Lesson 19: remembering (a JSON file). /note keeps a note and shows your last ten, also after
-# a restart.
+# Lesson 19: remembering (JSON). /note keeps a note, also after a restart, and shows the last ten.
 import json
 import os
 from pathlib import Path

@@ -1,6 +1,5 @@
 # 第 26 课：不文明的群。说了粗话就撤回并警告，第三次起禁言十分钟。
-# Lesson 26: a rude group. Rude messages are recalled, with a warning; from the third one on, the
-# sender is muted for ten minutes.
+# Lesson 26: a rude group. Rude words are recalled; the third warning mutes for ten minutes.
 # 试试 try: 以 Carol 的身份说三次“笨蛋” / say "stupid" three times as Carol
 import os
 from collections import Counter

@@ -46,6 +46,7 @@ class ClientSocket:
         self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._failure: Exception | None = None  # why something could not be sent
+        self._is_shut = False
         self._send_lock = Lock()  # guards the next two; nobody waits while holding it
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken_at = 0.0  # when it took something last
@@ -105,9 +106,9 @@ class ClientSocket:
             try:
                 data = bytes(self._piece[: self._sock.recv_into(self._piece)])
             except TimeoutError:
-                if self._failure is None and not self._stopping.is_set():
+                if not self._is_shut:  # on Windows, shutdown() does not wake who waits
                     continue
-                raise self._failure or ConnectionAbortedError from None  # Windows wakes nobody
+                raise self._failure or ConnectionAbortedError from None
             except OSError as error:
                 raise self._failure or error from None
             if not data:
@@ -183,6 +184,7 @@ class ClientSocket:
 
     def shutdown(self) -> None:
         """End the connection, or the attempt to make one. Whoever waits for it is woken."""
+        self._is_shut = True
         with suppress(OSError):  # there may be none (any more)
             self._sock.shutdown(socket.SHUT_RDWR)
 

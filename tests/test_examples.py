@@ -355,7 +355,10 @@ def test_14_takes_care_of_several_accounts(api: Api) -> None:
         for self_id in (10001, 10002):
             example.wait_for(f"{self_id} 小号")
         peers[1].push(message("/accounts", self_id=10002))
-        assert sorted(api.said(seconds=LATE).splitlines()) == ["10001: 2 个群", "10002: 2 个群"]
+        assert sorted(api.said(seconds=LATE).splitlines()) == [
+            "10001: 2 个群 group(s)",
+            "10002: 2 个群 group(s)",
+        ]
         example.end()
         assert "Traceback" not in example.output
         for peer in peers:

@@ -1,6 +1,5 @@
 # 第 24 课：大模型。/chat 你好：任何兼容 OpenAI 的服务都行；记得这个聊天的最后二十句话。
-# Lesson 24: a language model. /chat hello: any OpenAI-compatible API. It remembers the last 20
-# messages of a chat.
+# Lesson 24: any OpenAI-compatible API. /chat hello: it remembers a chat's last 20 messages.
 # 先设置 / first set: OPENAI_API_KEY, OPENAI_BASE_URL (https://api.deepseek.com/v1), OPENAI_MODEL
 import os
 from collections import defaultdict, deque

@@ -1,6 +1,5 @@
 # 项目：大模型伙伴。私聊，或者在打开了的群里 @ 它。群管理员：/companion on 或 off；/forget 忘掉。
-# A project: a companion. It answers in private, and to an @ in groups where an admin sent
-# /companion on. /forget clears its memory.
+# A project: a companion. It answers in private, and to an @ after /companion on; /forget.
 # 先设置 / first set: OPENAI_API_KEY, OPENAI_BASE_URL (https://api.deepseek.com/v1), OPENAI_MODEL
 import json
 import os
