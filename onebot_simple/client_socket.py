@@ -46,7 +46,7 @@ class ClientSocket:
         self._piece = memoryview(bytearray(PIECE))
         self._arrived = BytesIO()  # what was received, and not asked for yet
         self._failure: Exception | None = None  # why something could not be sent
-        self._is_shut = False
+        self._is_shut = False  # shutdown() was called
         self._send_lock = Lock()  # guards the next two; nobody waits while holding it
         self._unsent: deque[memoryview] = deque()  # frames that the system has not taken yet
         self._taken_at = 0.0  # when it took something last
@@ -68,7 +68,7 @@ class ClientSocket:
                 self._sock = socket.socket(family, kind, protocol)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sock.settimeout(CONNECT_SECONDS)
-                if self._stopping.is_set():  # its shutdown() ended the one before
+                if self._stopping.is_set():  # stop() came: it has ended the socket before this one
                     raise ConnectionAbortedError
                 self._sock.connect(place)
                 break
@@ -76,7 +76,7 @@ class ClientSocket:
                 failed.append(error)
         else:
             raise failed[0]  # the system puts those first that it can probably reach
-        if self._stopping.is_set():  # while there was no connection to end
+        if self._stopping.is_set():  # stop() came before there was a connection to end
             raise ConnectionAbortedError
         self._sock.settimeout(SLICE_SECONDS)  # recv() waits in slices, to look for its end
         self._out = self._sock.dup()  # the same connection, to send on without waiting

@@ -101,8 +101,9 @@ def _accepted(function: Any, name: str, argument_counts: tuple[int, ...]) -> lis
         with suppress(TypeError):
             signature.bind(*range(count))
             accepted.append(count)
-    takes_event_for_args = 2 in argument_counts and list(signature.parameters) == ["args"]
-    if not accepted or takes_event_for_args:
+    # a command with one parameter gets the event, which nobody would call args
+    is_misnamed = 2 in argument_counts and list(signature.parameters) == ["args"]
+    if not accepted or is_misnamed:
         wanted = {(0,): "()", (0, 1): "(self_id)"}.get(argument_counts, "(event)")
         forms = [f"def {name}{wanted}:"]
         if 2 in argument_counts:

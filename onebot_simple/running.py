@@ -170,6 +170,7 @@ class Running(Handlers):
             self._end()
 
     def _end(self) -> None:
+        """Stop everything. At the end, run() or start() may come again."""
         try:
             self._stop_everything()
         finally:  # a second Ctrl+C must not leave a bot that can neither run nor be started

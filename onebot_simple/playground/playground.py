@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import without_secrets
-from ..simulator.ports import free_or_zero
+from ..simulator.ports import CONNECT_TIMEOUT, free_or_zero
 from ..simulator.replay import read_log
 from ..simulator.simulator import Simulator
 from .bot_process import BotProcess, environment_for
@@ -182,7 +182,7 @@ def _is_somebody_there(lamps: dict[str, dict[str, Any]]) -> bool:
 
 def _is_listening(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host, port), 0.5).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
     except OSError:
         return False
     return True

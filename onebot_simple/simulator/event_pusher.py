@@ -18,12 +18,11 @@ from urllib.parse import urlsplit
 from .api_quick import carry_out
 from .core import Core, Outgoing
 from .json_text import InvalidJson, decode
-from .ports import require_loopback
+from .ports import CONNECT_TIMEOUT, require_loopback
 from .wire import FROM_BOT, HTTP_POST, TO_BOT, Frame, head_of
 from .world import BOT, Event
 
 logger = logging.getLogger(__name__)
-CONNECT_TIMEOUT = 0.5  # seconds; Windows refuses a closed port after two only
 MAX_WORKERS = 16  # NapCat has no bound; a bot that answers none of so many is stuck anyway
 
 

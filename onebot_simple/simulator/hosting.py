@@ -46,8 +46,7 @@ class HostedBot:
     @property
     def token(self) -> str | None:
         """What it shows when it calls, or asks for when the simulator connects."""
-        caller = self._bot.api if self.receives == "post" else self._bot
-        token: str | None = getattr(caller, "access_token", None)
+        token: str | None = getattr(self._caller, "access_token", None)
         return token
 
     @property

@@ -8,6 +8,7 @@ import socket
 from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
+CONNECT_TIMEOUT = 0.5  # seconds; Windows refuses a closed port after two only
 
 
 def listen(port: int) -> socket.socket:

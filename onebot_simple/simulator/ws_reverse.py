@@ -13,8 +13,7 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from .core import Core
-from .event_pusher import CONNECT_TIMEOUT
-from .ports import require_loopback
+from .ports import CONNECT_TIMEOUT, require_loopback
 from .wire import FROM_BOT, TO_BOT, WS_REVERSE, Frame, head_of
 from .world import BOT
 from .ws_peer import CLOSE_TIMEOUT, MAX_SIZE, WsPeer
