@@ -95,6 +95,15 @@ def test_an_error_of_a_notice_stands_in_its_chat_and_leads_to_its_event(
     run_as_test(copied, tmp_path)
 
 
+def test_an_error_of_two_sentences_keeps_its_advice(tab: Page, tmp_path: Path) -> None:
+    with visited(tab, BOOM.replace("str(1 / 0)", "5"), tmp_path) as visit:
+        visit.expect_lamp("ws")
+        visit.say("/boom")
+        summary = visit.page.locator(".error summary")
+        expect(summary).to_contain_text("boom 返回了 5（int），不能当回答。")
+        expect(summary).to_contain_text("数字写成 str(42)")
+
+
 def test_a_message_that_no_bot_received_says_so(tab: Page, tmp_path: Path) -> None:
     with visited(tab, IDLE, tmp_path) as visit:
         visit.say("hello?")

@@ -259,7 +259,7 @@ export function t(key, ...details) {
 // The library says things in Chinese first, then in English: the reader's half of it.
 export function half(text) {
 	const ends = [...text.matchAll(/[。？！] (?=[\x20-\x7e])/g)].map((end) => end.index + 1);
-	if (!ends.length) return text;
+	if (ends.length % 2 === 0) return text; // there is no middle: two messages in a row, say
 	const middle = ends[(ends.length - 1) >> 1]; // what is quoted in each half may have two languages, too
 	return english ? text.slice(middle + 1) : text.slice(0, middle);
 }
